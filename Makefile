@@ -1,0 +1,40 @@
+# Two commands matter: `make demo` and `make test`. Both make the environment they need.
+PYTHON ?= python3
+DIR ?= ./demo-workspace
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types unit bench lock clean
+
+$(VENV)/.demo: pyproject.toml requirements/base.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo requirements/test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	touch $@
+
+demo: $(VENV)/.demo  ## The practice company, up to the mails that wait for your yes.
+	$(BIN)/quarterdeck demo "$(DIR)" $(if $(RESET),--reset)
+
+test: lint types unit  ## Everything the project promises, checked.
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+unit: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+bench: $(VENV)/.test  ## Every figure beside its floor; under three minutes.
+	$(BIN)/python bench/run.py --quick
+
+lock: $(VENV)/.test  ## Exact versions with hashes, without download addresses.
+	$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,309 @@
+"""What the state consists of: frozen values under (kind, id), each change kept as a version.
+
+The state is one keyed table of these values. `apply` in this package writes them, the store keeps
+them in the same atomic batch as the events, and `as_of` reads any of them at an earlier sequence.
+Values are plain data: they encode to MessagePack maps, and a field added later has a default.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+from quarterdeck_protocol.labels import OPERATOR, Labels
+
+Plain = dict[str, object]
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all state values. `seq` is the log position of the last change."""
+
+    kind: ClassVar[str] = ""
+    id: str
+    seq: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the kernel still has work to do for it; live ones are found again after a restart."""
+        return False
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+Tier = Literal["instructions", "core", "working", "project", "long-term", "review", "prospective"]
+
+
+class Memory(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """One remembered piece of text: a note, or one chunk of a document. Id `m12`."""
+
+    kind: ClassVar[str] = "memory"
+    text: str
+    at_us: int
+    labels: Labels
+    title: str = ""
+    source: str = ""  # Where it came from, for people: a path, a mail's subject, "operator".
+    document: str = ""  # The document's id when it is a chunk.
+    span: tuple[int, int] | None = None  # Characters [from, to) in the document's text.
+    tier: Tier = "long-term"
+    memory_kind: str = "note"
+    tags: tuple[str, ...] = ()
+    namespace: str = "default"
+    forgotten: bool = False
+
+
+class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that arrived whole: a mail, a file. Raw bytes lie in the blob store. Id `doc3`.
+
+    meta, for a mail: message_id, from_name, from_address, reply_to, to, subject, date, in_reply_to,
+    references, auto (bulk/bounce markers), language, warnings. Strings and lists of strings only.
+    """
+
+    kind: ClassVar[str] = "document"
+    external_id: str  # What the source calls it; one external id is taken in once per content.
+    media_type: str
+    blob: str
+    size_bytes: int
+    at_us: int
+    labels: Labels
+    connector: str = ""
+    status: Literal["received", "parsed", "unreadable"] = "received"
+    title: str = ""
+    text: str = ""  # Readable text; chunks point into it.
+    meta: Plain = {}
+    chunks: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.status == "received"
+
+
+class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A canonical record. Id `kind/key`. `version` counts changes, for compare-and-set."""
+
+    kind: ClassVar[str] = "fact"
+    fact_kind: str
+    key: str
+    value: Plain
+    version: int
+    at_us: int
+    labels: Labels
+    valid_from: str | None = None  # ISO date or time: when it became true, apart from when we learned it.
+    valid_to: str | None = None
+    source: str = ""  # An entity id (doc3, m12, run id) or a path.
+    tier: Tier = "long-term"
+
+
+class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A file of the workspace that steers it: playbook, policy, template, agent. Id `playbook/name`."""
+
+    kind: ClassVar[str] = "asset"
+    asset_kind: Literal["playbook", "policy", "template", "agent"]
+    name: str
+    path: str
+    hash: str
+    text: str
+    at_us: int
+    removed: bool = False
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+StepStatus = Literal["pending", "recalling", "started", "waiting", "backoff", "succeeded", "failed", "skipped"]
+RunStatus = Literal[
+    "running", "paused", "succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled",
+]  # fmt: skip
+RUN_ENDED: frozenset[str] = frozenset(
+    ("succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled")
+)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one step of a run stands."""
+
+    id: str
+    agent: str = ""
+    status: StepStatus = "pending"
+    attempts: int = 0
+    input: Plain = {}
+    context: Plain = {}  # What `reads` found, exactly as the agent saw it.
+    output: Plain = {}
+    error: Plain = {}
+    sources: tuple[str, ...] = ()  # Entity ids it read.
+    actions: tuple[str, ...] = ()  # Actions it proposed.
+    labels: Labels = OPERATOR
+    until_us: int | None = None  # When it wakes: end of a wait, a back-off or a deadline.
+    signal: str = ""
+    started_us: int | None = None
+    ended_us: int | None = None
+
+
+class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """One execution of a playbook. The text it began with is pinned by `playbook_hash`."""
+
+    kind: ClassVar[str] = "run"
+    playbook: str
+    playbook_hash: str
+    inputs: Plain
+    status: RunStatus
+    steps: dict[str, Step]
+    at_us: int
+    labels: Labels
+    cause: str = ""
+    ended_us: int | None = None
+    reason: str = ""
+    signals: dict[str, Plain] = {}  # Signals that came before their waiter.
+
+    @property
+    def live(self) -> bool:
+        return self.status not in RUN_ENDED
+
+
+class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Work that gave up, with what is needed to understand and mend it. Id `dead2`."""
+
+    kind: ClassVar[str] = "deadletter"
+    run: str
+    step: str
+    error: Plain
+    attempts: int
+    at_us: int
+    remedies: tuple[str, ...]
+    resolved: str = ""
+
+    @property
+    def live(self) -> bool:
+        return not self.resolved
+
+
+# --- actions --------------------------------------------------------------------------------------
+
+ActionStatus = Literal[
+    "proposed", "denied", "rejected", "expired", "withdrawn", "held", "intent", "sent",
+    "succeeded", "failed", "unknown", "compensated", "compensation_failed",
+]  # fmt: skip
+ACTION_ENDED: frozenset[str] = frozenset(
+    ("denied", "rejected", "expired", "withdrawn", "succeeded", "failed", "compensated", "compensation_failed")
+)
+Risk = Literal["low", "medium", "high"]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy said: the rule that decided, and where to find it."""
+
+    verdict: Literal["allow", "ask", "deny"]
+    rule: str
+    where: str  # "policies/mail.toml", or "built-in R2".
+    risk: Risk
+    hold_us: int
+    reasons: tuple[str, ...] = ()
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A recorded yes. It covers exactly the arguments whose hash is `shown_hash`."""
+
+    shown_hash: str
+    by: str
+    at_us: int
+    seq: int
+    edited: bool = False
+    reason: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One piece of why: a value, and the entity (with a span in its text) that it was taken from."""
+
+    claim: str
+    source: str
+    quote: str = ""
+    span: tuple[int, int] | None = None
+
+
+class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A proposed effect and what became of it. Id `a17`; an approval goes by the same id."""
+
+    kind: ClassVar[str] = "action"
+    connector: str
+    verb: str
+    args: Plain
+    targets: tuple[str, ...]
+    summary: str
+    status: ActionStatus
+    shown_hash: str  # BLAKE2b of connector, verb, args and targets; what an approval binds.
+    operation_id: str  # The same for every try; the connector's idempotency key.
+    agent: str
+    at_us: int
+    labels: Labels
+    verdict: Verdict
+    run: str = ""
+    step: str = ""
+    why: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float = 0.0
+    risks: tuple[str, ...] = ()
+    undo: str = ""  # How to take it back, in words, before and after it left.
+    cost: str = "0"
+    group: str = ""
+    approval: Approval | None = None
+    proposed_args: Plain = {}  # What the agent wrote, when the operator edited it.
+    release_us: int | None = None  # End of the hold.
+    expires_us: int | None = None
+    snoozed_until_us: int | None = None
+    result: Plain = {}
+    error: Plain = {}
+    compensates: str = ""  # The action this one corrects.
+    compensated_by: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.status not in ACTION_ENDED
+
+
+# --- the workspace itself -------------------------------------------------------------------------
+
+
+class Stop(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The emergency stop as the log knows it. Id `stop`. The fence file is the faster truth."""
+
+    kind: ClassVar[str] = "stop"
+    engaged: bool
+    epoch: int
+    reason: str
+    by: str
+    at_us: int
+    in_flight: tuple[str, ...] = ()  # Actions that were on the wire.
+
+
+class Receipt(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer once given to a request id: repeated word for word, never done twice."""
+
+    kind: ClassVar[str] = "receipt"
+    body_hash: str
+    reply: Plain
+    reply_seq: int
+
+
+class Counter(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The last number given to ids of one prefix."""
+
+    kind: ClassVar[str] = "counter"
+    value: int
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A directed, named edge between two entities, each written `kind:id` (`memory:m12`, `fact:client/acme`).
+
+    Relations: `derived_from` (what a value was made from: provenance, read by `why` and `used_by`),
+    `read` (a step saw it), `compensates`, and those of the operator between facts.
+    """
+
+    source: str
+    relation: str
+    target: str
+    seq: int = 0
+
+
+ENTITIES: dict[str, type[Entity]] = {
+    cls.kind: cls
+    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Receipt, Counter)
+}

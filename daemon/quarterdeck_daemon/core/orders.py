@@ -1,0 +1,242 @@
+"""Work orders: what the kernel asks of the outside, and the shapes in which it answers.
+
+An order goes to a worker (parse, run an agent) or to the effector (an outward effect). Order ids
+are derived from the state, so the same piece of work has the same id after a restart, and the
+dispatcher sends it once. An answer comes back as a command; it is recorded before it is used.
+
+Frames between daemon and process: DEALER/ROUTER, `[empty, body]`, body a MessagePack map
+`{"type": "hello"|"order"|"answer"|"notice"|"cancel", ...}` of the structs below.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from quarterdeck_protocol.labels import EXTERNAL, Labels
+
+from .entities import Evidence, Plain
+
+FailureClass = Literal["transient", "permanent", "contract", "crash", "timeout", "stopped", "uncertain"]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why work did not succeed. `transient`, `crash` and `timeout` may be tried again, the rest not."""
+
+    failure: FailureClass
+    code: str
+    message: str
+    hint: str = ""
+
+
+# --- daemon -> process ----------------------------------------------------------------------------
+
+
+class ParseDocument(msgspec.Struct, frozen=True, kw_only=True, tag="document.parse"):
+    """Turn raw bytes into text and metadata. For workers."""
+
+    document: str
+    media_type: str
+    data: bytes
+    name: str = ""
+
+
+class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
+    """Run one agent once. `input` is the step's resolved input, `context` what its `reads` found.
+
+    Context values by kind of read:
+      document  {"id", "title", "text", "meta", "labels"}      fact   {"id", "key", "value", "version"} or None
+      facts     [fact, …]      template {"id", "name", "text"}  recall [{"id", "title", "text", "score", "source"}, …]
+    """
+
+    run: str
+    step: str
+    attempt: int
+    agent: str
+    input: Plain
+    context: Plain
+    now_us: int
+
+
+class ExecuteEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.execute"):
+    """Carry out one permitted action. For the effector, which checks every field again by itself.
+
+    approved_hash  what the policy or the operator permitted; must equal the hash of the arguments
+    epoch          of the fence when the intent was recorded; another epoch means: do not send
+    """
+
+    action: str
+    operation_id: str
+    connector: str
+    verb: str
+    args: Plain
+    targets: tuple[str, ...]
+    approved_hash: str
+    epoch: int
+
+
+class ReconcileEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.reconcile"):
+    """Find out whether an effect of unknown outcome happened; never repeat it."""
+
+    action: str
+    operation_id: str
+    connector: str
+    verb: str
+    args: Plain
+
+
+Work = ParseDocument | RunStep | ExecuteEffect | ReconcileEffect
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Envelope of work. A process that has not answered after `deadline_ms` is killed."""
+
+    id: str
+    work: Work
+    deadline_ms: int
+
+
+# --- process -> daemon ----------------------------------------------------------------------------
+
+
+class ParsedChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of the text along its structure; `span` are characters [from, to) of the text."""
+
+    text: str
+    span: tuple[int, int]
+    title: str = ""
+
+
+class ParsedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that stands in a structured file of the operator's (facts/*.toml)."""
+
+    fact_kind: str
+    key: str
+    value: Plain
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True, tag="parsed"):
+    """What a parser found. `unreadable` says why there is no text, if so."""
+
+    title: str
+    text: str
+    meta: Plain
+    chunks: tuple[ParsedChunk, ...] = ()
+    facts: tuple[ParsedFact, ...] = ()
+    unreadable: str = ""
+
+
+class ProposedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact an agent believes, with what it was taken from. Stored in the review tier."""
+
+    fact_kind: str
+    key: str
+    value: Plain
+    source: str = ""
+
+
+class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect an agent wants. Agents cannot do more than ask."""
+
+    connector: str
+    verb: str
+    args: Plain
+    targets: tuple[str, ...]
+    summary: str
+    why: str
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float = 0.0
+    risks: tuple[str, ...] = ()
+    undo: str = ""
+    group: str = ""
+
+
+class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step.done"):
+    """What an agent returned. `output` must satisfy the agent's contract."""
+
+    output: Plain
+    facts: tuple[ProposedFact, ...] = ()
+    actions: tuple[ProposedAction, ...] = ()
+
+
+class EffectDone(msgspec.Struct, frozen=True, kw_only=True, tag="effect.done"):
+    """The effect happened; `already` when an earlier try had done it."""
+
+    result: Plain
+    already: bool = False
+
+
+class EffectAbsent(msgspec.Struct, frozen=True, kw_only=True, tag="effect.absent"):
+    """Reconciliation proved that the effect did not happen."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """The work did not succeed. For an effect, `uncertain` means: it may have happened."""
+
+    failure: Failure
+
+
+Outcome = Parsed | StepDone | EffectDone | EffectAbsent | Failed
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer"):
+    """The answer to the order of the same id."""
+
+    id: str
+    outcome: Outcome
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+    """First message of a process. The token came to it through its standard input."""
+
+    role: Literal["worker", "effector"]
+    pid: int
+    token: str
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started"):
+    """The effector passed every check and is about to touch the wire for the order of this id."""
+
+    id: str
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="offer"):
+    """A connector sees these external ids. The daemon answers `Wanted` with those it does not have."""
+
+    connector: str
+    external_ids: tuple[str, ...]
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="arrived"):
+    """One thing from outside, raw. Acknowledged by `Kept` once it is durable.
+
+    external_id  stable for one content at one place: e.g. "mail/inbox/0001.eml#<blake2b-16 of content>"
+    trigger      whether playbooks may start on it (new mail yes, the backlog of notes no)
+    """
+
+    connector: str
+    external_id: str
+    media_type: str
+    name: str
+    data: bytes
+    labels: Labels = EXTERNAL
+    trigger: bool = False
+
+
+ProcessMessage = Hello | Answer | Started | Offer | Arrived
+
+
+class OrderMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="order"):
+    order: Order
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="wanted"):
+    connector: str
+    external_ids: tuple[str, ...]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="kept"):
+    external_id: str
+
+
+DaemonMessage = OrderMessage | Wanted | Kept

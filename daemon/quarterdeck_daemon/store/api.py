@@ -1,0 +1,121 @@
+"""What a store promises. `rocks.py` keeps it on disk, `in_memory.py` in dicts; one contract suite runs over both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+from quarterdeck_protocol.events import Event
+
+from ..core.commit import Commit
+from ..core.entities import Entity, Link
+
+E = TypeVar("E", bound=Entity)
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The end of the log: its last sequence (0 when empty) and the keyed hash over it."""
+
+    seq: int
+    mac: bytes
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """Result of walking the chain. `broken_at` is the first sequence that does not verify, or None."""
+
+    checked: int
+    head: Head
+    broken_at: int | None = None
+    reason: str = ""
+
+
+class Store(Protocol):
+    """The log and the state that is folded from it. One writer; reads see the last `append`.
+
+    Errors: `LogCorrupt`, `LogLocked`, `NoSpace`, `StoreFailed` (after a failed write or sync every further write
+    raises it; reads go on; the process restarts from the log), all QuarterdeckErrors.
+    """
+
+    @property
+    def head(self) -> Head: ...
+
+    # writing: append any number of commits, then sync once, then acknowledge
+    def append(self, commits: Sequence[Commit]) -> None:
+        """Chain and write the commits in one atomic batch. Not yet durable. Sequences continue from the head."""
+        ...
+
+    def sync(self) -> None:
+        """Make all appended commits survive power loss, then move the head anchor. Blocks; run it in a thread."""
+        ...
+
+    # state
+    def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None: ...
+    def live(self, cls: type[E]) -> Iterator[E]: ...
+    def scan(
+        self, cls: type[E], *, prefix: str = "", after: str | None = None, reverse: bool = False,
+        as_of: int | None = None,
+    ) -> Iterator[E]:
+        """Yield entities by id (codepoint order), strictly after `after` in the chosen direction."""
+        ...
+
+    def history(self, cls: type[E], id: str) -> list[E]:
+        """Every kept version, oldest first; each one's `seq` says when it was written."""
+        ...
+
+    # log
+    def event(self, seq: int) -> Event | None: ...
+    def events(self, *, after: int = 0, before: int | None = None, reverse: bool = False) -> Iterator[Event]:
+        """Yield events with after < seq < before, in order or backwards. Lazy; stop whenever you like."""
+        ...
+
+    def events_of(self, entity: str, *, after: int = 0, reverse: bool = False) -> Iterator[Event]:
+        """Events that concern `kind:id`."""
+        ...
+
+    def verify(self, *, after: int = 0) -> Verification: ...
+
+    # graph
+    def links_from(self, entity: str, relation: str | None = None) -> list[Link]: ...
+    def links_to(self, entity: str, relation: str | None = None) -> list[Link]: ...
+
+    # blobs: content-addressed, durable when put returns
+    def put_blob(self, data: bytes) -> str:
+        """Keep the bytes, return their BLAKE2b-256 in hex. The same bytes are kept once."""
+        ...
+
+    def get_blob(self, hash: str) -> bytes | None:
+        """Return the bytes, None when unknown. Raises LogCorrupt when they no longer match the hash."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class KeywordIndex(Protocol):
+    """Derived full-text index over memories. May be deleted at any time; costs only time to rebuild."""
+
+    @property
+    def seq(self) -> int:
+        """Everything up to this log position is searchable."""
+        ...
+
+    def put(self, rows: Iterable[IndexRow], *, removed: Iterable[str], seq: int) -> None: ...
+    def search(self, query: str, *, limit: int, where: dict[str, str | tuple[str, ...]]) -> list[KeywordHit]: ...
+
+
+class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    text: str
+    tier: str
+    memory_kind: str
+    namespace: str
+    source: str
+    tags: tuple[str, ...]
+    at_us: int
+
+
+class KeywordHit(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    score: float
+    terms: tuple[str, ...]
