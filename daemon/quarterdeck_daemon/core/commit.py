@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+
 from quarterdeck_protocol.events import Event
 
 from .entities import Entity, Link

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import msgspec
+
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
 Plain = dict[str, object]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+
 from quarterdeck_protocol.labels import EXTERNAL, Labels
 
 from .entities import Evidence, Plain

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
 CONFIG_NAME = "quarterdeck.toml"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
+
 from quarterdeck_protocol.events import Event
 
 from ..core.commit import Commit
