@@ -231,6 +231,7 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     summary: str
     status: ActionStatus
     shown_hash: str  # BLAKE2b of connector, verb, args and targets; what an approval binds.
+    epoch: int = 0  # Of the stop, when the intent was recorded.
     operation_id: str  # The same for every try; the connector's idempotency key.
     agent: str
     at_us: int
@@ -275,6 +276,18 @@ class Stop(Entity, frozen=True, kw_only=True, omit_defaults=True):
     in_flight: tuple[str, ...] = ()  # Actions that were on the wire.
 
 
+class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What decisions need to know of quarterdeck.toml. Id `workspace`."""
+
+    kind: ClassVar[str] = "settings"
+    name: str = "My company"
+    operator: str = "Operator <operator@localhost>"
+    timezone: str = "UTC"
+    hold_us: int = 8_000_000
+    expires_us: int = 7 * 86_400_000_000
+    step_deadline_ms: int = 30_000
+
+
 class Receipt(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """The answer once given to a request id: repeated word for word, never done twice."""
 
@@ -306,5 +319,5 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 ENTITIES: dict[str, type[Entity]] = {
     cls.kind: cls
-    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Receipt, Counter)
+    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Receipt, Counter)
 }

@@ -1,14 +1,15 @@
 """How the core sees the state: a keyed table of entities, read through this protocol only.
 
-The store implements it over RocksDB and over a dict; `Draft` lays one command's writes over either.
+The store implements it over RocksDB and over a dict; `Draft` lays the writes that are not yet in
+the store over either of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
-from .entities import Entity
+from .entities import Entity, Link
 
 E = TypeVar("E", bound=Entity)
 
@@ -23,3 +24,55 @@ class Table(Protocol):
     def live(self, cls: type[E]) -> Iterator[E]:
         """Yield every entity of the kind whose `live` is true, in id order."""
         ...
+
+    def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
+        """Yield entities whose id begins with `prefix`, in id order."""
+        ...
+
+
+class Draft:
+    """Writes over a table. Reads see them at once; nobody else does until they are committed."""
+
+    def __init__(self, base: Table) -> None:
+        self._base = base
+        self.puts: dict[tuple[str, str], Entity] = {}
+        self.links: list[Link] = []
+        self.unlinks: list[Link] = []
+        self._touched: dict[str, None] = {}
+
+    def get(self, cls: type[E], id: str) -> E | None:
+        entity = self.puts.get((cls.kind, id))
+        return cast(E, entity) if entity is not None else self._base.get(cls, id)
+
+    def live(self, cls: type[E]) -> Iterator[E]:
+        return (entity for entity in self._merged(cls, self._base.live(cls), "") if entity.live)
+
+    def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
+        return self._merged(cls, self._base.scan(cls, prefix=prefix), prefix)
+
+    def put(self, entity: Entity) -> None:
+        self.puts[entity.kind, entity.id] = entity
+        self.touch(entity)
+
+    def link(self, source: str, relation: str, target: str, seq: int) -> None:
+        self.links.append(Link(source=source, relation=relation, target=target, seq=seq))
+
+    def unlink(self, source: str, relation: str, target: str) -> None:
+        self.unlinks.append(Link(source=source, relation=relation, target=target))
+
+    def touch(self, entity: Entity) -> None:
+        """Note that the present event concerns this entity, changed or not."""
+        self._touched[f"{entity.kind}:{entity.id}"] = None
+
+    def take_touched(self) -> tuple[str, ...]:
+        """Return what was touched since the last call."""
+        touched = tuple(self._touched)
+        self._touched.clear()
+        return touched
+
+    def _merged(self, cls: type[E], base: Iterator[E], prefix: str) -> Iterator[E]:
+        found = {entity.id: entity for entity in base}
+        for (kind, id), entity in self.puts.items():
+            if kind == cls.kind and id.startswith(prefix):
+                found[id] = cast(E, entity)
+        return (found[id] for id in sorted(found))

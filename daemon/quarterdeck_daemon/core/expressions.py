@@ -1,0 +1,98 @@
+"""Conditions and references in playbooks and policies: CEL, the Common Expression Language.
+
+CEL always ends, has no side effects and is linear in its input, so operators may write it freely.
+A name that is missing, a type that does not fit or a syntax error is `Unanswerable`; what that means
+(skip, ask, fail) is for the caller to say, and is never "yes".
+
+The binding's package imports a command line tool of half a second on import, so its compiled
+module is loaded by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import importlib.util
+import re
+import sys
+from types import ModuleType
+from typing import cast
+
+from .entities import Plain
+
+EXPRESSION_CHARS_MAX = 2_000
+_WHOLE = re.compile(r"\A\$\{(.*)\}\Z", re.DOTALL)
+_INNER = re.compile(r"\$\{([^}]*)\}")
+
+
+class Unanswerable(Exception):
+    """The expression has no answer for these values; the message says which part."""
+
+
+class Program:
+    """A compiled expression."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > EXPRESSION_CHARS_MAX:
+            raise Unanswerable(f"an expression has at most {EXPRESSION_CHARS_MAX} characters, this one {len(text)}")
+        self.text = text
+        try:
+            self._program = _engine().compile(text)
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise Unanswerable(f"{text!r}: {error}") from error
+
+    def answer(self, values: Plain) -> object:
+        """Evaluate over plain values. Raises Unanswerable for a missing name or a wrong type."""
+        try:
+            return cast(object, self._program.execute(values))
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
+            raise Unanswerable(f"{self.text!r}: {error}") from error
+
+
+@functools.lru_cache(maxsize=1024)
+def program(text: str) -> Program:
+    """Return the compiled expression; raises Unanswerable when it does not parse."""
+    return Program(text)
+
+
+def holds(text: str, values: Plain) -> bool:
+    """Whether a condition is true. Only `true` is true; anything else that is no bool is Unanswerable."""
+    answer = program(text).answer(values)
+    if not isinstance(answer, bool):
+        raise Unanswerable(f"{text!r} gives {type(answer).__name__}, a condition gives true or false")
+    return answer
+
+
+def resolve(template: object, values: Plain) -> object:
+    """Fill `${…}` in a plain value: a whole string becomes the answer itself, inside a text its string form."""
+    if isinstance(template, str):
+        whole = _WHOLE.match(template)
+        if whole and "${" not in whole.group(1):
+            return program(whole.group(1).strip()).answer(values)
+        return _INNER.sub(lambda found: _as_text(program(found.group(1).strip()).answer(values)), template)
+    if isinstance(template, dict):
+        return {key: resolve(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [resolve(value, values) for value in template]
+    return template
+
+
+def _as_text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@functools.lru_cache(maxsize=1)
+def _engine() -> ModuleType:
+    found = importlib.util.find_spec("cel")
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("the package common-expression-language is missing; install Quarterdeck again")
+    name = "cel.cel"
+    if name in sys.modules:
+        return sys.modules[name]
+    inner = importlib.machinery.PathFinder.find_spec(name, list(found.submodule_search_locations))
+    if inner is None or inner.loader is None:
+        raise ImportError("the package common-expression-language has no compiled module for this machine")
+    module = importlib.util.module_from_spec(inner)
+    inner.loader.exec_module(module)
+    sys.modules[name] = module
+    return module

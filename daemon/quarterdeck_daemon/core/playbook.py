@@ -1,0 +1,178 @@
+"""Playbooks: YAML text in, a checked workflow out. What it may contain is described in docs/workspace.md."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import re
+from typing import Literal
+
+import msgspec
+import yaml
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .entities import Plain
+from .expressions import Unanswerable, program
+
+STEPS_MAX = 200
+PLAYBOOK_BYTES_MAX = 256 * 1024
+RETRY_TIMES_MAX = 20
+_DURATION = re.compile(r"\A(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
+_UNIT_US = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+
+
+def duration_us(text: str) -> int:
+    """Return microseconds for `250ms`, `8s`, `2h`, `7d`. Raises ValueError for anything else."""
+    found = _DURATION.match(text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is no duration; write it like 8s, 2h or 7d")
+    return int(float(found.group(1)) * _UNIT_US[found.group(2)])
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    times: int = 3
+    backoff: str = "2s"
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"limit": "for"}):
+    signal: str = ""
+    limit: str = ""
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    type: Literal["string", "number", "integer", "boolean", "list", "map"] = "string"
+    required: bool = False
+    default: object = None
+    description: str = ""
+
+
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    event: str
+    when: str = "true"
+
+
+class StepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"input": "in"}):
+    id: str
+    agent: str = ""
+    needs: tuple[str, ...] = ()
+    when: str = ""
+    reads: dict[str, Plain] = {}
+    input: Plain = {}
+    retry: Retry = Retry()
+    timeout: str = ""
+    wait: Wait | None = None
+    description: str = ""
+
+
+class Playbook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"triggers": "on"}):
+    name: str
+    steps: tuple[StepSpec, ...]
+    version: int = 1
+    description: str = ""
+    triggers: tuple[Trigger, ...] = ()
+    inputs: dict[str, Input] = {}
+
+    def step(self, id: str) -> StepSpec:
+        return next(step for step in self.steps if step.id == id)
+
+
+class _TextKeys(yaml.SafeLoader):
+    """YAML 1.1 takes `on` for true and a date for an object; a playbook means the text."""
+
+
+_TextKeys.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_TextKeys.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"\A(?:true|false)\Z"), list("tf"))
+
+
+@functools.lru_cache(maxsize=256)
+def parse_playbook(text: str) -> Playbook:
+    """Return the checked playbook. Raises QuarterdeckError `schema` with the place and the reason."""
+    if len(text) > PLAYBOOK_BYTES_MAX:
+        raise QuarterdeckError("schema", f"a playbook has at most {PLAYBOOK_BYTES_MAX} characters")
+    try:
+        plain: object = yaml.load(text, Loader=_TextKeys)  # noqa: S506 - a SafeLoader with fewer conversions
+        playbook = msgspec.convert(plain, Playbook)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise QuarterdeckError("schema", f"line {line}: {error.problem}", hint="Mend the YAML there.") from error
+    except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
+        raise QuarterdeckError("schema", str(error), hint="See docs/workspace.md for what a playbook holds.") from error
+    _check(playbook)
+    return playbook
+
+
+def _check(playbook: Playbook) -> None:
+    if not 0 < len(playbook.steps) <= STEPS_MAX:
+        raise QuarterdeckError("schema", f"a playbook has 1 to {STEPS_MAX} steps")
+    ids = [step.id for step in playbook.steps]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise QuarterdeckError("schema", f"two steps are called {id!r}")
+    for step in playbook.steps:
+        _check_step(step, set(ids))
+    try:
+        graphlib.TopologicalSorter({step.id: step.needs for step in playbook.steps}).prepare()
+    except graphlib.CycleError as error:
+        raise QuarterdeckError("schema", f"steps wait for each other: {' -> '.join(error.args[1])}") from error
+
+
+def _check_step(step: StepSpec, ids: set[str]) -> None:
+    for need in step.needs:
+        if need not in ids:
+            raise QuarterdeckError("schema", f"step {step.id!r} needs {need!r}, which is no step of this playbook")
+    if bool(step.agent) == bool(step.wait):
+        raise QuarterdeckError("schema", f"step {step.id!r} has either an agent or a wait")
+    if not 0 <= step.retry.times <= RETRY_TIMES_MAX:
+        raise QuarterdeckError("schema", f"step {step.id!r}: retry.times is 0 to {RETRY_TIMES_MAX}")
+    for name, read in step.reads.items():
+        if len(set(read) & READ_KINDS) != 1:
+            raise QuarterdeckError(
+                "schema", f"step {step.id!r}, read {name!r}: exactly one of {', '.join(sorted(READ_KINDS))}"
+            )
+    durations = [step.retry.backoff, step.timeout, step.wait.limit if step.wait else ""]
+    try:
+        for text in durations:
+            if text:
+                duration_us(text)
+        if step.when:
+            program(step.when)
+    except (ValueError, Unanswerable) as error:
+        raise QuarterdeckError("schema", f"step {step.id!r}: {error}") from error
+
+
+READ_KINDS = frozenset(("document", "fact", "facts", "template", "recall"))
+
+
+def check_inputs(playbook: Playbook, given: Plain) -> Plain:
+    """Return the inputs with defaults filled in. Raises QuarterdeckError `schema` for what does not fit."""
+    unknown = sorted(set(given) - set(playbook.inputs))
+    if unknown:
+        raise QuarterdeckError(
+            "schema",
+            f"{playbook.name} takes no input {unknown[0]!r}",
+            hint=f"Its inputs: {', '.join(playbook.inputs) or 'none'}.",
+        )
+    filled: Plain = {}
+    for name, spec in playbook.inputs.items():
+        value = given.get(name, spec.default)
+        if value is None:
+            if spec.required:
+                raise QuarterdeckError("schema", f"{playbook.name} needs the input {name!r} ({spec.type})")
+            continue
+        if not isinstance(value, _TYPES[spec.type]) or (isinstance(value, bool) and spec.type != "boolean"):
+            raise QuarterdeckError("schema", f"input {name!r} is a {type(value).__name__}, not a {spec.type}")
+        filled[name] = value
+    return filled
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "list": (list,),
+    "map": (dict,),
+}
