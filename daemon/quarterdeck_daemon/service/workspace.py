@@ -1,16 +1,38 @@
-"""The settings of a workspace: `quarterdeck.toml` read into typed values, every default in one place."""
+"""The settings of a workspace: `quarterdeck.toml` read into typed values, every default in one place.
+
+The structs below are the list of defaults; `DEFAULT_CONFIG_TEXT` shows the same ones to the operator,
+and a test holds the two together. Whatever is not in the structs is refused with its line.
+"""
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+import stat
+import tomllib
+import typing
+import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
+CONFIG_BYTES_MAX = 256 * 1024
+
+UNIT_US = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6, "w": 604_800 * 10**6}
+DURATION_US_MAX = 3_653 * UNIT_US["d"]  # Ten years.
+
+Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(ms|s|m|h|d|w))+$")]
+Handle = Annotated[str, msgspec.Meta(pattern=r"^(secret://\S+)?$")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+WorkerCount = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,28 +43,28 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Actions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    hold: str = "8s"
-    expires: str = "7d"
+    hold: Duration = "8s"
+    expires: Duration = "7d"
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    count: int = 2
-    step_deadline: str = "30s"
+    count: WorkerCount = 2
+    step_deadline: Duration = "30s"
 
 
 class MailIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Literal["maildir", "mbox", "eml", "none"] = "none"
     path: str = "mail/inbox"
-    poll: str = "2s"
+    poll: Duration = "2s"
 
 
 class MailOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Literal["maildir", "smtp"] = "maildir"
     path: str = "mail/outbox"
     host: str = "127.0.0.1"
-    port: int = 587
+    port: Port = 587
     user: str = ""
-    password: str = ""  # A handle such as secret://mail/smtp; never the password itself.
+    password: Handle = ""  # A handle such as secret://mail/smtp; never the password itself.
     starttls: bool = True
 
 
@@ -66,9 +88,194 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     files: tuple[Files, ...] = ()
 
 
+DEFAULT_CONFIG_TEXT = """\
+# Settings of this workspace. Every line shows its default: change it, or leave it out.
+# Times are written like 500ms, 8s, 30m, 2h, 7d.
+
+[workspace]
+name = "My company"
+operator = "Operator <operator@localhost>"   # the From of outgoing mail
+timezone = "UTC"                             # such as Europe/Berlin; used for display and schedules
+language = "en"
+
+[actions]
+hold = "8s"              # how long an approved effect waits, so that undo is free
+expires = "7d"           # silence is "not done" after this
+
+[workers]
+count = 2                # processes that parse documents and run agents
+step_deadline = "30s"    # a step that has not answered by then is ended
+
+[mail.in]
+kind = "none"            # "maildir", "mbox", "eml" (a folder of .eml files) or "none"
+path = "mail/inbox"      # inside the workspace
+poll = "2s"
+
+[mail.out]
+kind = "maildir"         # "maildir" or "smtp"
+path = "mail/outbox"     # a Maildir; with smtp the sent copies go here
+host = "127.0.0.1"       # host to starttls are for smtp
+port = 587
+user = ""
+password = ""            # a handle such as secret://mail/smtp, never the password itself
+starttls = true
+
+# Folders that are remembered as they change; none by default. One table for each folder:
+#
+# [[files]]
+# path = "notes"
+# tags = []
+# integrity = "external"      # who could have shaped these files: "operator", "agent" or "external"
+# sensitivity = "private"     # who may see them: "public", "private" or "secret"
+"""
+
+
 def load_config(folder: Path) -> Config:
     """Read `quarterdeck.toml` of the workspace; a missing key has its default.
 
-    Raises QuarterdeckError `not_found` without the file, `schema` naming the line and the nearest valid key.
+    Raises QuarterdeckError `not_found` without the file, `forbidden` when others may write it,
+    `schema` naming the line and the nearest valid key.
     """
-    raise SystemExit("being written")
+    path = folder / CONFIG_NAME
+    text = _read(path)
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise QuarterdeckError("schema", f"{path}: {error}", hint="Correct this line.") from error
+    except msgspec.ValidationError as error:
+        raise _refusal(path, text, str(error)) from error
+    _check_values(path, text, config)
+    return config
+
+
+def duration_us(text: str) -> int:
+    """Return microseconds for texts like `8s`, `500ms`, `2h`, `7d`, `1h30m`.
+
+    Raises QuarterdeckError `bad_value` for anything else and beyond ten years.
+    """
+    parts = re.findall(r"([0-9]{1,9})(ms|s|m|h|d|w)", text)
+    total = sum(int(number) * UNIT_US[unit] for number, unit in parts)
+    if not parts or "".join(number + unit for number, unit in parts) != text or total > DURATION_US_MAX:
+        raise QuarterdeckError(
+            "bad_value", f"{text!r} is not a length of time", hint="Write it like 500ms, 8s, 30m, 2h or 7d."
+        )
+    return total
+
+
+def _read(path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # A pipe put there must not hang us.
+    except FileNotFoundError:
+        raise QuarterdeckError(
+            "not_found", f"there is no {CONFIG_NAME} in {path.parent}", hint="Make one with `quarterdeck init`."
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > CONFIG_BYTES_MAX:
+            raise QuarterdeckError("schema", f"{path} is not a file of at most {CONFIG_BYTES_MAX} bytes")
+        if found.st_mode & stat.S_IWOTH:
+            raise QuarterdeckError("forbidden", f"everybody may write {path}", hint=f"Run `chmod o-w {path}`.")
+        try:
+            return file.read(CONFIG_BYTES_MAX).decode()
+        except UnicodeDecodeError as error:
+            raise QuarterdeckError("schema", f"{path} is not UTF-8: {error}", hint="Save it as UTF-8.") from error
+
+
+# --- saying where and what ------------------------------------------------------------------------
+
+Route = tuple[str | int, ...]
+_fault = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?$", re.DOTALL)
+_unknown = re.compile(r"unknown field `(?P<key>.*)`")
+_MEANING = {
+    "matching regex '^([0-9]": "a length of time like 500ms, 8s, 30m, 2h or 7d",
+    "matching regex '^(secret": "a handle like secret://mail/smtp; a secret itself must not stand here",
+}
+
+
+def _refusal(path: Path, text: str, fault: str) -> QuarterdeckError:
+    """Turn what msgspec says into a sentence with a line number."""
+    match = _fault.match(fault)
+    assert match is not None, "the pattern takes any text"
+    route = _route(match["where"] or "")
+    what = next((f"Expected {said}" for sign, said in _MEANING.items() if sign in fault), match["what"])
+    hint = "Correct this line."
+    if unknown := _unknown.search(what):
+        valid = _valid_keys(route)
+        near = difflib.get_close_matches(unknown["key"], valid, n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}`?" if near else f"Valid here: {', '.join(valid)}."
+        route = (*route, unknown["key"])
+    return _at(path, text, route, what, hint)
+
+
+def _at(path: Path, text: str, route: Route, what: str, hint: str) -> QuarterdeckError:
+    line = _line_of(text, route)
+    return QuarterdeckError(
+        "schema", f"{path}, line {line}: {what}", hint=hint, details={"path": str(path), "line": line}
+    )
+
+
+def _check_values(path: Path, text: str, config: Config) -> None:
+    """What the types cannot say: a time zone that exists, durations within bounds."""
+    try:
+        zoneinfo.ZoneInfo(config.workspace.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        what = f"there is no time zone {config.workspace.timezone!r}"
+        raise _at(path, text, ("workspace", "timezone"), what, "Write it like Europe/Berlin.") from error
+    durations: dict[Route, str] = {
+        ("actions", "hold"): config.actions.hold,
+        ("actions", "expires"): config.actions.expires,
+        ("workers", "step_deadline"): config.workers.step_deadline,
+        ("mail", "in", "poll"): config.mail.inward.poll,
+    }
+    for route, value in durations.items():
+        try:
+            duration_us(value)
+        except QuarterdeckError as error:
+            raise _at(path, text, route, f"{error.message} of at most ten years", error.hint) from error
+
+
+def _route(where: str) -> Route:
+    """`.files[1].path` -> ("files", 1, "path")."""
+    return tuple(int(number) if number else key for key, number in re.findall(r"\.([^.\[]+)|\[(\d+)\]", where))
+
+
+def _valid_keys(route: Route) -> list[str]:
+    """The keys of the table at `route`."""
+    here: type[msgspec.Struct] = Config
+    for key in route:
+        if isinstance(key, str):
+            kinds = {field.encode_name: field.type for field in msgspec.structs.fields(here)}
+            kind = kinds[key]
+            here = next((inner for inner in typing.get_args(kind) if inner is not ...), kind)
+    return [field.encode_name for field in msgspec.structs.fields(here)]
+
+
+def _line_of(text: str, route: Route) -> int:
+    """The line where the longest known part of `route` stands, from 1."""
+    lines = dict(_lines(text))
+    while route and route not in lines:
+        route = route[:-1]
+    return lines.get(route, 1)
+
+
+_header = re.compile(r"^\s*(?P<open>\[\[?)\s*(?P<name>[^\]]+?)\s*\]")
+_key = re.compile(r"^\s*(?P<name>[\w.\-\"' ]+?)\s*=")
+
+
+def _lines(text: str) -> Iterator[tuple[Route, int]]:
+    """Every table and key with its line. Good for pointing, not for parsing: tomllib did that before."""
+    table: Route = ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _header.match(line):
+            table = _names(header["name"])
+            if header["open"] == "[[":
+                counts[header["name"]] = counts.get(header["name"], -1) + 1
+                table = (*table, counts[header["name"]])
+            yield table, number
+        elif key := _key.match(line):
+            yield (*table, *_names(key["name"])), number
+
+
+def _names(dotted: str) -> Route:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -1,0 +1,69 @@
+"""The files that steer a workspace, read as text. What they mean is the core's business.
+
+Promises nothing outside the workspace is read, however links point; one bad file costs only itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from quarterdeck_daemon.core.commands import AssetFile
+from quarterdeck_daemon.core.hashing import text_hash
+
+ASSET_BYTES_MAX = 256 * 1024
+ASSETS_MAX = 1_000  # Files of one kind; beyond it something else was put into the folder.
+
+# Kind of asset: folder and ending.
+PLACES: dict[str, tuple[str, str]] = {
+    "playbook": ("playbooks", ".yaml"),
+    "policy": ("policies", ".toml"),
+    "template": ("templates", ".md"),
+    "agent": ("agents", ".md"),
+}
+
+
+@dataclass(frozen=True)
+class SkippedAsset:
+    """A file that was not read, and why."""
+
+    path: str
+    reason: str
+
+
+def load_assets(folder: Path) -> list[AssetFile]:
+    """Return every steering file of the workspace at `folder`, by kind, then by name. See `scan_assets`."""
+    return scan_assets(folder)[0]
+
+
+def scan_assets(folder: Path) -> tuple[list[AssetFile], list[SkippedAsset]]:
+    """Return the steering files and those that were skipped: links out of the workspace, too big, no UTF-8."""
+    root = folder.resolve()
+    files: list[AssetFile] = []
+    skipped: list[SkippedAsset] = []
+    for kind, (place, ending) in PLACES.items():
+        found = sorted((root / place).glob(f"*{ending}"))
+        for path in found[:ASSETS_MAX]:
+            read = _read(root, kind, path)
+            files.append(read) if isinstance(read, AssetFile) else skipped.append(read)
+        if len(found) > ASSETS_MAX:
+            skipped.append(SkippedAsset(place, f"{len(found)} files; the first {ASSETS_MAX} were read"))
+    return files, skipped
+
+
+def _read(root: Path, kind: str, path: Path) -> AssetFile | SkippedAsset:
+    shown = path.relative_to(root).as_posix()
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root):
+            return SkippedAsset(shown, "a link out of the workspace")
+        if not real.is_file():
+            return SkippedAsset(shown, "not a file")
+        with real.open("rb") as file:
+            content = file.read(ASSET_BYTES_MAX + 1)
+        if len(content) > ASSET_BYTES_MAX:
+            return SkippedAsset(shown, f"longer than {ASSET_BYTES_MAX} bytes")
+        text = content.decode()
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links in a circle
+        return SkippedAsset(shown, str(error))
+    return AssetFile(asset_kind=kind, name=path.stem, path=shown, text=text, hash=text_hash(text))
