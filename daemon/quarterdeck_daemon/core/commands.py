@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
-from .entities import Entity, Plain, Tier
+from .entities import Plain, Tier
 from .orders import Outcome
 
 
@@ -231,10 +232,3 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     attempt: int = 0
     at_us: int = 0
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision answers, and the entities that changed (for `needs`)."""
-
-    result: Plain
-    changed: tuple[Entity, ...] = ()

@@ -95,11 +95,14 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     tier: Tier = "long-term"
 
 
+AssetKind = Literal["playbook", "policy", "template", "agent"]
+
+
 class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """A file of the workspace that steers it: playbook, policy, template, agent. Id `playbook/name`."""
 
     kind: ClassVar[str] = "asset"
-    asset_kind: Literal["playbook", "policy", "template", "agent"]
+    asset_kind: AssetKind
     name: str
     path: str
     hash: str
@@ -126,8 +129,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent: str = ""
     status: StepStatus = "pending"
     attempts: int = 0
-    input: Plain = {}
-    context: Plain = {}  # What `reads` found, exactly as the agent saw it.
+    input_seq: int = 0  # The event that holds input and context exactly as the agent saw them.
+    recall: Plain = {}  # Read name -> {"query", "limit"}, while the index is being asked.
     output: Plain = {}
     error: Plain = {}
     sources: tuple[str, ...] = ()  # Entity ids it read.
@@ -248,6 +251,7 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     group: str = ""
     approval: Approval | None = None
     proposed_args: Plain = {}  # What the agent wrote, when the operator edited it.
+    tries: int = 0  # Times an intent was recorded.
     release_us: int | None = None  # End of the hold.
     expires_us: int | None = None
     snoozed_until_us: int | None = None
@@ -288,6 +292,13 @@ class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     step_deadline_ms: int = 30_000
 
 
+class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Another name of an entity: `connector:external id` of a document, so that it is taken in once."""
+
+    kind: ClassVar[str] = "alias"
+    target: str
+
+
 class Receipt(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """The answer once given to a request id: repeated word for word, never done twice."""
 
@@ -319,5 +330,5 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 ENTITIES: dict[str, type[Entity]] = {
     cls.kind: cls
-    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Receipt, Counter)
+    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alias, Receipt, Counter)
 }

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
+
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
-from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
-from .commands import Command, DocumentAnswered, Endorse, MakeLink, PutFact, ReceiveDocument, Remember
-from .entities import ENTITIES, Document, Entity, Fact, Memory, Plain
+from .commands import Command, DocumentAnswered, Endorse, MakeLink, ReceiveDocument, Remember
+from .entities import ENTITIES, Alias, Document, Fact, Memory, Plain, Tier
+from .facts import assert_from_file
 from .hashing import text_hash, value_hash
+from .lookup import find
 from .orders import Failed, Parsed
-from .runs import start_triggered
 from .table import Draft
 from .turn import Applier, Turn, strings, take_number
 
-E = TypeVar("E", bound=Entity)
-
 TEXT_CHARS_MAX = 200_000  # Of one `remember`; longer text comes as a document.
-FACT_BYTES_MAX = 64 * 1024
 CHUNKS_MAX = 5_000
-
-
-def find(turn: Turn, cls: type[E], id: str) -> E:
-    """Return the entity or raise `not_found`."""
-    entity = turn.draft.get(cls, id)
-    if entity is None:
-        raise QuarterdeckError("not_found", f"there is no {cls.kind} {id!r}", hint=f"List them first: {_LISTS[cls.kind]}")
-    return entity
-
-
-_LISTS = {
-    "memory": "`quarterdeck recall QUERY`",
-    "document": "`quarterdeck recall QUERY`",
-    "fact": "`quarterdeck fact query KIND`",
-    "run": "`quarterdeck runs list`",
-    "action": "`quarterdeck approvals`",
-    "deadletter": "`quarterdeck dead list`",
-}
 
 
 # --- notes ----------------------------------------------------------------------------------------
@@ -82,7 +61,7 @@ def apply_remembered(draft: Draft, event: Event) -> None:
             labels=event.labels,
             title=body.title,
             source=body.source,
-            tier=body.tier,  # type: ignore[arg-type] # the tier was checked before it was recorded
+            tier=body.tier,
             memory_kind=body.kind,
             tags=body.tags,
             namespace=body.namespace,
@@ -96,7 +75,7 @@ class _Remembered(msgspec.Struct):
     text: str
     title: str
     source: str
-    tier: str
+    tier: Tier
     kind: str
     tags: tuple[str, ...]
     namespace: str
@@ -108,7 +87,9 @@ def endorse(turn: Turn, command: Endorse) -> Plain:
     entity = find(turn, Fact, command.id) if "/" in command.id else find(turn, Memory, command.id)
     hash = text_hash(entity.text) if isinstance(entity, Memory) else value_hash(entity.value)
     if command.hash and command.hash != hash:
-        raise QuarterdeckError("conflict", f"{command.id} is no longer what you saw", hint="Read it again, then endorse.")
+        raise QuarterdeckError(
+            "conflict", f"{command.id} is no longer what you saw", hint="Read it again, then endorse."
+        )
     turn.emit("memory.endorsed", {"id": command.id, "kind": entity.kind, "hash": hash})
     return {"id": command.id, "tier": "long-term", "hash": hash}
 
@@ -126,11 +107,12 @@ def apply_endorsed(draft: Draft, event: Event) -> None:
 
 
 def receive(turn: Turn, command: ReceiveDocument) -> Plain:
-    key = f"{command.connector}:{command.external_id}"
+    known = turn.draft.get(Alias, f"{command.connector}:{command.external_id}")
+    if known is not None:
+        return {"id": known.target, "known": True}
     id = f"doc{turn.number('doc')}"
     body: Plain = {
         "document": id,
-        "key": key,
         "connector": command.connector,
         "external_id": command.external_id,
         "media_type": command.media_type,
@@ -142,7 +124,7 @@ def receive(turn: Turn, command: ReceiveDocument) -> Plain:
     }
     labels = msgspec.structs.replace(command.labels, sources=(f"document:{id}",))
     turn.emit("document.received", body, labels=labels)
-    return {"id": id}
+    return {"id": id, "known": False}
 
 
 def apply_received(draft: Draft, event: Event) -> None:
@@ -164,6 +146,8 @@ def apply_received(draft: Draft, event: Event) -> None:
             meta=meta,
         )
     )
+    alias = f"{body['connector']}:{body['external_id']}"
+    draft.puts["alias", alias] = Alias(id=alias, target=id, seq=event.seq)
     take_number(draft, id, event.seq)
 
 
@@ -174,14 +158,21 @@ def document_answered(turn: Turn, command: DocumentAnswered) -> Plain:
     if isinstance(command.outcome, Parsed):
         _take_in(turn, document, command.outcome)
     else:
-        reason = command.outcome.failure.message if isinstance(command.outcome, Failed) else "an answer of the wrong kind"
+        reason = (
+            command.outcome.failure.message if isinstance(command.outcome, Failed) else "an answer of the wrong kind"
+        )
         turn.emit("document.unreadable", {"document": document.id, "reason": reason}, labels=document.labels)
     return {"id": document.id}
 
 
 def _take_in(turn: Turn, document: Document, parsed: Parsed) -> None:
     if parsed.unreadable and not parsed.text:
-        body: Plain = {"document": document.id, "reason": parsed.unreadable, "meta": parsed.meta, "title": parsed.title}
+        body: Plain = {
+            "document": document.id,
+            "reason": parsed.unreadable,
+            "meta": parsed.meta,
+            "title": parsed.title,
+        }
         turn.emit("document.unreadable", body, labels=document.labels)
         return
     first = turn.number("m")
@@ -199,16 +190,14 @@ def _take_in(turn: Turn, document: Document, parsed: Parsed) -> None:
     }
     turn.emit("document.parsed", body, labels=document.labels)
     for fact in parsed.facts:
-        _assert_from_file(turn, document, fact.fact_kind, fact.key, fact.value)
-    if document.meta.get("trigger"):
-        start_triggered(turn, "mail.received", find(turn, Document, document.id))
+        assert_from_file(turn, document, fact.fact_kind, fact.key, fact.value)
 
 
 def apply_parsed(draft: Draft, event: Event) -> None:
     body = msgspec.convert(event.body, _ParsedBody)
     document = draft.get(Document, body.document)
     assert document is not None, "only a document that was received is parsed"
-    tier = "long-term" if document.labels.integrity == "operator" else "review"
+    tier: Tier = "long-term" if document.labels.integrity == "operator" else "review"
     for chunk in body.chunks:
         draft.put(
             Memory(
@@ -274,97 +263,7 @@ def apply_unreadable(draft: Draft, event: Event) -> None:
     )
 
 
-# --- facts ----------------------------------------------------------------------------------------
-
-
-def put_fact(turn: Turn, command: PutFact) -> Plain:
-    present = turn.draft.get(Fact, f"{command.fact_kind}/{command.key}")
-    version = present.version if present else 0
-    if command.if_version is not None and command.if_version != version:
-        raise QuarterdeckError(
-            "conflict",
-            f"{command.fact_kind}/{command.key} is at version {version}, not {command.if_version}",
-            hint="Read it again, then decide on what it says now.",
-            details={"version": version},
-        )
-    return assert_fact(turn, command)
-
-
-def assert_fact(turn: Turn, command: PutFact, *, run: str | None = None, made_from: tuple[str, ...] = ()) -> Plain:
-    """Record the fact as the next version. `made_from` are entities (`kind:id`) it was derived from."""
-    if len(msgspec.msgpack.encode(command.value)) > FACT_BYTES_MAX:
-        raise QuarterdeckError("out_of_range", f"a fact has at most {FACT_BYTES_MAX:,} bytes")
-    for part in (command.fact_kind, command.key):
-        if not part or len(part) > 200 or any(ord(char) < 32 for char in part) or "/" in command.fact_kind:
-            raise QuarterdeckError("bad_value", f"{part!r} is no kind or key of a fact")
-    id = f"{command.fact_kind}/{command.key}"
-    present = turn.draft.get(Fact, id)
-    if present is not None and _would_launder(present, command.labels):
-        raise QuarterdeckError(
-            "policy_denied",
-            f"{id} was confirmed by the operator; text from outside cannot change it",
-            hint="Propose it under another key, or let the operator put it.",
-        )
-    body: Plain = {
-        "kind": command.fact_kind,
-        "key": command.key,
-        "value": command.value,
-        "version": (present.version if present else 0) + 1,
-        "source": command.source,
-        "made_from": list(made_from),
-    }
-    if command.valid_from:
-        body["valid_from"] = command.valid_from
-    if command.valid_to:
-        body["valid_to"] = command.valid_to
-    turn.emit("fact.asserted", body, run=run, labels=command.labels)
-    return {"id": id, "version": body["version"]}
-
-
-def _would_launder(present: Fact, labels: Labels) -> bool:
-    return present.labels.integrity == "operator" and labels.integrity != "operator"
-
-
-def _assert_from_file(turn: Turn, document: Document, fact_kind: str, key: str, value: Plain) -> None:
-    """A file of the operator's says so. The same value again is no news."""
-    present = turn.draft.get(Fact, f"{fact_kind}/{key}")
-    if present is not None and (present.value == value or _would_launder(present, document.labels)):
-        return
-    source = document.external_id.partition("#")[0]
-    command = PutFact(fact_kind=fact_kind, key=key, value=value, source=source, labels=document.labels)
-    assert_fact(turn, command, made_from=(f"document:{document.id}",))
-
-
-def apply_asserted(draft: Draft, event: Event) -> None:
-    body = msgspec.convert(event.body, _Asserted)
-    fact = Fact(
-        id=f"{body.kind}/{body.key}",
-        seq=event.seq,
-        fact_kind=body.kind,
-        key=body.key,
-        value=body.value,
-        version=body.version,
-        at_us=event.at_us,
-        labels=event.labels,
-        valid_from=body.valid_from,
-        valid_to=body.valid_to,
-        source=body.source,
-        tier="long-term" if event.labels.integrity == "operator" else "review",
-    )
-    draft.put(fact)
-    for parent in body.made_from:
-        draft.link(f"fact:{fact.id}", "derived_from", parent, event.seq)
-
-
-class _Asserted(msgspec.Struct):
-    kind: str
-    key: str
-    value: Plain
-    version: int
-    source: str
-    made_from: tuple[str, ...] = ()
-    valid_from: str | None = None
-    valid_to: str | None = None
+# --- links ----------------------------------------------------------------------------------------
 
 
 def make_link(turn: Turn, command: MakeLink) -> Plain:
@@ -372,7 +271,9 @@ def make_link(turn: Turn, command: MakeLink) -> Plain:
         kind, _, id = end.partition(":")
         cls = ENTITIES.get(kind)
         if cls is None or turn.draft.get(cls, id) is None:
-            raise QuarterdeckError("not_found", f"there is no {end!r} to link", hint="Write it as kind:id, e.g. fact:client/acme.")
+            raise QuarterdeckError(
+                "not_found", f"there is no {end!r} to link", hint="Write it as kind:id, e.g. fact:client/acme."
+            )
     if command.relation in ("derived_from", "read", "compensates"):
         raise QuarterdeckError("bad_value", f"the relation {command.relation!r} is kept by the kernel itself")
     body: Plain = {"source": command.source, "relation": command.relation, "target": command.target}
@@ -388,17 +289,11 @@ def apply_link(draft: Draft, event: Event) -> None:
         draft.unlink(source, relation, target)
 
 
-def labels_of(*entities: Memory | Document | Fact) -> Labels:
-    """The labels of something made from these."""
-    return join(entity.labels for entity in entities) if entities else OPERATOR
-
-
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
     Remember: remember,
     Endorse: endorse,
     ReceiveDocument: receive,
     DocumentAnswered: document_answered,
-    PutFact: put_fact,
     MakeLink: make_link,
 }
 APPLY: dict[str, Applier] = {
@@ -407,7 +302,6 @@ APPLY: dict[str, Applier] = {
     "document.received": apply_received,
     "document.parsed": apply_parsed,
     "document.unreadable": apply_unreadable,
-    "fact.asserted": apply_asserted,
     "link.made": apply_link,
     "link.removed": apply_link,
 }

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 import yaml
+
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .entities import Plain
@@ -18,7 +19,14 @@ STEPS_MAX = 200
 PLAYBOOK_BYTES_MAX = 256 * 1024
 RETRY_TIMES_MAX = 20
 _DURATION = re.compile(r"\A(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
-_UNIT_US = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+_UNIT_US = {
+    "ms": 1_000,
+    "s": 1_000_000,
+    "m": 60_000_000,
+    "h": 3_600_000_000,
+    "d": 86_400_000_000,
+    "w": 604_800_000_000,
+}
 
 
 def duration_us(text: str) -> int:
@@ -93,13 +101,15 @@ def parse_playbook(text: str) -> Playbook:
     if len(text) > PLAYBOOK_BYTES_MAX:
         raise QuarterdeckError("schema", f"a playbook has at most {PLAYBOOK_BYTES_MAX} characters")
     try:
-        plain: object = yaml.load(text, Loader=_TextKeys)  # noqa: S506 - a SafeLoader with fewer conversions
+        plain: object = yaml.load(text, Loader=_TextKeys)
         playbook = msgspec.convert(plain, Playbook)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise QuarterdeckError("schema", f"line {line}: {error.problem}", hint="Mend the YAML there.") from error
     except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
-        raise QuarterdeckError("schema", str(error), hint="See docs/workspace.md for what a playbook holds.") from error
+        raise QuarterdeckError(
+            "schema", str(error), hint="See docs/workspace.md for what a playbook holds."
+        ) from error
     _check(playbook)
     return playbook
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
+
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
@@ -126,7 +127,9 @@ def _first_match(question: Question, files: Iterable[tuple[str, PolicyFile]], ho
                 return _verdict("ask", rule.id, where, rule.risk, _hold(rule, hold_us), reason)
             if matches:
                 return _verdict(rule.verdict, rule.id, where, rule.risk, _hold(rule, hold_us), rule.reason)
-    return _verdict("ask", "default", "built-in", "medium", hold_us, "No rule of yours covers this, so you are asked.")
+    return _verdict(
+        "ask", "default", "built-in", "medium", hold_us, "No rule of yours covers this, so you are asked."
+    )
 
 
 def _hold(rule: Rule, usual_us: int) -> int:
@@ -160,7 +163,12 @@ def _guard(question: Question) -> Verdict:
     if not rules:
         return _verdict("allow", "none", "built-in", "low", 0, "")
     return Verdict(
-        verdict="ask", rule=rules[0], where=f"built-in {', '.join(rules)}", risk=risk, hold_us=0, reasons=tuple(reasons)
+        verdict="ask",
+        rule=rules[0],
+        where=f"built-in {', '.join(rules)}",
+        risk=risk,
+        hold_us=0,
+        reasons=tuple(reasons),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import msgspec
+
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
@@ -38,13 +39,13 @@ class Turn:
         self.cause = cause
         self._appliers = appliers
         self._head = head
-        self._events: list[Event] = []
+        self.events: list[Event] = []
         self._touched: list[tuple[str, ...]] = []
 
     @property
     def seq(self) -> int:
         """Sequence of the last event so far."""
-        return self._head + len(self._events)
+        return self._head + len(self.events)
 
     def emit(
         self, kind: str, body: Plain, *, run: str | None = None, labels: Labels = OPERATOR, actor: str | None = None,
@@ -64,7 +65,7 @@ class Turn:
             labels=labels,
         )
         self._appliers[kind](self.draft, event)
-        self._events.append(event)
+        self.events.append(event)
         self._touched.append(self.draft.take_touched())
         return event
 
@@ -75,7 +76,7 @@ class Turn:
 
     def commit(self) -> Commit:
         return Commit(
-            events=tuple(self._events),
+            events=tuple(self.events),
             touched=tuple(self._touched),
             puts=tuple(self.draft.puts.values()),
             links=tuple(self.draft.links),

@@ -1,0 +1,140 @@
+"""How events change actions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from quarterdeck_protocol.events import Event
+
+from .entities import Action, ActionStatus, Approval, Evidence, Plain, Verdict
+from .table import Draft
+from .turn import Applier, strings, take_number
+
+replace = msgspec.structs.replace
+
+
+class _Proposed(msgspec.Struct):
+    action: str
+    connector: str
+    verb: str
+    args: Plain
+    targets: tuple[str, ...]
+    summary: str
+    shown_hash: str
+    operation_id: str
+    agent: str
+    verdict: Verdict
+    expires_us: int
+    run: str = ""
+    step: str = ""
+    why: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float = 0.0
+    risks: tuple[str, ...] = ()
+    undo: str = ""
+    group: str = ""
+    compensates: str = ""
+    made_from: tuple[str, ...] = ()
+
+
+def _proposed(draft: Draft, event: Event) -> None:
+    body = msgspec.convert(event.body, _Proposed)
+    plain = {name: getattr(body, name) for name in body.__struct_fields__ if name not in ("action", "made_from")}
+    draft.put(
+        Action(id=body.action, seq=event.seq, status="proposed", at_us=event.at_us, labels=event.labels, **plain)
+    )
+    take_number(draft, body.action, event.seq)
+    for parent in body.made_from:
+        draft.link(f"action:{body.action}", "derived_from", parent, event.seq)
+    if body.compensates:
+        draft.link(f"action:{body.action}", "compensates", f"action:{body.compensates}", event.seq)
+
+
+def _action_of(draft: Draft, event: Event) -> Action:
+    action = draft.get(Action, str(event.body["action"]))
+    assert action is not None, "events of actions name an action that exists"
+    return action
+
+
+def _ended(status: ActionStatus) -> Applier:
+    def apply(draft: Draft, event: Event) -> None:
+        error = event.body.get("error")
+        if not isinstance(error, dict):
+            reason = event.body.get("reason") or event.body.get("rule")
+            error = {"message": reason} if reason else {}
+        draft.put(replace(_action_of(draft, event), seq=event.seq, status=status, error=error, release_us=None))
+
+    return apply
+
+
+def _approved(draft: Draft, event: Event) -> None:
+    action = _action_of(draft, event)
+    body = event.body
+    args = body.get("args")
+    approval = Approval(
+        shown_hash=str(body["approved_hash"]),
+        by=event.actor,
+        at_us=event.at_us,
+        seq=event.seq,
+        edited=isinstance(args, dict),
+        reason=str(body.get("reason", "")),
+    )
+    if isinstance(args, dict):
+        targets = strings(body["targets"])
+        action = replace(
+            action, proposed_args=action.args, args=args, targets=targets, shown_hash=approval.shown_hash
+        )
+    draft.put(replace(action, seq=event.seq, approval=approval, snoozed_until_us=None))
+
+
+def _permitted(draft: Draft, event: Event) -> None:
+    draft.touch(_action_of(draft, event))
+
+
+def _held(draft: Draft, event: Event) -> None:
+    until = event.body["until_us"]
+    draft.put(replace(_action_of(draft, event), seq=event.seq, status="held", release_us=until))
+
+
+def _snoozed(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, snoozed_until_us=event.body["until_us"]))
+
+
+def _intended(draft: Draft, event: Event) -> None:
+    action = _action_of(draft, event)
+    fields: Plain = {"status": "intent", "epoch": event.body["epoch"], "tries": action.tries + 1, "release_us": None}
+    draft.put(replace(action, seq=event.seq, **fields))
+
+
+def _sent(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, status="sent"))
+
+
+def _succeeded(draft: Draft, event: Event) -> None:
+    result = event.body["result"]
+    draft.put(replace(_action_of(draft, event), seq=event.seq, status="succeeded", result=result, error={}))
+
+
+def _compensated(draft: Draft, event: Event) -> None:
+    action = _action_of(draft, event)
+    draft.put(replace(action, seq=event.seq, status="compensated", compensated_by=str(event.body["by"])))
+
+
+APPLY: dict[str, Applier] = {
+    "action.proposed": _proposed,
+    "action.denied": _ended("denied"),
+    "action.permitted": _permitted,
+    "action.held": _held,
+    "action.expired": _ended("expired"),
+    "action.withdrawn": _ended("withdrawn"),
+    "action.compensated": _compensated,
+    "action.compensation_failed": _ended("compensation_failed"),
+    "approval.given": _approved,
+    "approval.rejected": _ended("rejected"),
+    "approval.snoozed": _snoozed,
+    "effect.intended": _intended,
+    "effect.sent": _sent,
+    "effect.succeeded": _succeeded,
+    "effect.failed": _ended("failed"),
+    "effect.unknown": _ended("unknown"),
+}

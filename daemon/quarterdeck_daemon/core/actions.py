@@ -1,0 +1,373 @@
+"""Actions: proposed by agents, judged by policy, decided by the operator, carried out by the effector.
+
+    proposed ─┬─ denied                        (policy)
+              ├─ rejected / expired / withdrawn
+              └─ held ── intent ── sent ─┬─ succeeded ── compensated
+                   │                     ├─ failed
+                   └─ withdrawn          └─ unknown ── (reconciled, or settled by the operator)
+
+Invariant: `effect.intended` is emitted in one place only, and that place asserts that the arguments'
+hash equals the one that the policy or the operator permitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import OPERATOR, Labels
+
+from .commands import Choice, Command, DecideApprovals, EffectAnswered, EffectStarted, SettleAction, UndoAction
+from .entities import Action, Asset, Evidence, Fact, Plain, Run, Settings, Step, Stop
+from .hashing import action_hash, value_hash
+from .lookup import find
+from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
+from .policy import PolicyFile, Question, judge, parse_policy
+from .turn import Turn
+from .verbs import VERBS, targets_of
+
+EFFECT_TRIES_MAX = 5
+EFFECT_BACKOFF_US = 2_000_000
+DECISION_ITEMS_MAX = 500
+
+
+# --- proposing ------------------------------------------------------------------------------------
+
+
+def propose(turn: Turn, run: Run, step: Step, proposed: ProposedAction, labels: Labels) -> str:
+    """Record what an agent asks for and what the policy says to it. Returns the action's id."""
+    return _propose(turn, proposed, labels, agent=step.agent, run=run.id, step=step.id, made_from=_seen_by(run))
+
+
+def _seen_by(run: Run) -> tuple[str, ...]:
+    seen = {source: None for step in run.steps.values() for source in step.sources}
+    return (f"run:{run.id}", *seen)
+
+
+def _propose(
+    turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
+    made_from: tuple[str, ...] = (), compensates: str = "",
+) -> str:  # fmt: skip
+    id = f"a{turn.number('a')}"
+    name = f"{proposed.connector}.{proposed.verb}"
+    targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
+    settings = turn.draft.get(Settings, "workspace") or Settings(id="workspace")
+    question = Question(
+        connector=proposed.connector,
+        verb=proposed.verb,
+        args=proposed.args,
+        targets=targets,
+        labels=labels,
+        agent=agent,
+        confidence=proposed.confidence,
+        known=known_addresses(turn),
+    )
+    verdict = judge(question, policies(turn), hold_us=settings.hold_us)
+    body: Plain = {
+        **msgspec.to_builtins(proposed),
+        "action": id,
+        "targets": list(targets),
+        "shown_hash": action_hash(proposed.connector, proposed.verb, proposed.args, targets),
+        "operation_id": f"qd-{value_hash([id, turn.seq, proposed.args])[:32]}",
+        "agent": agent,
+        "run": run,
+        "step": step,
+        "verdict": msgspec.to_builtins(verdict),
+        "expires_us": turn.env.now_us + settings.expires_us,
+        "compensates": compensates,
+        "made_from": list(made_from),
+    }
+    turn.emit("action.proposed", body, run=run or None, labels=labels, actor=f"agent:{agent}")
+    if verdict.verdict == "deny":
+        turn.emit("action.denied", {"action": id, "rule": verdict.rule}, run=run or None, labels=labels)
+    elif verdict.verdict == "allow":
+        turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
+        _hold(turn, find(turn, Action, id))
+    return id
+
+
+def known_addresses(turn: Turn) -> tuple[str, ...]:
+    """Addresses that the operator's own facts name: the field `email` and the list `contacts`."""
+    found: dict[str, None] = {}
+    for kind in ("client", "contact"):
+        for fact in turn.draft.scan(Fact, prefix=f"{kind}/"):
+            if fact.labels.integrity != "operator":
+                continue
+            contacts = fact.value.get("contacts")
+            for value in (fact.value.get("email"), *(contacts if isinstance(contacts, list) else ())):
+                if isinstance(value, str):
+                    found[value.lower()] = None
+    return tuple(found)
+
+
+def policies(turn: Turn) -> list[tuple[str, PolicyFile]]:
+    """The operator's rules, in order of file names."""
+    return [
+        (asset.path, parse_policy(asset.text))
+        for asset in turn.draft.scan(Asset, prefix="policy/")
+        if not asset.removed and "@" not in asset.id
+    ]
+
+
+# --- approvals ------------------------------------------------------------------------------------
+
+
+def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
+    """Each item stands for itself: one that changed since it was shown does not stop the others."""
+    if not 0 < len(command.items) <= DECISION_ITEMS_MAX:
+        raise QuarterdeckError("out_of_range", f"a decision covers 1 to {DECISION_ITEMS_MAX} items")
+    if command.edits and len(command.items) > 1:
+        raise QuarterdeckError("bad_value", "edits belong to one item", hint="Edit and approve one by one.")
+    decider = {"approve": _approve, "reject": _reject, "snooze": _snooze}[command.decision]
+    results: list[Plain] = []
+    for choice in command.items:
+        try:
+            action = _waiting(turn, choice)
+            decider(turn, action, command)
+            after = find(turn, Action, action.id)
+            results.append({"id": action.id, "ok": True, "status": after.status, "release_us": after.release_us})
+        except QuarterdeckError as error:
+            plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint}
+            results.append({"id": choice.id, "ok": False, "error": plain})
+    return {"items": results}
+
+
+def _waiting(turn: Turn, choice: Choice) -> Action:
+    action = find(turn, Action, choice.id)
+    if action.status != "proposed":
+        raise QuarterdeckError("conflict", f"{action.id} is {action.status}, it does not wait for you")
+    if action.shown_hash != choice.shown_hash:
+        raise QuarterdeckError(
+            "conflict",
+            f"{action.id} is no longer what you saw",
+            hint="Look at it again, then decide on what it says now.",
+        )
+    return action
+
+
+def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
+    _refuse_when_stopped(turn)
+    args = _edited(action, command.edits)
+    targets = targets_of(f"{action.connector}.{action.verb}", args)
+    body: Plain = {
+        "action": action.id,
+        "shown_hash": action.shown_hash,
+        "approved_hash": action_hash(action.connector, action.verb, args, targets),
+        "reason": command.reason,
+    }
+    if args != action.args:
+        body |= {"args": args, "targets": list(targets)}
+    turn.emit("approval.given", body, run=action.run or None, labels=action.labels)
+    _hold(turn, find(turn, Action, action.id))
+
+
+def _edited(action: Action, edits: Plain) -> Plain:
+    unknown = sorted(set(edits) - set(action.args))
+    if unknown:
+        raise QuarterdeckError(
+            "schema", f"{action.id} has no argument {unknown[0]!r} to edit", hint=f"It has: {', '.join(action.args)}."
+        )
+    for name, value in edits.items():
+        if type(value) is not type(action.args[name]):
+            raise QuarterdeckError("schema", f"{name!r} is a {type(action.args[name]).__name__} and must stay one")
+    return {**action.args, **edits}
+
+
+def _reject(turn: Turn, action: Action, command: DecideApprovals) -> None:
+    body: Plain = {"action": action.id, "shown_hash": action.shown_hash, "reason": command.reason}
+    turn.emit("approval.rejected", body, run=action.run or None, labels=action.labels)
+
+
+def _snooze(turn: Turn, action: Action, command: DecideApprovals) -> None:
+    if command.until_us is None or command.until_us <= turn.env.now_us:
+        raise QuarterdeckError(
+            "bad_value", "snooze needs a time that is still to come", hint="For example --until 2h."
+        )
+    body: Plain = {"action": action.id, "until_us": command.until_us, "reason": command.reason}
+    turn.emit("approval.snoozed", body, run=action.run or None, labels=action.labels)
+
+
+def _refuse_when_stopped(turn: Turn) -> None:
+    stop = turn.draft.get(Stop, "stop")
+    if stop is not None and stop.engaged:
+        raise QuarterdeckError("stopped", f"everything outward is stopped: {stop.reason}", hint="quarterdeck resume")
+
+
+# --- going out ------------------------------------------------------------------------------------
+
+
+def _hold(turn: Turn, action: Action) -> None:
+    body: Plain = {"action": action.id, "until_us": turn.env.now_us + action.verdict.hold_us}
+    turn.emit("action.held", body, run=action.run or None, labels=action.labels)
+
+
+def release(turn: Turn, action: Action) -> None:
+    """The hold is over: record the intent. After this the effect may happen."""
+    stop = turn.draft.get(Stop, "stop")
+    if stop is not None and stop.engaged:
+        return
+    hash = action_hash(action.connector, action.verb, action.args, action.targets)
+    assert action.status == "held", "only a held action is released"
+    assert permitted_hash(action) == hash, "what would leave is not what was permitted"
+    body: Plain = {"action": action.id, "epoch": stop.epoch if stop else 0, "approved_hash": hash}
+    turn.emit("effect.intended", body, run=action.run or None, labels=action.labels)
+
+
+def permitted_hash(action: Action) -> str:
+    """The hash that a recorded decision allows: the approval's, or the proposal's when the policy allowed it."""
+    if action.approval is not None:
+        return action.approval.shown_hash
+    return action.shown_hash if action.verdict.verdict == "allow" else ""
+
+
+def effect_started(turn: Turn, command: EffectStarted) -> Plain:
+    action = find(turn, Action, command.action)
+    if action.status == "intent":
+        turn.emit("effect.sent", {"action": action.id}, run=action.run or None, labels=action.labels)
+    return {"id": action.id}
+
+
+def effect_answered(turn: Turn, command: EffectAnswered) -> Plain:
+    action = find(turn, Action, command.action)
+    if action.status not in ("intent", "sent", "unknown"):
+        return {"ignored": True}
+    outcome = command.outcome
+    if isinstance(outcome, EffectDone):
+        _succeeded(turn, action, outcome.result, already=outcome.already)
+    elif isinstance(outcome, EffectAbsent):
+        _send_again(turn, action, 0, "it did not happen")
+    elif isinstance(outcome, Failed):
+        _effect_failed(turn, action, outcome.failure)
+    return {"id": action.id, "status": find(turn, Action, action.id).status}
+
+
+def _succeeded(turn: Turn, action: Action, result: Plain, *, already: bool = False) -> None:
+    body: Plain = {"action": action.id, "result": result, "already": already}
+    turn.emit(
+        "effect.succeeded", body, run=action.run or None, labels=action.labels, actor=f"connector:{action.connector}"
+    )
+    if action.compensates:
+        corrected = find(turn, Action, action.compensates)
+        turn.emit("action.compensated", {"action": corrected.id, "by": action.id}, run=corrected.run or None)
+
+
+def _effect_failed(turn: Turn, action: Action, failure: Failure) -> None:
+    error: Plain = msgspec.to_builtins(failure)
+    if failure.failure == "stopped":
+        _send_again(turn, action, 0, failure.message)
+    elif failure.failure in ("uncertain", "crash", "timeout"):
+        body: Plain = {"action": action.id, "error": error}
+        turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
+    elif failure.failure == "transient" and action.tries < EFFECT_TRIES_MAX:
+        _send_again(turn, action, EFFECT_BACKOFF_US * 2**action.tries, failure.message)
+    else:
+        turn.emit(
+            "effect.failed", {"action": action.id, "error": error}, run=action.run or None, labels=action.labels
+        )
+        if action.compensates:
+            turn.emit("action.compensation_failed", {"action": action.compensates, "by": action.id})
+
+
+def _send_again(turn: Turn, action: Action, wait_us: int, reason: str) -> None:
+    """It provably did not leave: hold it again, under the same operation id."""
+    body: Plain = {"action": action.id, "until_us": turn.env.now_us + wait_us, "reason": reason}
+    turn.emit("action.held", body, run=action.run or None, labels=action.labels)
+
+
+def settle(turn: Turn, command: SettleAction) -> Plain:
+    action = find(turn, Action, command.id)
+    if action.status != "unknown":
+        raise QuarterdeckError("conflict", f"{action.id} is {action.status}; only an unknown outcome can be settled")
+    if command.happened:
+        _succeeded(turn, action, {"settled_by": turn.actor, "reason": command.reason})
+    else:
+        error: Plain = {"code": "settled", "message": command.reason or "the operator says it did not happen"}
+        turn.emit(
+            "effect.failed", {"action": action.id, "error": error}, run=action.run or None, labels=action.labels
+        )
+    return {"id": action.id, "status": find(turn, Action, action.id).status}
+
+
+# --- undo -----------------------------------------------------------------------------------------
+
+
+def undo(turn: Turn, command: UndoAction) -> Plain:
+    """Before it left: it never leaves. After: a correction is proposed, since a mail cannot be called back."""
+    action = find(turn, Action, command.id)
+    if action.status in ("proposed", "held"):
+        body: Plain = {"action": action.id, "reason": command.reason, "was": action.status}
+        turn.emit("action.withdrawn", body, run=action.run or None, labels=action.labels)
+        return {"id": action.id, "status": "withdrawn", "message": "It was not sent and never will be."}
+    if action.status == "succeeded" and f"{action.connector}.{action.verb}" == "mail.send":
+        if action.compensated_by:
+            raise QuarterdeckError("conflict", f"{action.id} has a correction already: {action.compensated_by}")
+        correction = _correction(turn, action, command.reason)
+        return {
+            "id": action.id,
+            "status": action.status,
+            "correction": correction,
+            "message": "It has left and cannot be called back. A correction mail waits for your approval.",
+        }
+    raise QuarterdeckError(
+        "conflict",
+        f"{action.id} is {action.status} and cannot be undone",
+        hint="See what happened: quarterdeck why " + action.id,
+    )
+
+
+def _correction(turn: Turn, action: Action, reason: str) -> str:
+    subject, body = _correction_text(turn, action)
+    message_id = action.result.get("message_id", "")
+    args = {**action.args, "subject": subject, "body": body, "in_reply_to": message_id, "references": [message_id]}
+    proposed = ProposedAction(
+        connector=action.connector,
+        verb=action.verb,
+        args={name: args[name] for name in action.args},
+        targets=action.targets,
+        summary=f"Correct {action.id}: {action.summary}",
+        why=reason or f"You took back {action.id} after it had left.",
+        evidence=(Evidence(claim="the mail that is corrected", source=f"action:{action.id}"),),
+        confidence=1.0,
+        risks=("The first mail has been received; the correction does not remove it.",),
+        undo="Until the hold ends it can be withdrawn.",
+    )
+    # The operator's own request, to people who already have the first mail.
+    id = _propose(turn, proposed, OPERATOR, agent="kernel", made_from=(f"action:{action.id}",), compensates=action.id)
+    turn.draft.link(f"action:{id}", "compensates", f"action:{action.id}", turn.seq)
+    return id
+
+
+def _correction_text(turn: Turn, action: Action) -> tuple[str, str]:
+    """Subject and body of the correction, from the workspace's template when there is one."""
+    subject = str(action.args.get("subject", ""))
+    settings = turn.draft.get(Settings, "workspace") or Settings(id="workspace")
+    name = settings.operator.partition("<")[0].strip()
+    body = f"Hello,\n\nplease disregard my last message; it was sent by mistake. A corrected one will follow.\n\n{name}\n"
+    return subject if subject.lower().startswith("re:") else f"Re: {subject}", body
+
+
+def expire(turn: Turn, action: Action) -> None:
+    body: Plain = {"action": action.id}
+    turn.emit("action.expired", body, run=action.run or None, labels=action.labels)
+
+
+def wake(turn: Turn, action: Action) -> None:
+    """Something about this action was due: its hold, its snooze or its expiry."""
+    now = turn.env.now_us
+    if action.status == "held" and action.release_us is not None and action.release_us <= now:
+        release(turn, action)
+    elif action.status == "proposed" and action.expires_us is not None and action.expires_us <= now:
+        expire(turn, action)
+
+
+DECIDE: dict[type[Command], Callable[..., Plain]] = {
+    DecideApprovals: decide_approvals,
+    EffectStarted: effect_started,
+    EffectAnswered: effect_answered,
+    SettleAction: settle,
+    UndoAction: undo,
+}
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {}

@@ -1,0 +1,97 @@
+"""Steering files and settings: recorded when they change, so that every decision can name what it followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+from .commands import AssetFile, Command, Configure, LoadAssets
+from .entities import Asset, AssetKind, Plain, Settings
+from .playbook import parse_playbook
+from .policy import parse_policy
+from .table import Draft
+from .turn import Applier, Turn
+
+
+def load(turn: Turn, command: LoadAssets) -> Plain:
+    """Take in what changed. A file that does not parse is refused, and what it replaced stays in force."""
+    refused: list[Plain] = []
+    loaded: list[str] = []
+    present = {f"{file.asset_kind}/{file.name}": file for file in command.files}
+    for id, file in present.items():
+        known = turn.draft.get(Asset, id)
+        if known is not None and known.hash == file.hash and not known.removed:
+            continue
+        try:
+            _check(file)
+        except QuarterdeckError as error:
+            body: Plain = {"id": id, "path": file.path, "hash": file.hash, "reason": error.message}
+            refused.append(body)
+            turn.emit("asset.refused", body)
+            continue
+        turn.emit("asset.loaded", {**msgspec.to_builtins(file), "id": id})
+        loaded.append(id)
+    for asset in list(turn.draft.scan(Asset)):
+        if "@" not in asset.id and not asset.removed and asset.id not in present:
+            turn.emit("asset.removed", {"id": asset.id, "path": asset.path})
+    return {"loaded": loaded, "refused": refused}
+
+
+def _check(file: AssetFile) -> None:
+    if file.asset_kind == "playbook":
+        playbook = parse_playbook(file.text)
+        if playbook.name != file.name:
+            raise QuarterdeckError(
+                "schema", f"{file.path} names its playbook {playbook.name!r}; name and file must agree"
+            )
+    elif file.asset_kind == "policy":
+        parse_policy(file.text)
+
+
+def _loaded(draft: Draft, event: Event) -> None:
+    body = event.body
+    asset = Asset(
+        id=str(body["id"]),
+        seq=event.seq,
+        asset_kind=msgspec.convert(body["asset_kind"], AssetKind),
+        name=str(body["name"]),
+        path=str(body["path"]),
+        hash=str(body["hash"]),
+        text=str(body["text"]),
+        at_us=event.at_us,
+    )
+    draft.put(asset)
+    # A second copy under its hash: runs keep the text that they began with.
+    draft.put(msgspec.structs.replace(asset, id=f"{asset.id}@{asset.hash[:16]}"))
+
+
+def _removed(draft: Draft, event: Event) -> None:
+    asset = draft.get(Asset, str(event.body["id"]))
+    assert asset is not None, "only what was loaded is removed"
+    draft.put(msgspec.structs.replace(asset, seq=event.seq, removed=True))
+
+
+def configure(turn: Turn, command: Configure) -> Plain:
+    known = turn.draft.get(Settings, "workspace")
+    plain: Plain = msgspec.to_builtins(command)
+    if known is None or any(getattr(known, name) != value for name, value in plain.items()):
+        turn.emit("workspace.configured", plain)
+    return plain
+
+
+def _configured(draft: Draft, event: Event) -> None:
+    settings = msgspec.convert({**event.body, "id": "workspace", "seq": event.seq}, Settings)
+    draft.put(settings)
+
+
+DECIDE: dict[type[Command], Callable[..., Plain]] = {LoadAssets: load, Configure: configure}
+APPLY: dict[str, Applier] = {
+    "asset.loaded": _loaded,
+    "asset.removed": _removed,
+    "asset.refused": lambda draft, event: None,
+    "workspace.configured": _configured,
+}

@@ -1,0 +1,204 @@
+"""The kernel: command and state in, events out; events applied; needs told.
+
+    decide(table, command, env)  ->  Decision(commit, reply, needs)
+    fold(table, event)           ->  the same state change, for replay and rebuild
+    needs_of(entity)             ->  what the rim must do for it, now or after a restart
+
+All of it is a function of its arguments. Production, replay, tests and simulation call the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+from . import action_state, actions, assets, facts, memory, run_state, runs, stopping
+from .commands import Command, Needs, Wake
+from .commit import Commit
+from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
+from .table import Draft, Table
+from .turn import Applier, Env, Turn
+
+FOLLOWING_MAX = 20_000  # Events of one command; more is a playbook that feeds itself.
+
+Decider = Callable[..., Plain]
+Follower = Callable[[Turn, Event], None]
+
+
+def _merged(*tables: dict[str, Applier]) -> dict[str, Applier]:
+    whole: dict[str, Applier] = {}
+    for table in tables:
+        assert not whole.keys() & table.keys(), "an event kind is applied in one place"
+        whole |= table
+    return whole
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """commit: what to write; reply: what to answer; needs: what the rim must now see to."""
+
+    commit: Commit
+    reply: Plain
+    needs: tuple[Needs, ...]
+
+
+def decide(
+    table: Table, command: Command, env: Env, *, head: int, actor: str, cause: str | None = None,
+    request_id: str | None = None, body_hash: str = "",
+) -> Decision:  # fmt: skip
+    """Decide one command on top of the log position `head`.
+
+    With a `request_id` the reply is recorded, and the same request gets it again without a second effect.
+    Raises QuarterdeckError for a refusal; then nothing has happened.
+    """
+    if request_id is not None:
+        known = table.get(Receipt, request_id)
+        if known is not None:
+            return _repeated(known, body_hash)
+    turn = Turn(table, env, APPLY, head=head, actor=actor, cause=cause or request_id)
+    reply = DECIDE[type(command)](turn, command)
+    _follow(turn)
+    if request_id is not None:
+        turn.emit("request.answered", {"request_id": request_id, "body_hash": body_hash, "reply": reply})
+    return Decision(commit=turn.commit(), reply=reply, needs=_needs(turn))
+
+
+def _repeated(known: Receipt, body_hash: str) -> Decision:
+    if known.body_hash != body_hash:
+        raise QuarterdeckError(
+            "id_conflict",
+            f"request id {known.id!r} was used for something else",
+            hint="Use a fresh request id for a new request.",
+            details={"seq": known.reply_seq},
+        )
+    return Decision(commit=Commit(events=(), touched=()), reply=known.reply, needs=())
+
+
+def _follow(turn: Turn) -> None:
+    """Let every event have its consequences, and those theirs, in order."""
+    done = 0
+    while done < len(turn.events):
+        if done > FOLLOWING_MAX:
+            raise QuarterdeckError("internal", f"one command led to more than {FOLLOWING_MAX} events")
+        event = turn.events[done]
+        follower = FOLLOW.get(event.kind)
+        if follower is not None:
+            follower(turn, event)
+        done += 1
+
+
+def fold(draft: Draft, event: Event) -> tuple[str, ...]:
+    """Apply a recorded event. Returns the entities that it concerns."""
+    APPLY[event.kind](draft, event)
+    return draft.take_touched()
+
+
+# --- needs ----------------------------------------------------------------------------------------
+
+
+def _needs(turn: Turn) -> tuple[Needs, ...]:
+    stop = turn.draft.get(Stop, "stop")
+    if any(event.kind == "stop.released" for event in turn.events):
+        return all_needs(turn.draft)
+    return tuple(need for entity in turn.draft.puts.values() for need in needs_of(entity, stop))
+
+
+def all_needs(table: Table) -> tuple[Needs, ...]:
+    """What all live entities need; asked at start and when a stop is released."""
+    stop = table.get(Stop, "stop")
+    kinds: tuple[type[Entity], ...] = (Document, Run, Action)
+    return tuple(need for cls in kinds for entity in table.live(cls) for need in needs_of(entity, stop))
+
+
+def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
+    """What must be done for one entity as it stands. Reading goes on while stopped, the rest waits."""
+    if isinstance(entity, Document):
+        return (_parse(entity),) if entity.live else ()
+    if stop is not None and stop.engaged:
+        return ()
+    if isinstance(entity, Run):
+        return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None)
+    if isinstance(entity, Action):
+        return _action_needs(entity, stop.epoch if stop else 0)
+    return ()
+
+
+def _parse(document: Document) -> Needs:
+    return Needs(kind="parse", key=f"parse/{document.id}", entity=document.id)
+
+
+def _step_need(run: Run, id: str) -> Needs | None:
+    step = run.steps[id]
+    if run.status != "running":
+        return None
+    if step.status == "recalling":
+        return Needs(kind="recall", key=f"recall/{run.id}/{id}", entity=run.id, step=id)
+    if step.status == "started":
+        key = f"step/{run.id}/{id}/{step.attempts}/{step.input_seq}"
+        return Needs(kind="step", key=key, entity=run.id, step=id, attempt=step.attempts)
+    if step.status in ("backoff", "waiting") and step.until_us is not None:
+        return _wake(f"run:{run.id}", step.until_us)
+    return None
+
+
+def _action_needs(action: Action, epoch: int) -> tuple[Needs, ...]:
+    if action.status in ("intent", "sent"):
+        # An order from before a stop may not pass after it; find out first what became of it.
+        kind = "effect" if action.epoch == epoch else "reconcile"
+        return (Needs(kind=kind, key=f"{kind}/{action.id}/{action.tries}/{epoch}", entity=action.id),)
+    due = {"held": action.release_us, "proposed": action.expires_us}.get(action.status)
+    return (_wake(f"action:{action.id}", due),) if due is not None else ()
+
+
+def _wake(entity: str, at_us: int) -> Needs:
+    return Needs(kind="wake", key=f"wake/{entity}/{at_us}", entity=entity, at_us=at_us)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def wake(turn: Turn, command: Wake) -> Plain:
+    """What an entity waited for is due, unless it has moved on meanwhile."""
+    kind, _, id = command.entity.partition(":")
+    if kind == "action":
+        action = turn.draft.get(Action, id)
+        if action is not None:
+            actions.wake(turn, action)
+        return {}
+    run = turn.draft.get(Run, id)
+    for step in run.steps.values() if run is not None and run.status == "running" else ():
+        if step.until_us is not None and step.until_us <= turn.env.now_us:
+            assert run is not None, "steps belong to a run"
+            runs.resume_step(turn, run, step)
+    return {}
+
+
+# --- receipts -------------------------------------------------------------------------------------
+
+
+def _answered(draft: Draft, event: Event) -> None:
+    reply = event.body["reply"]
+    assert isinstance(reply, dict), "a reply is a map"
+    id = str(event.body["request_id"])
+    receipt = Receipt(id=id, seq=event.seq, body_hash=str(event.body["body_hash"]), reply=reply, reply_seq=event.seq)
+    draft.puts["receipt", id] = receipt
+
+
+_MODULES = (memory, facts, runs, run_state, actions, stopping, assets)
+DECIDE: dict[type[Command], Decider] = {Wake: wake}
+for _module in _MODULES:
+    DECIDE |= _module.DECIDE
+FOLLOW: dict[str, Follower] = {**runs.FOLLOW, **run_state.FOLLOW, **actions.FOLLOW}
+APPLY: dict[str, Applier] = _merged(
+    memory.APPLY,
+    facts.APPLY,
+    run_state.APPLY,
+    action_state.APPLY,
+    stopping.APPLY,
+    assets.APPLY,
+    {"request.answered": _answered},
+)
+LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter)

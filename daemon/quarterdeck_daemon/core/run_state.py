@@ -1,0 +1,283 @@
+"""How events change runs, and how the operator steers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import join
+
+from .commands import Command, ResolveDeadLetter, SignalRun, SteerRun, SteerStep
+from .entities import DeadLetter, Plain, Run, Step, StepStatus
+from .lookup import find
+from .table import Draft
+from .turn import Applier, Turn, strings, take_number
+
+replace = msgspec.structs.replace
+SIGNALS_MAX = 100  # That came before anyone waited for them.
+
+
+# --- events of runs -------------------------------------------------------------------------------
+
+
+def _started(draft: Draft, event: Event) -> None:
+    body = msgspec.convert(event.body, _RunStarted)
+    draft.put(
+        Run(
+            id=body.run,
+            seq=event.seq,
+            playbook=body.playbook,
+            playbook_hash=body.playbook_hash,
+            inputs=body.inputs,
+            status="running",
+            steps={step.id: step for step in body.steps},
+            at_us=event.at_us,
+            labels=event.labels,
+            cause=event.cause or "",
+        )
+    )
+    take_number(draft, body.run, event.seq)
+    for value in body.inputs.values():
+        if isinstance(value, str) and value.startswith("doc"):
+            draft.link(f"run:{body.run}", "read", f"document:{value}", event.seq)
+
+
+class _RunStarted(msgspec.Struct):
+    run: str
+    playbook: str
+    playbook_hash: str
+    inputs: Plain
+    steps: tuple[Step, ...]
+
+
+def _run_of(draft: Draft, event: Event) -> Run:
+    run = draft.get(Run, event.run or "")
+    assert run is not None, "events of runs name a run that exists"
+    return run
+
+
+def _status(status: str) -> Applier:
+    def apply(draft: Draft, event: Event) -> None:
+        run = _run_of(draft, event)
+        draft.put(replace(run, seq=event.seq, status=status, ended_us=None))
+
+    return apply
+
+
+def _ended(draft: Draft, event: Event) -> None:
+    run = _run_of(draft, event)
+    status, reason = event.body["status"], str(event.body.get("reason", ""))
+    draft.put(replace(run, seq=event.seq, status=status, reason=reason, ended_us=event.at_us))
+
+
+def _signalled(draft: Draft, event: Event) -> None:
+    run = _run_of(draft, event)
+    draft.put(replace(run, seq=event.seq, signals={**run.signals, str(event.body["signal"]): event.body["payload"]}))
+
+
+# --- events of steps ------------------------------------------------------------------------------
+
+
+def _change(draft: Draft, event: Event, **fields: object) -> Run:
+    """Replace fields of the event's step; the run's labels take in the step's."""
+    run = _run_of(draft, event)
+    step = replace(run.steps[str(event.body["step"])], **fields)
+    run = replace(run, seq=event.seq, steps={**run.steps, step.id: step})
+    draft.put(run)
+    return run
+
+
+def _step_started(draft: Draft, event: Event) -> None:
+    sources = strings(event.body["sources"])
+    run = _change(
+        draft,
+        event,
+        status="started",
+        attempts=event.body["attempt"],
+        input_seq=event.seq,
+        sources=sources,
+        labels=event.labels,
+        started_us=event.at_us,
+        until_us=None,
+        recall={},
+    )
+    for source in sources:
+        draft.link(f"run:{run.id}", "read", source, event.seq)
+
+
+def _step_over(status: StepStatus) -> Applier:
+    def apply(draft: Draft, event: Event) -> None:
+        output = event.body.get("output")
+        fields: Plain = {"status": status, "ended_us": event.at_us, "until_us": None}
+        if isinstance(output, dict):
+            fields["output"] = output
+        if "error" in event.body:
+            fields["error"] = event.body["error"]
+        run = _change(draft, event, **fields)
+        draft.put(replace(run, labels=join((run.labels, event.labels))))
+
+    return apply
+
+
+def _step_waiting(draft: Draft, event: Event) -> None:
+    fields: Plain = {"status": "waiting", "signal": event.body["signal"], "until_us": event.body["until_us"]}
+    _change(draft, event, **fields, started_us=event.at_us)
+
+
+def _step_recalling(draft: Draft, event: Event) -> None:
+    _change(draft, event, status="recalling", recall=event.body["recall"])
+
+
+def _step_proposed(draft: Draft, event: Event) -> None:
+    _change(draft, event, status="waiting", output=event.body["output"], actions=strings(event.body["actions"]))
+
+
+def _retry_scheduled(draft: Draft, event: Event) -> None:
+    _change(draft, event, status="backoff", until_us=event.body["until_us"], error=event.body["error"])
+
+
+def _step_pending(draft: Draft, event: Event) -> None:
+    _change(draft, event, status="pending", until_us=None, ended_us=None)
+
+
+def _step_retried(draft: Draft, event: Event) -> None:
+    run = _change(draft, event, status="pending", attempts=0, error={}, until_us=None, ended_us=None)
+    draft.put(replace(run, status="running", ended_us=None, reason=""))
+
+
+def _touch_run(draft: Draft, event: Event) -> None:
+    """The event says something about the run without changing it."""
+    draft.touch(_run_of(draft, event))
+
+
+# --- dead letters ---------------------------------------------------------------------------------
+
+
+def _filed(draft: Draft, event: Event) -> None:
+    body = event.body
+    error = body["error"]
+    assert isinstance(error, dict), "an error is a map"
+    letter = DeadLetter(
+        id=str(body["id"]),
+        seq=event.seq,
+        run=str(body["run"]),
+        step=str(body["step"]),
+        error=error,
+        attempts=int(str(body["attempts"])),
+        at_us=event.at_us,
+        remedies=strings(body["remedies"]),
+    )
+    draft.put(letter)
+    take_number(draft, letter.id, event.seq)
+
+
+def _resolved(draft: Draft, event: Event) -> None:
+    letter = draft.get(DeadLetter, str(event.body["id"]))
+    assert letter is not None, "only a letter that was filed is resolved"
+    draft.put(replace(letter, seq=event.seq, resolved=str(event.body["remedy"])))
+
+
+# --- steering -------------------------------------------------------------------------------------
+
+
+def steer(turn: Turn, command: SteerRun) -> Plain:
+    run = find(turn, Run, command.id)
+    allowed = {"pause": ("running",), "resume": ("paused",), "cancel": ("running", "paused")}[command.verb]
+    if run.status not in allowed:
+        raise QuarterdeckError(
+            "conflict", f"run {run.id} is {run.status}; {command.verb} needs it {' or '.join(allowed)}"
+        )
+    kind = {"pause": "run.paused", "resume": "run.resumed", "cancel": "run.cancelled"}[command.verb]
+    turn.emit(kind, {"run": run.id, "reason": command.reason, "status": "cancelled"}, run=run.id, labels=run.labels)
+    return {"run_id": run.id, "status": find(turn, Run, run.id).status}
+
+
+def steer_step(turn: Turn, command: SteerStep) -> Plain:
+    run = find(turn, Run, command.id)
+    step = run.steps.get(command.step)
+    if step is None:
+        raise QuarterdeckError(
+            "not_found", f"run {run.id} has no step {command.step!r}", hint=f"It has: {', '.join(run.steps)}."
+        )
+    allowed = ("failed", "backoff") if command.verb == "retry" else ("failed", "backoff", "pending", "waiting")
+    if step.status not in allowed or step.actions:
+        raise QuarterdeckError(
+            "conflict", f"step {step.id} is {step.status}; {command.verb} needs it {' or '.join(allowed)}"
+        )
+    body: Plain = {"run": run.id, "step": step.id, "reason": command.reason or f"{command.verb} by the operator"}
+    for letter in list(turn.draft.live(DeadLetter)):
+        if (letter.run, letter.step) == (run.id, step.id):
+            turn.emit("deadletter.resolved", {"id": letter.id, "remedy": command.verb}, run=run.id)
+    if not run.live:
+        turn.emit("run.reopened", {"run": run.id}, run=run.id, labels=run.labels)
+    turn.emit("step.retried" if command.verb == "retry" else "step.skipped", body, run=run.id, labels=run.labels)
+    return {"run_id": run.id, "step": step.id, "status": find(turn, Run, run.id).status}
+
+
+def resolve_dead_letter(turn: Turn, command: ResolveDeadLetter) -> Plain:
+    letter = find(turn, DeadLetter, command.id)
+    if letter.resolved:
+        raise QuarterdeckError("conflict", f"{letter.id} was resolved already ({letter.resolved})")
+    if command.remedy == "retry":
+        return steer_step(turn, SteerStep(id=letter.run, step=letter.step, verb="retry", reason=command.reason))
+    turn.emit("deadletter.resolved", {"id": letter.id, "remedy": "drop", "reason": command.reason}, run=letter.run)
+    return {"id": letter.id, "resolved": "drop"}
+
+
+def signal(turn: Turn, command: SignalRun) -> Plain:
+    """Keep the signal first, so that it is there even when nobody waits for it yet."""
+    run = find(turn, Run, command.id)
+    if not run.live:
+        raise QuarterdeckError("conflict", f"run {run.id} has ended ({run.status})")
+    if len(run.signals) >= SIGNALS_MAX:
+        raise QuarterdeckError("busy", f"run {run.id} holds {SIGNALS_MAX} signals that nobody took")
+    body: Plain = {"run": run.id, "signal": command.signal, "payload": command.payload}
+    turn.emit("run.signalled", body, run=run.id, labels=run.labels)
+    return {"run_id": run.id, "signal": command.signal}
+
+
+def deliver_signal(turn: Turn, event: Event) -> None:
+    """Somebody may be waiting for it."""
+    run = find(turn, Run, event.run or "")
+    for step in run.steps.values():
+        if run.status == "running" and step.status == "waiting" and step.signal == event.body["signal"]:
+            output: Plain = {"signal": event.body["payload"], "timed_out": False}
+            turn.emit(
+                "step.succeeded", {"run": run.id, "step": step.id, "output": output}, run=run.id, labels=step.labels
+            )
+
+
+DECIDE: dict[type[Command], Callable[..., Plain]] = {
+    SteerRun: steer,
+    SteerStep: steer_step,
+    SignalRun: signal,
+    ResolveDeadLetter: resolve_dead_letter,
+}
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"run.signalled": deliver_signal}
+APPLY: dict[str, Applier] = {
+    "run.started": _started,
+    "run.paused": _status("paused"),
+    "run.resumed": _status("running"),
+    "run.reopened": _status("running"),
+    "run.cancelled": _ended,
+    "run.ended": _ended,
+    "run.signalled": _signalled,
+    "step.started": _step_started,
+    "step.succeeded": _step_over("succeeded"),
+    "step.failed": _step_over("failed"),
+    "step.skipped": _step_over("skipped"),
+    "step.waiting": _step_waiting,
+    "step.recalling": _step_recalling,
+    "step.proposed": _step_proposed,
+    "step.retry_scheduled": _retry_scheduled,
+    "step.resumed": _step_pending,
+    "step.retried": _step_retried,
+    "memory.recalled": _touch_run,
+    "fact.refused": _touch_run,
+    "deadletter.filed": _filed,
+    "deadletter.resolved": _resolved,
+    "trigger.refused": lambda draft, event: None,
+}

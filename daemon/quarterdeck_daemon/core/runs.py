@@ -1,0 +1,379 @@
+"""Runs: a playbook's steps carried out in order of need, each recorded before it is relied upon.
+
+A step is pending until what it needs has ended; then it is skipped, waits, or is started with an
+input that stands in the log. An agent's answer comes back as a command. All progress follows from
+events (`FOLLOW`), so a run that is loaded after a crash goes on exactly where its log ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import Labels, join
+
+from .actions import propose
+from .commands import Command, PutFact, RecallAnswered, StartRun, StepAnswered
+from .entities import ACTION_ENDED, Action, Asset, Document, Plain, Run, Settings, Step
+from .expressions import Unanswerable, holds, resolve
+from .facts import assert_fact
+from .lookup import find
+from .orders import Failed, Failure, ProposedFact, StepDone
+from .playbook import Playbook, StepSpec, check_inputs, duration_us, parse_playbook
+from .reads import Reading, read_all
+from .turn import Turn
+
+RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
+BACKOFF_MAX_US = 3_600_000_000
+RUN_ID = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
+
+
+# --- starting -------------------------------------------------------------------------------------
+
+
+def start(turn: Turn, command: StartRun) -> Plain:
+    asset = find_playbook(turn, command.playbook)
+    playbook = parse_playbook(asset.text)
+    inputs = check_inputs(playbook, command.inputs)
+    if command.dry_run:
+        return {
+            "dry_run": True,
+            "playbook": playbook.name,
+            "inputs": inputs,
+            "steps": [_outline(s) for s in playbook.steps],
+        }
+    if command.run_id and not RUN_ID.match(command.run_id):
+        raise QuarterdeckError(
+            "bad_value", f"{command.run_id!r} is no run id", hint="Letters, digits, `.`, `_`, `-`; at most 64."
+        )
+    id = command.run_id or f"r{turn.number('r')}"
+    if turn.draft.get(Run, id) is not None:
+        raise QuarterdeckError("conflict", f"there is a run {id} already", hint=f"See it: quarterdeck runs show {id}")
+    _begin_run(turn, id, playbook, asset.hash, inputs, command.labels)
+    return {"run_id": id, "status": find(turn, Run, id).status}
+
+
+def find_playbook(turn: Turn, name: str) -> Asset:
+    asset = turn.draft.get(Asset, f"playbook/{name}")
+    if asset is None or asset.removed:
+        raise QuarterdeckError(
+            "not_found", f"there is no playbook {name!r}", hint="List them: quarterdeck playbooks list"
+        )
+    return asset
+
+
+def _outline(step: StepSpec) -> Plain:
+    return {
+        "id": step.id,
+        "agent": step.agent,
+        "needs": list(step.needs),
+        "when": step.when,
+        "reads": sorted(step.reads),
+    }
+
+
+def _begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels) -> None:
+    body: Plain = {
+        "run": id,
+        "playbook": playbook.name,
+        "playbook_hash": hash,
+        "inputs": inputs,
+        "steps": [{"id": step.id, "agent": step.agent} for step in playbook.steps],
+    }
+    turn.emit("run.started", body, run=id, labels=labels)
+
+
+def start_triggered(turn: Turn, event: Event) -> None:
+    """A document was taken in: start every playbook that waits for such news."""
+    document = find(turn, Document, str(event.body["document"]))
+    if not document.meta.get("trigger"):
+        return
+    values: Plain = {
+        "doc": {"id": document.id, "title": document.title, "meta": document.meta, "text": document.text}
+    }
+    for asset in list(turn.draft.scan(Asset, prefix="playbook/")):
+        if asset.removed or "@" in asset.id:
+            continue
+        try:
+            playbook = parse_playbook(asset.text)
+            wanted = any(t.event == "mail.received" and holds(t.when, values) for t in playbook.triggers)
+            inputs = check_inputs(playbook, {"document": document.id}) if wanted else {}
+        except (Unanswerable, QuarterdeckError) as error:
+            body: Plain = {"playbook": asset.name, "document": document.id, "reason": str(error)}
+            turn.emit("trigger.refused", body, labels=document.labels)
+            continue
+        if wanted:
+            _begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels)
+
+
+# --- advancing ------------------------------------------------------------------------------------
+
+
+def advance(turn: Turn, event: Event) -> None:
+    """Move the run of this event as far as it goes without an answer from outside."""
+    assert event.run is not None, "events of runs name their run"
+    run = find(turn, Run, event.run)
+    if run.status != "running":
+        return
+    playbook = pinned_playbook(turn, run)
+    for spec in playbook.steps:
+        run = find(turn, Run, run.id)
+        if run.status == "running" and run.steps[spec.id].status == "pending":
+            _consider(turn, run, spec)
+    run = find(turn, Run, run.id)
+    if run.status == "running" and all(step.status in STEP_OVER for step in run.steps.values()):
+        status, reason = _ending(turn, run)
+        turn.emit("run.ended", {"run": run.id, "status": status, "reason": reason}, run=run.id, labels=run.labels)
+
+
+def pinned_playbook(turn: Turn, run: Run) -> Playbook:
+    """The text that the run began with, whatever the file says by now."""
+    return parse_playbook(find(turn, Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}").text)
+
+
+def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
+    needed = [run.steps[need].status for need in spec.needs]
+    if any(status not in STEP_OVER or status == "failed" for status in needed):
+        return
+    if "skipped" in needed:
+        _skip(turn, run, spec.id, "a step it needs was skipped")
+        return
+    try:
+        if spec.when and not holds(spec.when, values_of(run)):
+            _skip(turn, run, spec.id, f"not the case: {spec.when}")
+            return
+        _begin_step(turn, run, spec)
+    except Unanswerable as error:
+        _fail(turn, run, spec.id, Failure(failure="permanent", code="bad_value", message=str(error)))
+
+
+def _skip(turn: Turn, run: Run, step: str, reason: str) -> None:
+    turn.emit("step.skipped", {"run": run.id, "step": step, "reason": reason}, run=run.id, labels=run.labels)
+
+
+def values_of(run: Run) -> Plain:
+    """The names that a playbook's expressions may use."""
+    steps: Plain = {id: {"status": step.status, "output": step.output} for id, step in run.steps.items()}
+    return {"inputs": run.inputs, "steps": steps, "run": {"id": run.id, "playbook": run.playbook}}
+
+
+def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
+    if spec.wait is not None:
+        until = turn.env.now_us + duration_us(spec.wait.limit) if spec.wait.limit else None
+        body: Plain = {"run": run.id, "step": spec.id, "signal": spec.wait.signal, "until_us": until}
+        turn.emit("step.waiting", body, run=run.id, labels=run.labels)
+        if spec.wait.signal in run.signals:
+            output: Plain = {"signal": run.signals[spec.wait.signal], "timed_out": False}
+            succeed(turn, run, spec.id, output)
+        return
+    values = values_of(run)
+    recall = {name: _recall_query(read, values) for name, read in spec.reads.items() if "recall" in read}
+    if recall:
+        body = {"run": run.id, "step": spec.id, "recall": recall}
+        turn.emit("step.recalling", body, run=run.id, labels=run.labels)
+    else:
+        _start_step(turn, run, spec, {})
+
+
+def _recall_query(read: Plain, values: Plain) -> Plain:
+    limit = read.get("limit", 5)
+    return {"query": str(resolve(read["recall"], values)), "limit": limit if isinstance(limit, int) else 5}
+
+
+def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
+    values = values_of(run)
+    reading: Reading = read_all(turn.draft, spec.reads, values, hits)
+    body: Plain = {
+        "run": run.id,
+        "step": spec.id,
+        "agent": spec.agent,
+        "attempt": run.steps[spec.id].attempts + 1,
+        "input": resolve(spec.input, values),
+        "context": reading.context,
+        "sources": list(reading.sources),
+        "deadline_ms": _deadline_ms(turn, spec),
+    }
+    turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
+
+
+def _deadline_ms(turn: Turn, spec: StepSpec) -> int:
+    if spec.timeout:
+        return max(1, duration_us(spec.timeout) // 1000)
+    return (turn.draft.get(Settings, "workspace") or Settings(id="workspace")).step_deadline_ms
+
+
+def _ending(turn: Turn, run: Run) -> tuple[str, str]:
+    """How a run whose steps are all over ended, and why in words."""
+    actions = [turn.draft.get(Action, id) for step in run.steps.values() for id in step.actions]
+    states = [action.status for action in actions if action is not None]
+    if any(status == "failed" for status in states):
+        return "failed", "an effect failed"
+    if states and not any(status == "succeeded" for status in states):
+        return "no_op", f"nothing was done: {', '.join(sorted(set(states)))}"
+    skipped = [id for id, step in run.steps.items() if step.status == "skipped"]
+    if skipped and not states:
+        return "no_op", f"nothing to do: {', '.join(skipped)} skipped"
+    return "succeeded", ""
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def recall_answered(turn: Turn, command: RecallAnswered) -> Plain:
+    run = find(turn, Run, command.run)
+    step = run.steps[command.step]
+    if run.status != "running" or step.status != "recalling":
+        return {"ignored": True}
+    found: Plain = {name: [hit["id"] for hit in hits] for name, hits in command.hits.items()}
+    body: Plain = {"run": run.id, "step": step.id, "queries": step.recall, "found": found}
+    turn.emit("memory.recalled", body, run=run.id, labels=run.labels)
+    spec = pinned_playbook(turn, run).step(command.step)
+    _start_step(turn, find(turn, Run, run.id), spec, command.hits)
+    return {"run_id": run.id}
+
+
+def step_answered(turn: Turn, command: StepAnswered) -> Plain:
+    run = find(turn, Run, command.run)
+    step = run.steps.get(command.step)
+    if step is None or not run.live or step.status != "started" or step.attempts != command.attempt:
+        return {"ignored": True}  # An answer to a try that has been given up.
+    if isinstance(command.outcome, StepDone):
+        _take_result(turn, run, step, command.outcome)
+    elif isinstance(command.outcome, Failed):
+        _take_failure(turn, run, step, command.outcome.failure)
+    else:
+        _fail(turn, run, step.id, Failure(failure="contract", code="schema", message="an answer of the wrong kind"))
+    return {"run_id": run.id, "status": find(turn, Run, run.id).status}
+
+
+def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
+    labels = _made_by_agent(step.labels)
+    made_from = (f"run:{run.id}", *step.sources)
+    refused = [fact for fact in done.facts if not _believe(turn, run, fact, labels, made_from)]
+    actions = [propose(turn, run, step, action, labels) for action in done.actions]
+    output = dict(done.output)
+    if refused:
+        output["facts_refused"] = [f"{fact.fact_kind}/{fact.key}" for fact in refused]
+    if actions:
+        body: Plain = {"run": run.id, "step": step.id, "output": output, "actions": actions}
+        turn.emit("step.proposed", body, run=run.id, labels=labels, actor=f"agent:{step.agent}")
+    else:
+        succeed(turn, run, step.id, output, actor=f"agent:{step.agent}")
+
+
+def _made_by_agent(labels: Labels) -> Labels:
+    """Deterministic or not, what an agent made is at most the agent's word."""
+    return labels if labels.integrity == "external" else msgspec.structs.replace(labels, integrity="agent")
+
+
+def _believe(turn: Turn, run: Run, fact: ProposedFact, labels: Labels, made_from: tuple[str, ...]) -> bool:
+    source = fact.source or f"run:{run.id}"
+    command = PutFact(fact_kind=fact.fact_kind, key=fact.key, value=fact.value, source=source, labels=labels)
+    try:
+        assert_fact(turn, command, run=run.id, made_from=made_from)
+    except QuarterdeckError as error:
+        body: Plain = {"kind": fact.fact_kind, "key": fact.key, "code": error.code, "reason": error.message}
+        turn.emit("fact.refused", body, run=run.id, labels=labels)
+        return False
+    return True
+
+
+def succeed(turn: Turn, run: Run, step: str, output: Plain, *, actor: str | None = None) -> None:
+    body: Plain = {"run": run.id, "step": step, "output": output}
+    turn.emit("step.succeeded", body, run=run.id, labels=run.steps[step].labels, actor=actor)
+
+
+def _take_failure(turn: Turn, run: Run, step: Step, failure: Failure) -> None:
+    spec = pinned_playbook(turn, run).step(step.id)
+    if failure.failure not in RETRYABLE or step.attempts > spec.retry.times:
+        _fail(turn, run, step.id, failure)
+        return
+    backoff = min(BACKOFF_MAX_US, duration_us(spec.retry.backoff) * 2 ** (step.attempts - 1))
+    until = turn.env.now_us + int(backoff * (0.5 + turn.env.chance / 2))
+    body: Plain = {"run": run.id, "step": step.id, "until_us": until, "error": msgspec.to_builtins(failure)}
+    turn.emit("step.retry_scheduled", body, run=run.id, labels=step.labels)
+
+
+def _fail(turn: Turn, run: Run, step: str, failure: Failure) -> None:
+    body: Plain = {"run": run.id, "step": step, "error": msgspec.to_builtins(failure)}
+    turn.emit("step.failed", body, run=run.id, labels=run.labels)
+
+
+# --- what follows from what -----------------------------------------------------------------------
+
+
+def file_dead_letter(turn: Turn, event: Event) -> None:
+    """A step gave up: keep what is needed to mend it, and end the run."""
+    assert event.run is not None, "events of runs name their run"
+    run = find(turn, Run, event.run)
+    step = run.steps[str(event.body["step"])]
+    body: Plain = {
+        "id": f"dead{turn.number('dead')}",
+        "run": run.id,
+        "step": step.id,
+        "error": event.body["error"],
+        "attempts": step.attempts,
+        "remedies": [f"quarterdeck runs retry {run.id} {step.id}", f"quarterdeck runs skip {run.id} {step.id}"],
+    }
+    turn.emit("deadletter.filed", body, run=run.id, labels=event.labels)
+    ended: Plain = {"run": run.id, "status": "failed", "reason": f"step {step.id} failed"}
+    turn.emit("run.ended", ended, run=run.id, labels=event.labels)
+
+
+def settle_step(turn: Turn, event: Event) -> None:
+    """An action has ended: when it was the last of its step, the step has ended too."""
+    action = find(turn, Action, str(event.body["action"]))
+    run = turn.draft.get(Run, action.run)
+    step = run.steps.get(action.step) if run else None
+    if run is None or step is None or not run.live or step.status != "waiting":
+        return
+    actions = [find(turn, Action, id) for id in step.actions]
+    if action.status in ACTION_ENDED and all(one.status in ACTION_ENDED for one in actions):
+        ends: list[Plain] = [{"id": one.id, "status": one.status, "result": one.result} for one in actions]
+        succeed(turn, run, step.id, {**step.output, "actions": ends})
+
+
+def withdraw_actions(turn: Turn, event: Event) -> None:
+    """A cancelled run asks for nothing any more; what has left stays as it is."""
+    run = find(turn, Run, event.run or "")
+    for id in [id for step in run.steps.values() for id in step.actions]:
+        action = find(turn, Action, id)
+        if action.status in ("proposed", "held"):
+            body: Plain = {"action": id, "reason": "its run was cancelled", "was": action.status}
+            turn.emit("action.withdrawn", body, run=run.id, labels=action.labels)
+
+
+def resume_step(turn: Turn, run: Run, step: Step) -> None:
+    """A step's time has come: the end of its back-off or of its wait."""
+    if step.status == "backoff":
+        turn.emit("step.resumed", {"run": run.id, "step": step.id}, run=run.id, labels=step.labels)
+    elif step.status == "waiting" and not step.actions:
+        succeed(turn, run, step.id, {"timed_out": True})
+
+
+DECIDE: dict[type[Command], Callable[..., Plain]] = {
+    StartRun: start,
+    RecallAnswered: recall_answered,
+    StepAnswered: step_answered,
+}
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
+    "document.parsed": start_triggered,
+    "run.started": advance,
+    "run.resumed": advance,
+    "run.cancelled": withdraw_actions,
+    "step.succeeded": advance,
+    "step.skipped": advance,
+    "action.denied": settle_step,
+    "action.expired": settle_step,
+    "action.withdrawn": settle_step,
+    "approval.rejected": settle_step,
+    "effect.succeeded": settle_step,
+    "effect.failed": settle_step,
+    "step.resumed": advance,
+    "step.failed": file_dead_letter,
+}
