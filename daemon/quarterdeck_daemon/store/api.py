@@ -42,8 +42,12 @@ class Store(Protocol):
     def head(self) -> Head: ...
 
     # writing: append any number of commits, then sync once, then acknowledge
-    def append(self, commits: Sequence[Commit]) -> None:
-        """Chain and write the commits in one atomic batch. Not yet durable. Sequences continue from the head."""
+    def append(self, commits: Sequence[Commit], *, reserve: bool = False) -> None:
+        """Chain and write the commits in one atomic batch. Not yet durable. Sequences continue from the head.
+
+        reserve: write even below the free-space floor; for the stop and the audit trail only.
+        Raises NoSpace below the floor, `bad_value` for what cannot be stored; then nothing was written.
+        """
         ...
 
     def sync(self) -> None:
@@ -54,7 +58,12 @@ class Store(Protocol):
     def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None: ...
     def live(self, cls: type[E]) -> Iterator[E]: ...
     def scan(
-        self, cls: type[E], *, prefix: str = "", after: str | None = None, reverse: bool = False,
+        self,
+        cls: type[E],
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        reverse: bool = False,
         as_of: int | None = None,
     ) -> Iterator[E]:
         """Yield entities by id (codepoint order), strictly after `after` in the chosen direction."""
@@ -87,6 +96,11 @@ class Store(Protocol):
 
     def get_blob(self, hash: str) -> bytes | None:
         """Return the bytes, None when unknown. Raises LogCorrupt when they no longer match the hash."""
+        ...
+
+    # whole state
+    def state_hash(self, *, without: frozenset[str] = frozenset()) -> str:
+        """Hash over all current values except those of the kinds in `without`. Equal states have equal hashes."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,360 @@
+"""The store on disk: RocksDB for log and state, one writer.
+
+Owns     the state folder's `log/`, `log.lock`, `anchor`, `chain.key` and `blobs/`.
+Promises after `sync` returns, what was appended survives power loss; a log that lost, changed or swapped
+         anything acknowledged is refused; after a failed write nothing more is written, reading goes on.
+Leaves   what to write to the core, when to sync to the kernel. Bytes are in codec.py, checks in opening.py.
+
+Reads and `append` belong to one thread; `sync` may run in another at the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar, cast
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+from ..core.commit import Commit
+from ..core.entities import Entity, Link
+from .api import Head, Verification
+from .backup import Manifest, copy_log
+from .blobs import Blobs
+from .cache import EntityCache
+from .codec import (
+    NUL,
+    SEQ_MAX,
+    after_prefix,
+    header,
+    inverted,
+    joined,
+    link_of,
+    link_prefix,
+    part,
+    seq_key,
+    seq_of,
+    unpack_entity,
+    unpack_event,
+)
+from .database import Batch
+from .errors import LogCorrupt, NoSpace, StoreFailed
+from .files import PRIVATE_FOLDER
+from .intake import Intake, take_in
+from .lock import FolderLock
+from .opening import MARK_KEY, Opened, events_after, mark_value, open_log, walk
+from .room import FREE_BYTES_MIN, Room
+
+E = TypeVar("E", bound=Entity)
+
+CHECKPOINT_EVERY = 50_000  # Events between verified marks; bounds what a start has to check.
+_LIVE = joined("live")
+_log = logging.getLogger(__name__)
+
+
+class RocksStore:
+    """A Store (see api.py) over RocksDB. Made by `open`, ended by `close`."""
+
+    def __init__(self, home: Path, opened: Opened, lock: FolderLock, free_bytes_min: int) -> None:
+        self._path = home / "log"
+        self._lock, self._room = lock, Room(home, free_bytes_min)
+        self._db, self._anchor, self._chain = opened.database, opened.anchor, opened.chain
+        self._head, self._mark = opened.head, opened.mark
+        self._blobs, self._cache = Blobs(home / "blobs"), EntityCache()
+        self._live: dict[str, set[str]] = {}
+        self._failure: NoSpace | StoreFailed | None = None
+        self._syncing = threading.Lock()
+        self._closed = False
+        self._written = self._synced = 0  # Batches; a batch may hold no event, so the head does not tell.
+        for key, _ in walk(self._db, "meta", _LIVE + NUL, after_prefix(_LIVE + NUL)):
+            _, kind, id = key.split(NUL)
+            self._live.setdefault(kind.decode(), set()).add(id.decode())
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        *,
+        key: bytes | None = None,
+        lock_wait_s: float = 0.0,
+        free_bytes_min: int = FREE_BYTES_MIN,
+    ) -> RocksStore:
+        """Open the log in the state folder `home`, or found it there.
+
+        key: the chain key when it is kept elsewhere (32 bytes); left out, `chain.key` in the folder is used.
+        Raises LogLocked when another process has it, LogCorrupt when it is not what was written; then nothing
+        has been changed. The chain is checked from the last verified mark on; `verify` checks all of it.
+        """
+        home.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        lock = FolderLock(home / "log.lock", wait_s=lock_wait_s)
+        try:
+            return cls(home, open_log(home, key), lock, free_bytes_min)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def head(self) -> Head:
+        return self._head
+
+    # writing
+
+    def append(self, commits: Sequence[Commit], *, reserve: bool = False) -> None:
+        """Chain and write the commits in one atomic batch. `reserve` writes below the free-space floor too."""
+        self._refuse_when_failed()
+        if not reserve:
+            self._room.check()
+        intake = take_in(self._chain, self._head, commits)
+        batch = self._db.batch()
+        self._batch_log(batch, intake)
+        changed = self._batch_records(batch, intake)
+        self._guarded(lambda: self._db.write(batch))
+        self._head = intake.head
+        self._written += 1
+        for entity in changed:
+            self._cache.drop(entity.kind, entity.id)
+            ids = self._live.setdefault(entity.kind, set())
+            (ids.add if entity.live else ids.discard)(entity.id)
+
+    def sync(self) -> None:
+        """Make everything appended so far durable, then move the anchor. Nothing to do: returns at once."""
+        with self._syncing:
+            self._refuse_when_failed()
+            written, head = self._written, self._head  # Appends may go on meanwhile; they wait for the next sync.
+            if written == self._synced:
+                return
+            self._guarded(self._db.sync)
+            self._guarded(lambda: self._anchor.move(head))
+            self._synced = written
+            if head.seq - self._mark.seq >= CHECKPOINT_EVERY:
+                self._guarded(lambda: self._set_mark(head))
+
+    def _batch_log(self, batch: Batch, intake: Intake) -> None:
+        for seq, stored in intake.events:
+            batch.put("events", seq_key(seq), stored)
+        for key in intake.concerns:
+            batch.put("links", key, b"")
+        for from_source, from_target, at in intake.links:
+            for key in (from_source, from_target):
+                if at is None:
+                    batch.delete("links", key)
+                else:
+                    batch.put("links", key, seq_key(at))
+
+    def _batch_records(self, batch: Batch, intake: Intake) -> list[Entity]:
+        """Put current values, keep the replaced ones as versions. Returns the final value of each."""
+        final: dict[bytes, tuple[Entity, bytes]] = {}
+        for entity, key, value in intake.puts:
+            old = final[key][1] if key in final else self._db.get("records", key)
+            if old is not None:
+                old_seq, _ = header(old)
+                assert old_seq <= entity.seq, f"{entity.kind}:{entity.id} goes back from {old_seq} to {entity.seq}"
+                if old_seq < entity.seq:
+                    batch.put("versions", key + NUL + inverted(old_seq), old)
+            final[key] = (entity, value)
+        for key, (entity, value) in final.items():
+            batch.put("records", key, value)
+            self._batch_live(batch, entity, key)
+        return [entity for entity, _ in final.values()]
+
+    def _batch_live(self, batch: Batch, entity: Entity, key: bytes) -> None:
+        known = entity.id in self._live.get(entity.kind, ())
+        if entity.live and not known:
+            batch.put("meta", _LIVE + NUL + key, b"")
+        elif known and not entity.live:
+            batch.delete("meta", _LIVE + NUL + key)
+
+    def _set_mark(self, head: Head) -> None:
+        """Note that the chain is good up to `head`. The anchor must be durable first: the mark may not be ahead."""
+        self._anchor.sync()
+        batch = self._db.batch()
+        batch.put("meta", MARK_KEY, mark_value(self._chain, head))
+        self._db.write(batch)
+        self._mark = head
+
+    def _refuse_when_failed(self) -> None:
+        if self._closed:
+            raise StoreFailed(self._path, "the store is closed")
+        if self._failure is not None:
+            raise type(self._failure)(self._failure.path, self._failure.reason) from self._failure
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        """After a failed write or sync the disk's state is unknown: a second try could report a false success."""
+        try:
+            write()
+        except (NoSpace, StoreFailed) as error:
+            self._failure = error
+            raise
+        except OSError as error:
+            self._failure = StoreFailed(self._path, str(error))
+            raise self._failure from error
+
+    # state
+
+    def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None:
+        key = joined(cls.kind, id)
+        if as_of is not None:
+            value = self._value_at(key, self._db.get("records", key), as_of)
+            return None if value is None else self._decoded(cls, value)
+        held = self._cache.get(cls.kind, id)
+        if held is not None:
+            return cast(E, held)
+        value = self._db.get("records", key)
+        if value is None:
+            return None
+        entity = self._decoded(cls, value)
+        self._cache.keep(entity, len(value))
+        return entity
+
+    def live(self, cls: type[E]) -> Iterator[E]:
+        for id in sorted(self._live.get(cls.kind, ())):
+            entity = self.get(cls, id)
+            if entity is not None and entity.live:
+                yield entity
+
+    def scan(
+        self, cls: type[E], *, prefix: str = "", after: str | None = None, reverse: bool = False,
+        as_of: int | None = None,
+    ) -> Iterator[E]:  # fmt: skip
+        """Yield entities by id, strictly after `after` in the chosen direction."""
+        base = joined(cls.kind) + NUL
+        low = base + part(prefix)
+        high = after_prefix(low) if prefix else after_prefix(base)
+        if after is not None:
+            edge = base + part(after)
+            low, high = (low, min(high, edge)) if reverse else (max(low, edge + NUL), high)
+        for key, current in walk(self._db, "records", low, high, reverse=reverse):
+            value = current if as_of is None else self._value_at(key, current, as_of)
+            if value is not None:
+                yield self._decoded(cls, value)
+
+    def history(self, cls: type[E], id: str) -> list[E]:
+        key = joined(cls.kind, id)
+        current = self._db.get("records", key)
+        if current is None:
+            return []
+        low = key + NUL
+        older = [value for _, value in walk(self._db, "versions", low, low + b"\xff" * 9, reverse=True)]
+        return [self._decoded(cls, value) for value in (*older, current)]
+
+    def _value_at(self, key: bytes, current: bytes | None, as_of: int) -> bytes | None:
+        if current is None or header(current)[0] <= as_of:
+            return current
+        low = key + NUL
+        rows = self._db.rows("versions", low + inverted(max(as_of, 0)), low + b"\xff" * 9, limit=1)
+        return rows[0][1] if rows else None
+
+    def _decoded(self, cls: type[E], value: bytes) -> E:
+        try:
+            return unpack_entity(cls, value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise LogCorrupt(self._path, f"a {cls.kind} record cannot be read ({error})") from error
+
+    # log
+
+    def event(self, seq: int) -> Event | None:
+        stored = self._db.get("events", seq_key(seq)) if 0 < seq <= SEQ_MAX else None
+        return None if stored is None else self._event(seq, stored)
+
+    def events(self, *, after: int = 0, before: int | None = None, reverse: bool = False) -> Iterator[Event]:
+        high = SEQ_MAX if before is None else max(0, min(before, SEQ_MAX))
+        low = seq_key(min(max(after, 0) + 1, SEQ_MAX))
+        for key, stored in walk(self._db, "events", low, seq_key(high), reverse=reverse):
+            yield self._event(seq_of(key), stored)
+
+    def events_of(self, entity: str, *, after: int = 0, reverse: bool = False) -> Iterator[Event]:
+        prefix = joined("e", entity) + NUL
+        low = prefix + seq_key(min(max(after, 0) + 1, SEQ_MAX))
+        for key, _ in walk(self._db, "links", low, prefix + b"\xff" * 9, reverse=reverse):
+            event = self.event(seq_of(key))
+            if event is None:
+                raise LogCorrupt(self._path, f"event {seq_of(key)} is missing", seq=seq_of(key))
+            yield event
+
+    def _event(self, seq: int, stored: bytes) -> Event:
+        try:
+            event = unpack_event(stored)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise LogCorrupt(self._path, f"event {seq} cannot be read ({error})", seq=seq) from error
+        if event.seq != seq:
+            raise LogCorrupt(self._path, f"event {event.seq} stands under number {seq}", seq=seq)
+        return event
+
+    def verify(self, *, after: int = 0) -> Verification:
+        """Walk the chain from `after` to the head, and compare the head with the one known in memory."""
+        head = self._head
+        start = Head(seq=0, mac=b"")
+        if after > 0:
+            stored = self._db.get("events", seq_key(after))
+            if stored is None:
+                return Verification(checked=0, head=head, broken_at=after, reason="the event is missing")
+            start = Head(seq=after, mac=self._chain.mac(stored))
+        return self._chain.follow(start, events_after(self._db, after), head)
+
+    # graph
+
+    def links_from(self, entity: str, relation: str | None = None) -> list[Link]:
+        return self._links("f", entity, relation)
+
+    def links_to(self, entity: str, relation: str | None = None) -> list[Link]:
+        return self._links("t", entity, relation)
+
+    def _links(self, side: str, entity: str, relation: str | None) -> list[Link]:
+        low = link_prefix(side, entity, relation)
+        return [link_of(key, value) for key, value in walk(self._db, "links", low, after_prefix(low))]
+
+    # blobs
+
+    def put_blob(self, data: bytes) -> str:
+        self._refuse_when_failed()
+        self._room.check()
+        return self._blobs.put(data)
+
+    def get_blob(self, hash: str) -> bytes | None:
+        return self._blobs.get(hash)
+
+    # whole state
+
+    def state_hash(self, *, without: frozenset[str] = frozenset()) -> str:
+        """BLAKE2b-256 over all current values except those of the kinds in `without`; equal states, equal hash."""
+        digest = hashlib.blake2b(digest_size=32)
+        for key, value in walk(self._db, "records", b"", b"\xff"):
+            if key.split(NUL, 1)[0].decode() not in without:
+                digest.update(len(key).to_bytes(4, "big") + key + len(value).to_bytes(4, "big") + value)
+        return digest.hexdigest()
+
+    def checkpoint(self, to: Path) -> Manifest:
+        """Copy log and anchor, consistent and durable, into the new folder `to`. The chain key stays here."""
+        self.sync()
+        return copy_log(self._db, self._chain, self._anchor.head, to)
+
+    def close(self) -> None:
+        """Make everything durable, note it as verified and let go of all files. Safe to call twice."""
+        with self._syncing:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                if self._failure is None:
+                    self._settle()
+                self._db.close()
+            except QuarterdeckError as error:
+                # What was acknowledged is safe; the next opening verifies a longer stretch.
+                _log.warning("the log did not close cleanly: %s", error.message)
+            finally:
+                self._anchor.close()
+                self._lock.release()
+
+    def _settle(self) -> None:
+        self._guarded(self._db.sync)
+        for _ in range(2):  # Both slots, so that one damaged page harms nobody.
+            self._guarded(lambda: self._anchor.move(self._head))
+        if self._mark != self._head:
+            self._guarded(lambda: self._set_mark(self._head))
+            self._guarded(self._db.sync)

@@ -1,0 +1,33 @@
+"""Free space: new work is refused before the disk is full, so that a stop can still be recorded."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from .errors import NoSpace
+
+FREE_BYTES_MIN = 64 << 20
+CHECK_S = 0.5  # How long one look at the file system is believed.
+
+
+class Room:
+    def __init__(self, path: Path, free_bytes_min: int) -> None:
+        self._path, self._min = path, free_bytes_min
+        self._free = 0
+        self._looked = -CHECK_S
+
+    def check(self) -> None:
+        """Raises NoSpace below the floor."""
+        if self._min <= 0:
+            return
+        now = time.monotonic()
+        if now - self._looked >= CHECK_S or self._free < self._min:
+            status = os.statvfs(self._path)
+            self._free, self._looked = status.f_bavail * status.f_frsize, now
+        if self._free < self._min:
+            reason = (
+                f"{self._free} bytes are free, and the last {self._min} are kept for the stop and the audit trail"
+            )
+            raise NoSpace(self._path, reason, free_bytes=self._free)
