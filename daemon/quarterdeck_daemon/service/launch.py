@@ -56,7 +56,10 @@ def receive_launch() -> Launch:
     line = sys.stdin.buffer.readline(LAUNCH_BYTES_MAX)
     if not line:
         raise SystemExit("this process is started by `quarterdeck up`, not by hand")
-    return msgspec.json.decode(line, type=Launch)
+    launch = msgspec.json.decode(line, type=Launch)
+    if launch.supervisor_pid and os.getppid() != launch.supervisor_pid:
+        raise SystemExit("the supervisor died before this process could tie itself to it")
+    return launch
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,274 @@
+"""Starting, stopping and asking after the team of a workspace: what `up`, `down`, `stop` and `logs` stand on.
+
+Promises `start` returns when the daemon answers, or says why it does not with the end of its log;
+         `stop_all` returns when the lock is free; no process is ever signalled on the word of an old pid file.
+Leaves   words for people and exit codes to the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
+
+from . import log_reader
+from .child import child_env
+from .logs import LogLine, rotate
+from .run_folder import Owner, Places, already_running, owner_of, places_of, prepare
+from .supervisor import END_S_MAX, ControlInfo
+
+POLL_S = 0.02
+HELLO_MS = 500
+ASK_MS = 5_000
+KILL_WAIT_S = 2.0
+TAIL_LINES = 12
+TAIL_BYTES = 16 * 1024
+SUPERVISOR = [sys.executable, "-P", "-m", "quarterdeck_daemon.service.supervisor"]
+
+
+class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection file, as the daemon writes it."""
+
+    protocol: str
+    pid: int
+    workspace: str
+    rpc: str
+    events: str
+    token: str
+
+
+def is_running(workspace: Path) -> Owner | None:
+    """Return who runs this workspace (supervisor and daemon process ids), None when nobody does."""
+    return owner_of(places_of(workspace).lock)
+
+
+def start(
+    workspace: Path, *, foreground: bool = False, wait_s: float = 20.0, command: list[str] | None = None
+) -> ConnectionInfo:
+    """Start the team and wait until the daemon answers.
+
+    foreground: this process becomes the supervisor and the call does not return (for systemd and friends).
+    command: what to start in place of our supervisor; the workspace is appended.
+    Raises QuarterdeckError `conflict` when it runs already, `unavailable` with the end of the log when the
+    daemon did not answer in time, `schema` and others when the settings are bad.
+    """
+    places = places_of(workspace)
+    owner = owner_of(places.lock)
+    if owner is not None:
+        raise already_running(owner)
+    prepare(places)
+    arguments = [*(command or SUPERVISOR), str(places.workspace)]
+    if foreground:
+        os.execve(arguments[0], arguments, child_env(os.environ))
+    process = _spawn_detached(arguments, places)
+    return _wait_until_up(process, places, wait_s)
+
+
+def stop_all(workspace: Path, *, wait_s: float = END_S_MAX + 1.0) -> bool:
+    """End the team and wait until it has ended; False when it was not running.
+
+    Asks over `control`; a supervisor that does not answer gets SIGTERM, then SIGKILL, which takes its children along.
+    Raises QuarterdeckError `unavailable` when it runs on after all that.
+    """
+    places = places_of(workspace)
+    if owner_of(places.lock) is None:
+        return False
+    steps: list[tuple[Callable[[], None], float]] = [
+        (lambda: _ask_to_end(places), wait_s),
+        (lambda: _signal_owner(places, signal.SIGTERM), wait_s),
+        (lambda: _signal_owner(places, signal.SIGKILL), KILL_WAIT_S),
+    ]
+    for step, patience_s in steps:
+        step()
+        if _poll(lambda: owner_of(places.lock) is None, patience_s):
+            return True
+    raise QuarterdeckError(
+        "unavailable", f"the supervisor still holds {places.lock}", hint="Look for it with `ps` and end it by hand."
+    )
+
+
+def ask_control(
+    workspace: Path, method: str, params: dict[str, object] | None = None, *, wait_ms: int = ASK_MS
+) -> dict[str, object]:
+    """Call a method of the supervisor (`stop.engage` …); works when the daemon does not.
+
+    Raises QuarterdeckError `unavailable` when nobody runs or nobody answers, or whatever the supervisor answers.
+    """
+    info = read_control(workspace)
+    return ask(info.control, info.token, method, params or {}, wait_ms=wait_ms)
+
+
+def read_control(workspace: Path) -> ControlInfo:
+    """Return how to reach the supervisor. Raises QuarterdeckError `unavailable` when there is none."""
+    places = places_of(workspace)
+    try:
+        return msgspec.json.decode(places.control.read_bytes(), type=ControlInfo)
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise QuarterdeckError(
+            "unavailable", f"nothing runs in {places.workspace}", hint="Start it with `quarterdeck up`."
+        ) from error
+
+
+def read_connection(workspace: Path) -> ConnectionInfo | None:
+    """Return the connection file's content, None while there is none."""
+    try:
+        return msgspec.json.decode(places_of(workspace).connection.read_bytes(), type=ConnectionInfo)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def follow_logs(
+    workspace: Path,
+    *,
+    since: datetime | None = None,
+    roles: Collection[str] = (),
+    level: str = "debug",
+    follow: bool = True,
+    ended: Callable[[], bool] = lambda: False,
+) -> Iterator[LogLine]:
+    """The logs of all processes of a workspace as one stream; see `log_reader.follow_logs`."""
+    folder = places_of(workspace).logs
+    return log_reader.follow_logs(folder, since=since, roles=roles, level=level, follow=follow, ended=ended)
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """A reply of the general envelope."""
+
+    ok: bool
+    result: dict[str, object] = {}
+    error: dict[str, object] = {}
+
+
+def ask(endpoint: str, token: str, method: str, params: dict[str, object], *, wait_ms: int) -> dict[str, object]:
+    """One request, one reply, on a socket of its own. Raises QuarterdeckError `unavailable` after `wait_ms`."""
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.linger = 0
+        socket.connect(endpoint)
+        socket.send(msgspec.msgpack.encode({"id": 1, "method": method, "params": params, "token": token}))
+        if not socket.poll(wait_ms):
+            raise QuarterdeckError(
+                "unavailable", f"no answer to {method} within {wait_ms} ms", hint="See `quarterdeck logs`."
+            )
+        answer = msgspec.msgpack.decode(socket.recv(), type=Answer)
+    if answer.ok:
+        return answer.result
+    raise _refusal(answer.error)
+
+
+def _refusal(error: dict[str, object]) -> QuarterdeckError:
+    found = error.get("code")
+    code: Code = next((known for known in CODES if known == found), "internal")  # type: ignore[assignment]  # CODES holds Code
+    details = error.get("details")
+    return QuarterdeckError(
+        code,
+        str(error.get("message", "")),
+        hint=str(error.get("hint", "")),
+        details=details if isinstance(details, dict) else {},
+    )
+
+
+# --- start ------------------------------------------------------------------------------------------
+
+
+def _spawn_detached(arguments: list[str], places: Places) -> subprocess.Popen[bytes]:
+    """In a session of its own, away from this terminal; what it can't log itself goes to its log file too."""
+    path = places.log_of("supervisor")
+    rotate(path)
+    with path.open("ab") as log:
+        path.chmod(0o600)
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=places.workspace,
+            env=child_env(os.environ),
+            start_new_session=True,
+        )
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], places: Places, wait_s: float) -> ConnectionInfo:
+    give_up = time.monotonic() + wait_s
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise _start_failed(process.returncode, places)
+        info = read_connection(places.workspace)
+        if info is not None and _answers(info):
+            return info
+        time.sleep(POLL_S)
+    raise QuarterdeckError(
+        "unavailable",
+        f"the daemon did not answer within {wait_s:g} s\n{log_tail(places, 'daemon')}",
+        hint="It is still being tried; see `quarterdeck logs`, or end it with `quarterdeck down`.",
+    )
+
+
+def _answers(info: ConnectionInfo) -> bool:
+    try:
+        ask(info.rpc, info.token, "system.hello", {}, wait_ms=HELLO_MS)
+    except QuarterdeckError as error:
+        return error.code == "stopped"
+    return True
+
+
+def _start_failed(status: int, places: Places) -> QuarterdeckError:
+    """The supervisor ended at once: because another was faster, or for what its log says."""
+    owner = owner_of(places.lock)
+    if status == 8 and owner is not None:
+        return already_running(owner)
+    return QuarterdeckError(
+        "schema" if status == 2 else "unavailable",
+        f"the supervisor ended with status {status}\n{log_tail(places, 'supervisor')}",
+        hint="Correct what the log names, then try again.",
+    )
+
+
+def log_tail(places: Places, role: str) -> str:
+    """The last lines of a role's log, for an error message."""
+    try:
+        with places.log_of(role).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+    except FileNotFoundError:
+        return f"(no log of {role})"
+    return "\n".join(lines)
+
+
+# --- end --------------------------------------------------------------------------------------------
+
+
+def _ask_to_end(places: Places) -> None:
+    try:
+        ask_control(places.workspace, "system.shutdown", wait_ms=1_000)
+    except QuarterdeckError:
+        _signal_owner(places, signal.SIGTERM)
+
+
+def _signal_owner(places: Places, number: signal.Signals) -> None:
+    """Signal the process that holds the lock now. A pid is believed only while its lock is held."""
+    owner = owner_of(places.lock)
+    if owner is None or owner.pid == 0:
+        return
+    try:
+        os.kill(owner.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _poll(done: Callable[[], bool], wait_s: float) -> bool:
+    give_up = time.monotonic() + wait_s
+    while not done():
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(POLL_S)
+    return True

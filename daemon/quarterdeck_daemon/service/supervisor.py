@@ -1,0 +1,374 @@
+"""The supervisor: starts our processes, starts them again, and owns the stop.
+
+Owns     the lock, the fence file, the `control` socket, the lives of daemon, effector and workers.
+Promises one supervisor for a workspace. A stop is answered after the fence is on disk and the effector is dead,
+         whatever state the daemon is in. When this process dies, its children die. An end takes less than 5 s.
+Leaves   recording stops in the log to the daemon, which watches the fence; every decision to the core.
+         No agent code, no model, no parser ever runs here.
+
+Run: python -P -m quarterdeck_daemon.service.supervisor WORKSPACE
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .child import Patience
+from .control import Caller, Control
+from .fence import Fence, read_fence, write_fence
+from .launch import Launch, Role
+from .logs import fields, hide, rotate, set_up_logging
+from .run_folder import Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock, write_private
+from .team import Seat, Team, ended
+from .workspace import load_config
+
+FLAG_POLL_S = 0.05
+REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
+END_S_MAX = 5.0
+TOKEN_BYTES = 32
+REASON_CHARACTERS_MAX = 500
+ROLES: tuple[Role, ...] = ("daemon", "effector", "worker")
+OUTWARD: tuple[Role, ...] = ("effector",)
+OUTWARD_AND_WORKERS: tuple[Role, ...] = ("effector", "worker")
+RUN_CHILD: dict[str, list[str]] = {
+    role: [sys.executable, "-P", "-m", f"quarterdeck_daemon.service.{role}"] for role in ROLES
+}
+
+log = logging.getLogger("quarterdeck.supervisor")
+
+
+class EngageParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: str
+    by: str = "operator"
+    kill: bool = False
+
+
+class ReleaseParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: str
+    by: str = "operator"
+
+
+class KillParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pid: int
+    reason: str
+
+
+class NoParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A method that takes nothing."""
+
+
+class ControlInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The file `run/supervisor.json`, mode 0600: how to reach `control` without the daemon."""
+
+    pid: int
+    workspace: str
+    control: str
+    token: str
+
+
+Params = TypeVar("Params", bound=msgspec.Struct)
+
+
+class Supervisor:
+    """One workspace's team. `run` returns when the team has ended."""
+
+    def __init__(
+        self,
+        places: Places,
+        lock: Lock,
+        *,
+        workers: int,
+        commands: dict[str, list[str]] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """commands: what to start for each role, in place of our own modules."""
+        self.places = places
+        self.lock = lock
+        self.fence = read_fence(places.fence)
+        self._fence_saved = True
+        self._endpoints = endpoints_of(places)
+        self._tokens = {name: secrets.token_urlsafe(TOKEN_BYTES) for name in ("operator", *ROLES)}
+        hide(*self._tokens.values())
+        self._ending = asyncio.Event()
+        self._team = Team(self._seats(workers, {**RUN_CHILD, **(commands or {})}), patience or Patience(), self)
+        self._control: Control | None = None
+
+    def _seats(self, workers: int, commands: dict[str, list[str]]) -> list[Seat]:
+        seats: list[tuple[str, Role]] = [("daemon", "daemon"), ("effector", "effector")]
+        seats += [(f"worker-{number}", "worker") for number in range(1, workers + 1)]
+        return [Seat(name, commands[role], self._launch(role), self.places.log_of(role)) for name, role in seats]
+
+    def _launch(self, role: Role) -> Launch:
+        common = Launch(
+            role=role,
+            workspace=str(self.places.workspace),
+            orders=self._endpoints.of("orders"),
+            control=self._endpoints.of("control"),
+            token=self._tokens[role],
+            supervisor_pid=os.getpid(),
+        )
+        if role != "daemon":
+            return common
+        return msgspec.structs.replace(
+            common,
+            rpc=self._endpoints.of("rpc"),
+            events=self._endpoints.of("events"),
+            operator_token=self._tokens["operator"],
+            process_tokens={name: self._tokens[name] for name in ("effector", "worker")},
+        )
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until a shutdown is asked for; then end everything, cleanly where possible, within END_S_MAX."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._team.reap)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ending.set)
+        self._clear_leftovers()
+        self._control = Control(
+            self._endpoints.of("control"),
+            {"operator": self._tokens["operator"], "daemon": self._tokens["daemon"]},
+            {
+                "stop.engage": self._engage_asked,
+                "stop.release": self._release_asked,
+                "supervisor.status": self._status_asked,
+                "supervisor.kill": self._kill_asked,
+                "supervisor.watch": self._watch_asked,
+                "system.shutdown": self._shutdown_asked,
+            },
+        )
+        self._announce()
+        self._team.start()
+        tasks = [loop.create_task(self._control.serve()), loop.create_task(self._watch_flag())]
+        ending = loop.create_task(self._ending.wait())
+        await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
+        self._ending.set()
+        await self._team.end()
+        for task in (*tasks, ending):
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        self._control.close()
+        self._clear_leftovers()
+        self.lock.release()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def _announce(self) -> None:
+        info = ControlInfo(
+            pid=os.getpid(),
+            workspace=str(self.places.workspace),
+            control=self._endpoints.of("control"),
+            token=self._tokens["operator"],
+        )
+        write_private(self.places.control, msgspec.json.encode(info))
+        log.info("supervisor up", extra=fields(workspace=info.workspace, control=info.control))
+
+    def _clear_leftovers(self) -> None:
+        """Remove what a dead team left: only ever called by the holder of the lock."""
+        for path in [*self._endpoints.folder.glob("*.sock"), self.places.connection, self.places.control]:
+            path.unlink(missing_ok=True)
+
+    def may_start(self, role: Role) -> bool:
+        """No start while ending; no effector while the disk does not say "stopped" though it should."""
+        return not self._ending.is_set() and (role != "effector" or self._fence_saved)
+
+    def has_started(self, role: Role, pid: int) -> None:
+        if role == "daemon":
+            self.lock.record(Owner(pid=os.getpid(), daemon=pid))
+
+    # --- the stop -----------------------------------------------------------------------------------
+
+    async def engage(self, asked: EngageParams) -> dict[str, object]:
+        """Stop everything outward. Twice is once: the same epoch comes back, but the kill is done again.
+
+        The signal goes out before the fence is written: it costs nothing, and a slow disk can't delay it.
+        Nobody is told "stopped" before both are done.
+        """
+        dying = self._team.kill(OUTWARD_AND_WORKERS if asked.kill else OUTWARD)
+        killed = [life.pid for life in dying]
+        if not self.fence.stopped:
+            self._set_fence(self._next_fence(stopped=True, reason=asked.reason, by=asked.by))
+        fence = self.fence
+        all_ended = await ended(dying, REAP_S)
+        log.warning("stopped", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by, killed=killed))
+        await self._tell_fence()
+        result: dict[str, object] = {"epoch": fence.epoch, "at_us": fence.at_us, "killed": killed}
+        if not all_ended:
+            result["dying"] = [life.pid for life in dying if not life.ended.is_set()]
+        if not self._fence_saved:
+            result["warning"] = "the stop is not on disk yet; the effector stays down until it is"
+        return result
+
+    async def release(self, asked: ReleaseParams) -> dict[str, object]:
+        """Open again, with a new epoch: no order from before can pass. Not stopped: nothing changes.
+
+        Raises QuarterdeckError `conflict` when the flag file can't be removed, `no_space` when the fence can't be
+        written; both leave everything stopped.
+        """
+        if not self.fence.stopped:
+            return {"epoch": self.fence.epoch, "at_us": self.fence.at_us, "changed": False}
+        self._remove_flag()
+        fence = self._next_fence(stopped=False, reason=asked.reason, by=asked.by)
+        try:
+            write_fence(self.places.fence, fence)
+        except OSError as error:
+            raise QuarterdeckError(
+                "no_space", f"the fence could not be written: {error}", hint="Free some space; it stays stopped."
+            ) from error
+        self.fence, self._fence_saved = fence, True
+        log.warning("released", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by))
+        await self._tell_fence()
+        return {"epoch": fence.epoch, "at_us": fence.at_us, "changed": True}
+
+    def _next_fence(self, *, stopped: bool, reason: str, by: str) -> Fence:
+        now_us = time.time_ns() // 1_000
+        # An unreadable fence hides how far we had counted; seconds since 1970 are beyond any count.
+        epoch = self.fence.epoch + 1 if self.fence.epoch >= 0 else now_us // 1_000_000
+        return Fence(epoch=epoch, stopped=stopped, reason=reason[:REASON_CHARACTERS_MAX], by=by[:100], at_us=now_us)
+
+    def _set_fence(self, fence: Fence) -> None:
+        """Take the fence into force, on disk if the disk lets us. Without it the effector is kept down."""
+        self.fence = fence
+        try:
+            write_fence(self.places.fence, fence)
+        except OSError as error:
+            self._fence_saved = False
+            log.error("the fence could not be written; the effector stays down", extra=fields(error=str(error)))
+        else:
+            self._fence_saved = True
+
+    def _remove_flag(self) -> None:
+        try:
+            self.places.stop_flag.unlink(missing_ok=True)
+        except OSError as error:
+            raise QuarterdeckError(
+                "conflict", f"{self.places.stop_flag} could not be removed: {error}", hint="Remove it by hand first."
+            ) from error
+
+    async def _watch_flag(self) -> None:
+        """Look for the flag file, and see to what an event may have missed: the dead, an unsaved fence."""
+        while True:
+            self._team.reap()
+            if not self.fence.stopped and os.path.lexists(self.places.stop_flag):
+                await self.engage(EngageParams(reason="STOP file", by="file"))
+            if not self._fence_saved:
+                self._save_again()
+            await asyncio.sleep(FLAG_POLL_S)
+
+    def _save_again(self) -> None:
+        with contextlib.suppress(OSError):  # Recorded when it first failed; tried until it works.
+            write_fence(self.places.fence, self.fence)
+            self._fence_saved = True
+            log.warning("the fence is on disk now", extra=fields(epoch=self.fence.epoch))
+            self._team.start()
+
+    async def _tell_fence(self) -> None:
+        if self._control is not None:
+            await self._control.tell({"fence": msgspec.to_builtins(self.fence)})
+
+    # --- control ------------------------------------------------------------------------------------
+
+    async def _engage_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+        return await self.engage(_params(raw, EngageParams))
+
+    async def _release_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+        return await self.release(_params(raw, ReleaseParams))
+
+    async def _status_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+        _params(raw, NoParams)
+        fence = msgspec.to_builtins(self.fence)
+        return {"pid": os.getpid(), "fence": fence, "fence_saved": self._fence_saved, "children": self._team.report()}
+
+    async def _kill_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+        """For the daemon alone: end a child that hangs. Its successor starts at once."""
+        _daemon_only(caller)
+        asked = _params(raw, KillParams)
+        life = self._team.kill_one(asked.pid)
+        if life is None:
+            raise QuarterdeckError("not_found", f"process {asked.pid} is no child of the supervisor")
+        log.warning("killed on demand", extra=fields(child_pid=asked.pid, reason=asked.reason))
+        return {"pid": asked.pid, "ended": await ended([life], REAP_S)}
+
+    async def _watch_asked(self, caller: Caller, raw: msgspec.Raw) -> None:
+        _daemon_only(caller)
+        _params(raw, NoParams)
+        assert self._control is not None, "it handed us the request"
+        self._control.watch(caller)
+        await self._control.tell({"fence": msgspec.to_builtins(self.fence)}, only=caller)
+
+    async def _shutdown_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+        """Answered at once, because whoever relays it may be the first to go. The released lock says "done"."""
+        _params(raw, NoParams)
+        self._ending.set()
+        return {"ending": True, "pid": os.getpid(), "wait_ms": int(END_S_MAX * 1_000)}
+
+
+def _params(raw: msgspec.Raw, kind: type[Params]) -> Params:
+    try:
+        return msgspec.msgpack.decode(raw, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
+        raise QuarterdeckError("schema", str(error)) from error
+
+
+def _daemon_only(caller: Caller) -> None:
+    if caller.role != "daemon":
+        raise QuarterdeckError("forbidden", "only the daemon may ask this")
+
+
+# --- the process ------------------------------------------------------------------------------------
+
+
+def supervise(workspace: Path, make: Callable[[Places, Lock], Supervisor] | None = None) -> None:
+    """Become the supervisor of `workspace` until it is ended.
+
+    make: builds the Supervisor inside the running loop; left out, from the workspace's settings.
+    Raises QuarterdeckError `conflict` when there is one already, `schema` and others for bad settings.
+    """
+    os.umask(0o077)
+    places = places_of(workspace)
+    prepare(places)
+    lock = take_lock(places.lock)
+    rotate(places.log_of("supervisor"))
+    set_up_logging("supervisor", path=places.log_of("supervisor"))
+    asyncio.run(_run(places, lock, make or _from_settings))
+
+
+def _from_settings(places: Places, lock: Lock) -> Supervisor:
+    return Supervisor(places, lock, workers=load_config(places.workspace).workers.count)
+
+
+async def _run(places: Places, lock: Lock, make: Callable[[Places, Lock], Supervisor]) -> None:
+    await make(places, lock).run()
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0 ended, 2 bad settings or usage, 8 already running; see quarterdeck_protocol.codes."""
+    if len(arguments) != 1:
+        print("usage: python -P -m quarterdeck_daemon.service.supervisor WORKSPACE", file=sys.stderr)
+        return 2
+    try:
+        supervise(Path(arguments[0]))
+    except QuarterdeckError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
