@@ -19,11 +19,20 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import msgspec
 import zmq
 import zmq.asyncio
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.frames import (
+    Plain,
+    Request,
+    RequestRefused,
+    Scalar,
+    chunk_frames,
+    error_frames,
+    ok_frames,
+    parse_request,
+)
 
 from .logs import fields
 
@@ -34,17 +43,8 @@ WATCHERS_MAX = 16  # The oldest goes first.
 CONNECTIONS_WAITING_MAX = 64
 HANDSHAKE_MS = 2_000
 
-Scalar = str | int | float | bool | None
+BUSY = QuarterdeckError("busy", f"{REQUESTS_MAX} requests are under way already", hint="Try again.")
 log = logging.getLogger("quarterdeck.control")
-
-
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it arrives. Fields of the general envelope that mean nothing here are allowed."""
-
-    method: str
-    token: str
-    id: Scalar = None
-    params: msgspec.Raw = msgspec.Raw(b"\x80")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Caller:
     id: Scalar
 
 
-Handler = Callable[[Caller, msgspec.Raw], Awaitable[dict[str, object] | None]]
+Handler = Callable[[Caller, Plain], Awaitable[Plain | None]]
 """Returns the result; None: chunks follow instead of a reply, for ever."""
 
 
@@ -82,7 +82,7 @@ class Control:
         while True:
             frames = await self._socket.recv_multipart()
             if len(self._under_way) >= REQUESTS_MAX:
-                await self._send(frames[0], _error(None, QuarterdeckError("busy", "too many requests at once")))
+                await self._send(frames[0], error_frames(None, BUSY))
                 continue
             task = asyncio.get_running_loop().create_task(self._answer(frames))
             self._under_way.add(task)
@@ -99,38 +99,39 @@ class Control:
         """From now on `caller` gets what `tell` is given."""
         self._watchers = [*self._watchers[-(WATCHERS_MAX - 1) :], caller]
 
-    async def tell(self, chunk: dict[str, object], only: Caller | None = None) -> None:
+    async def tell(self, chunk: Plain, only: Caller | None = None) -> None:
         """Send a chunk to one watcher, or to all; those that are gone are forgotten."""
         for caller in [only] if only else self._watchers[:]:
-            if not await self._send(caller.route, {"id": caller.id, "chunk": chunk}):
+            if not await self._send(caller.route, chunk_frames(caller.id, chunk)):
                 self._watchers = [watcher for watcher in self._watchers if watcher is not caller]
 
     async def _answer(self, frames: list[bytes]) -> None:
         identifier: Scalar = None
-        reply: dict[str, object] | None
         try:
-            envelope = _read(frames)
-            identifier = envelope.id
-            result = await self._call(frames[0], envelope)
-            reply = None if result is None else {"id": identifier, "ok": True, "result": result}
+            request = parse_request(frames[1:])
+            identifier = request.id
+            result = await self._call(frames[0], request)
+            reply = [] if result is None else ok_frames(identifier, result, seq=0, durable=True)
+        except RequestRefused as error:
+            reply = error_frames(error.id, error)
         except QuarterdeckError as error:
-            reply = _error(identifier, error)
+            reply = error_frames(identifier, error)
         except Exception as error:  # The stop must outlive any fault of ours: record it, answer, go on.
             log.exception("a control request failed")
-            reply = _error(identifier, QuarterdeckError("internal", f"{type(error).__name__}: {error}"))
-        if reply is not None:
+            reply = error_frames(identifier, QuarterdeckError("internal", f"{type(error).__name__}: {error}"))
+        if reply:
             await self._send(frames[0], reply)
 
-    async def _call(self, route: bytes, envelope: Envelope) -> dict[str, object] | None:
-        role = self._role_of(envelope.token)
-        handler = self._table.get(envelope.method)
+    async def _call(self, route: bytes, request: Request) -> Plain | None:
+        role = self._role_of(request.token)
+        handler = self._table.get(request.method)
         if handler is None:
             raise QuarterdeckError(
                 "unknown_method",
-                f"control has no method {envelope.method[:100]!r}",
+                f"control has no method {request.method[:100]!r}",
                 hint=f"It has: {', '.join(self._table)}.",
             )
-        return await handler(Caller(role, route, envelope.id), envelope.params)
+        return await handler(Caller(role, route, request.id), request.params)
 
     def _role_of(self, token: str) -> str:
         """Compare with every token, always all of them, so that time says nothing."""
@@ -142,10 +143,10 @@ class Control:
             )
         return roles[0]
 
-    async def _send(self, route: bytes, body: dict[str, object]) -> bool:
+    async def _send(self, route: bytes, frames: list[bytes]) -> bool:
         """Send without waiting; False when the peer is gone or does not read."""
         try:
-            await self._socket.send_multipart([route, b"", msgspec.msgpack.encode(body)], flags=zmq.DONTWAIT)
+            await self._socket.send_multipart([route, *frames], flags=zmq.DONTWAIT)
         except zmq.ZMQError as error:
             if error.errno not in (errno.EAGAIN, zmq.EHOSTUNREACH):
                 raise
@@ -163,20 +164,3 @@ OPTIONS: dict[int, int] = {
     zmq.BACKLOG: CONNECTIONS_WAITING_MAX,
     zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
 }
-
-
-def _read(frames: list[bytes]) -> Envelope:
-    """Raises QuarterdeckError `bad_envelope`, `bad_msgpack`."""
-    if len(frames) != 3 or frames[1]:
-        raise QuarterdeckError("bad_envelope", f"{len(frames) - 1} frames instead of an empty one and a body")
-    try:
-        return msgspec.msgpack.decode(frames[2], type=Envelope)
-    except msgspec.ValidationError as error:
-        raise QuarterdeckError("bad_envelope", str(error)) from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
-        raise QuarterdeckError("bad_msgpack", str(error)) from error
-
-
-def _error(identifier: Scalar, error: QuarterdeckError) -> dict[str, object]:
-    said = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
-    return {"id": identifier, "ok": False, "error": said}

@@ -16,16 +16,17 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
 import zmq
 
-from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.connection import ConnectionFile, no_daemon, read_connection
+from quarterdeck_protocol.frames import Ok, Plain, Refusal, Request, parse_reply, request_frames
 
 from . import log_reader
 from .child import child_env
 from .logs import LogLine, rotate
 from .run_folder import Owner, Places, already_running, owner_of, places_of, prepare
-from .supervisor import END_S_MAX, ControlInfo
+from .supervisor import END_S_MAX
 
 POLL_S = 0.02
 HELLO_MS = 500
@@ -36,17 +37,6 @@ TAIL_BYTES = 16 * 1024
 SUPERVISOR = [sys.executable, "-P", "-m", "quarterdeck_daemon.service.supervisor"]
 
 
-class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The connection file, as the daemon writes it."""
-
-    protocol: str
-    pid: int
-    workspace: str
-    rpc: str
-    events: str
-    token: str
-
-
 def is_running(workspace: Path) -> Owner | None:
     """Return who runs this workspace (supervisor and daemon process ids), None when nobody does."""
     return owner_of(places_of(workspace).lock)
@@ -54,7 +44,7 @@ def is_running(workspace: Path) -> Owner | None:
 
 def start(
     workspace: Path, *, foreground: bool = False, wait_s: float = 20.0, command: list[str] | None = None
-) -> ConnectionInfo:
+) -> ConnectionFile:
     """Start the team and wait until the daemon answers.
 
     foreground: this process becomes the supervisor and the call does not return (for systemd and friends).
@@ -97,34 +87,13 @@ def stop_all(workspace: Path, *, wait_s: float = END_S_MAX + 1.0) -> bool:
     )
 
 
-def ask_control(
-    workspace: Path, method: str, params: dict[str, object] | None = None, *, wait_ms: int = ASK_MS
-) -> dict[str, object]:
+def ask_control(workspace: Path, method: str, params: Plain | None = None, *, wait_ms: int = ASK_MS) -> Plain:
     """Call a method of the supervisor (`stop.engage` …); works when the daemon does not.
 
     Raises QuarterdeckError `unavailable` when nobody runs or nobody answers, or whatever the supervisor answers.
     """
-    info = read_control(workspace)
-    return ask(info.control, info.token, method, params or {}, wait_ms=wait_ms)
-
-
-def read_control(workspace: Path) -> ControlInfo:
-    """Return how to reach the supervisor. Raises QuarterdeckError `unavailable` when there is none."""
-    places = places_of(workspace)
-    try:
-        return msgspec.json.decode(places.control.read_bytes(), type=ControlInfo)
-    except (FileNotFoundError, msgspec.DecodeError) as error:
-        raise QuarterdeckError(
-            "unavailable", f"nothing runs in {places.workspace}", hint="Start it with `quarterdeck up`."
-        ) from error
-
-
-def read_connection(workspace: Path) -> ConnectionInfo | None:
-    """Return the connection file's content, None while there is none."""
-    try:
-        return msgspec.json.decode(places_of(workspace).connection.read_bytes(), type=ConnectionInfo)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
+    connection = read_connection(places_of(workspace).control)
+    return ask(connection, connection.control, method, params, wait_ms=wait_ms)
 
 
 def follow_logs(
@@ -141,40 +110,22 @@ def follow_logs(
     return log_reader.follow_logs(folder, since=since, roles=roles, level=level, follow=follow, ended=ended)
 
 
-class Answer(msgspec.Struct, kw_only=True):
-    """A reply of the general envelope."""
-
-    ok: bool
-    result: dict[str, object] = {}
-    error: dict[str, object] = {}
-
-
-def ask(endpoint: str, token: str, method: str, params: dict[str, object], *, wait_ms: int) -> dict[str, object]:
-    """One request, one reply, on a socket of its own. Raises QuarterdeckError `unavailable` after `wait_ms`."""
+def ask(
+    connection: ConnectionFile, endpoint: str, method: str, params: Plain | None = None, *, wait_ms: int = ASK_MS
+) -> Plain:
+    """One request, one reply, on a socket of its own. Raises `unavailable` after `wait_ms`, or what is answered."""
+    request = Request(id=1, method=method, params=params or {}, token=connection.token)
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.linger = 0
         socket.connect(endpoint)
-        socket.send(msgspec.msgpack.encode({"id": 1, "method": method, "params": params, "token": token}))
+        socket.send(request_frames(request)[1])
         if not socket.poll(wait_ms):
-            raise QuarterdeckError(
-                "unavailable", f"no answer to {method} within {wait_ms} ms", hint="See `quarterdeck logs`."
-            )
-        answer = msgspec.msgpack.decode(socket.recv(), type=Answer)
-    if answer.ok:
-        return answer.result
-    raise _refusal(answer.error)
-
-
-def _refusal(error: dict[str, object]) -> QuarterdeckError:
-    found = error.get("code")
-    code: Code = next((known for known in CODES if known == found), "internal")  # type: ignore[assignment]  # CODES holds Code
-    details = error.get("details")
-    return QuarterdeckError(
-        code,
-        str(error.get("message", "")),
-        hint=str(error.get("hint", "")),
-        details=details if isinstance(details, dict) else {},
-    )
+            raise no_daemon(f"{method} got no answer from {endpoint} within {wait_ms} ms")
+        reply = parse_reply([b"", socket.recv()])
+    if isinstance(reply, Refusal):
+        raise reply.to_error()
+    assert isinstance(reply, Ok), "only supervisor.watch streams, and it is not asked here"
+    return reply.result
 
 
 # --- start ------------------------------------------------------------------------------------------
@@ -197,14 +148,14 @@ def _spawn_detached(arguments: list[str], places: Places) -> subprocess.Popen[by
         )
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], places: Places, wait_s: float) -> ConnectionInfo:
+def _wait_until_up(process: subprocess.Popen[bytes], places: Places, wait_s: float) -> ConnectionFile:
     give_up = time.monotonic() + wait_s
     while time.monotonic() < give_up:
         if process.poll() is not None:
             raise _start_failed(process.returncode, places)
-        info = read_connection(places.workspace)
-        if info is not None and _answers(info):
-            return info
+        connection = _answering(places)
+        if connection is not None:
+            return connection
         time.sleep(POLL_S)
     raise QuarterdeckError(
         "unavailable",
@@ -213,12 +164,14 @@ def _wait_until_up(process: subprocess.Popen[bytes], places: Places, wait_s: flo
     )
 
 
-def _answers(info: ConnectionInfo) -> bool:
+def _answering(places: Places) -> ConnectionFile | None:
+    """The connection, once the daemon behind it says hello."""
     try:
-        ask(info.rpc, info.token, "system.hello", {}, wait_ms=HELLO_MS)
-    except QuarterdeckError as error:
-        return error.code == "stopped"
-    return True
+        connection = read_connection(places.connection)
+        ask(connection, connection.rpc, "system.hello", wait_ms=HELLO_MS)
+    except QuarterdeckError:
+        return None  # Not yet, or the file and its token are still those of a team that was killed.
+    return connection
 
 
 def _start_failed(status: int, places: Places) -> QuarterdeckError:

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.connection import RUN_FOLDER, daemon_file, supervisor_file
 
 from .workspace import STATE_NAME
 
@@ -42,7 +43,7 @@ class Places:
 
     @property
     def run(self) -> Path:
-        return self.home / "run"
+        return self.workspace / RUN_FOLDER
 
     @property
     def logs(self) -> Path:
@@ -64,12 +65,12 @@ class Places:
     @property
     def connection(self) -> Path:
         """Written by the daemon once it answers."""
-        return self.run / "daemon.json"
+        return daemon_file(self.workspace)
 
     @property
     def control(self) -> Path:
         """Written by the supervisor: how to reach it when the daemon hangs or never came up."""
-        return self.run / "supervisor.json"
+        return supervisor_file(self.workspace)
 
     def log_of(self, role: str) -> Path:
         return self.logs / f"{role}.log"
@@ -229,12 +230,3 @@ def _read_owner(handle: int) -> Owner | None:
     except (msgspec.DecodeError, ProcessLookupError, PermissionError):
         return None
     return owner
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a small file, readable by us alone; a reader sees the old or the new one."""
-    fresh = path.with_name(f"{path.name}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    fresh.replace(path)

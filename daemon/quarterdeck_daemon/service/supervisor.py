@@ -25,14 +25,17 @@ from typing import TypeVar
 
 import msgspec
 
+from quarterdeck_protocol import PROTOCOL_VERSION
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.connection import ConnectionFile, write_connection
+from quarterdeck_protocol.frames import Plain
 
 from .child import Patience
 from .control import Caller, Control
 from .fence import Fence, read_fence, write_fence
 from .launch import Launch, Role
 from .logs import fields, hide, rotate, set_up_logging
-from .run_folder import Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock, write_private
+from .run_folder import Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock
 from .team import Seat, Team, ended
 from .workspace import load_config
 
@@ -69,15 +72,6 @@ class KillParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class NoParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A method that takes nothing."""
-
-
-class ControlInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The file `run/supervisor.json`, mode 0600: how to reach `control` without the daemon."""
-
-    pid: int
-    workspace: str
-    control: str
-    token: str
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)
@@ -170,13 +164,15 @@ class Supervisor:
                 raise result
 
     def _announce(self) -> None:
-        info = ControlInfo(
+        info = ConnectionFile(
+            protocol=PROTOCOL_VERSION,
             pid=os.getpid(),
             workspace=str(self.places.workspace),
-            control=self._endpoints.of("control"),
             token=self._tokens["operator"],
+            control=self._endpoints.of("control"),
+            supervisor=os.getpid(),
         )
-        write_private(self.places.control, msgspec.json.encode(info))
+        write_connection(self.places.control, info)
         log.info("supervisor up", extra=fields(workspace=info.workspace, control=info.control))
 
     def _clear_leftovers(self) -> None:
@@ -194,7 +190,7 @@ class Supervisor:
 
     # --- the stop -----------------------------------------------------------------------------------
 
-    async def engage(self, asked: EngageParams) -> dict[str, object]:
+    async def engage(self, asked: EngageParams) -> Plain:
         """Stop everything outward. Twice is once: the same epoch comes back, but the kill is done again.
 
         The signal goes out before the fence is written: it costs nothing, and a slow disk can't delay it.
@@ -208,14 +204,14 @@ class Supervisor:
         all_ended = await ended(dying, REAP_S)
         log.warning("stopped", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by, killed=killed))
         await self._tell_fence()
-        result: dict[str, object] = {"epoch": fence.epoch, "at_us": fence.at_us, "killed": killed}
+        result: Plain = {"epoch": fence.epoch, "at_us": fence.at_us, "killed": killed}
         if not all_ended:
             result["dying"] = [life.pid for life in dying if not life.ended.is_set()]
         if not self._fence_saved:
             result["warning"] = "the stop is not on disk yet; the effector stays down until it is"
         return result
 
-    async def release(self, asked: ReleaseParams) -> dict[str, object]:
+    async def release(self, asked: ReleaseParams) -> Plain:
         """Open again, with a new epoch: no order from before can pass. Not stopped: nothing changes.
 
         Raises QuarterdeckError `conflict` when the flag file can't be removed, `no_space` when the fence can't be
@@ -284,46 +280,46 @@ class Supervisor:
 
     # --- control ------------------------------------------------------------------------------------
 
-    async def _engage_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
-        return await self.engage(_params(raw, EngageParams))
+    async def _engage_asked(self, caller: Caller, params: Plain) -> Plain:
+        return await self.engage(_params(params, EngageParams))
 
-    async def _release_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
-        return await self.release(_params(raw, ReleaseParams))
+    async def _release_asked(self, caller: Caller, params: Plain) -> Plain:
+        return await self.release(_params(params, ReleaseParams))
 
-    async def _status_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
-        _params(raw, NoParams)
+    async def _status_asked(self, caller: Caller, params: Plain) -> Plain:
+        _params(params, NoParams)
         fence = msgspec.to_builtins(self.fence)
         return {"pid": os.getpid(), "fence": fence, "fence_saved": self._fence_saved, "children": self._team.report()}
 
-    async def _kill_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+    async def _kill_asked(self, caller: Caller, params: Plain) -> Plain:
         """For the daemon alone: end a child that hangs. Its successor starts at once."""
         _daemon_only(caller)
-        asked = _params(raw, KillParams)
+        asked = _params(params, KillParams)
         life = self._team.kill_one(asked.pid)
         if life is None:
             raise QuarterdeckError("not_found", f"process {asked.pid} is no child of the supervisor")
         log.warning("killed on demand", extra=fields(child_pid=asked.pid, reason=asked.reason))
         return {"pid": asked.pid, "ended": await ended([life], REAP_S)}
 
-    async def _watch_asked(self, caller: Caller, raw: msgspec.Raw) -> None:
+    async def _watch_asked(self, caller: Caller, params: Plain) -> None:
         _daemon_only(caller)
-        _params(raw, NoParams)
+        _params(params, NoParams)
         assert self._control is not None, "it handed us the request"
         self._control.watch(caller)
         await self._control.tell({"fence": msgspec.to_builtins(self.fence)}, only=caller)
 
-    async def _shutdown_asked(self, caller: Caller, raw: msgspec.Raw) -> dict[str, object]:
+    async def _shutdown_asked(self, caller: Caller, params: Plain) -> Plain:
         """Answered at once, because whoever relays it may be the first to go. The released lock says "done"."""
-        _params(raw, NoParams)
+        _params(params, NoParams)
         self._ending.set()
         return {"ending": True, "pid": os.getpid(), "wait_ms": int(END_S_MAX * 1_000)}
 
 
-def _params(raw: msgspec.Raw, kind: type[Params]) -> Params:
+def _params(given: Plain, kind: type[Params]) -> Params:
     try:
-        return msgspec.msgpack.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
-        raise QuarterdeckError("schema", str(error)) from error
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise QuarterdeckError("schema", str(error), hint="protocol/README.md lists the parameters.") from error
 
 
 def _daemon_only(caller: Caller) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import msgspec
 from quarterdeck_daemon.service import child, control, run_folder, supervisor, team
 from quarterdeck_daemon.service.child import Patience
 from quarterdeck_daemon.service.run_folder import Lock, Places
+from quarterdeck_protocol import frames
 from quarterdeck_protocol.codes import QuarterdeckError
 
 STAND_INS = Path(__file__).with_name("stand_ins.py")
@@ -25,13 +27,19 @@ STAND_INS = Path(__file__).with_name("stand_ins.py")
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     commands: dict[str, str] = {}
     workers: int = 1
-    patience: dict[str, float] = {}
+    patience: Patience = Patience()
     without: tuple[str, ...] = ()
+
+
+def switch(place: object, name: str, replacement: object) -> None:
+    """Put `replacement` where a protection was; the name must have been there."""
+    assert hasattr(place, name), name
+    setattr(place, name, replacement)
 
 
 def without_lock() -> None:
     """Everybody wins."""
-    supervisor.take_lock = lambda path: Lock(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    switch(supervisor, "take_lock", lambda path: Lock(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)))
 
 
 def without_kernel_lock() -> None:
@@ -42,25 +50,25 @@ def without_kernel_lock() -> None:
             return Lock(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         raise run_folder.already_running(None)
 
-    supervisor.take_lock = take
+    switch(supervisor, "take_lock", take)
 
 
 def without_restart() -> None:
-    team.Team._succeed = lambda self, child, life: None  # type: ignore[method-assign]  # the twin
+    switch(team.Team, "_succeed", lambda self, child, life: None)
 
 
 def without_kill_at_end() -> None:
     """Ask politely and hope."""
 
     async def end(self: team.Team) -> None:
-        await team.ended(team._signal(self._children, team.signal.SIGTERM), 0.3)
+        await team.ended(team._signal(self._children, signal.SIGTERM), 0.3)
 
-    team.Team.end = end  # type: ignore[method-assign]  # the twin
+    switch(team.Team, "end", end)
 
 
 def without_fence_file() -> None:
     """The stop lives in memory only."""
-    supervisor.write_fence = lambda path, fence: None
+    switch(supervisor, "write_fence", lambda path, fence: None)
 
 
 def without_guard() -> None:
@@ -69,14 +77,14 @@ def without_guard() -> None:
     async def serve(self: control.Control) -> None:
         while True:
             route, _, body = await self._socket.recv_multipart()
-            envelope = msgspec.msgpack.decode(body, type=control.Envelope)
-            await self._socket.send_multipart([route, b"", msgspec.msgpack.encode({"id": envelope.id, "ok": True})])
+            request = msgspec.msgpack.decode(body, type=frames.Request)
+            await self._socket.send_multipart([route, *frames.ok_frames(request.id, {}, seq=0, durable=True)])
 
-    control.Control.serve = serve  # type: ignore[method-assign]  # the twin
+    switch(control.Control, "serve", serve)
 
 
 def without_group_kill() -> None:
-    child._signal_group = lambda pid, number: os.kill(pid, number)
+    switch(child, "_signal_group", os.kill)
 
 
 SWITCHES = {
@@ -93,15 +101,16 @@ SWITCHES = {
 async def run(options: Options, places: Places, lock: Lock) -> None:
     habits = {"daemon": "daemon", "effector": "quiet", "worker": "quiet", **options.commands}
     commands = {role: [sys.executable, str(STAND_INS), habit] for role, habit in habits.items()}
-    patience = Patience(**options.patience)
-    await supervisor.Supervisor(places, lock, workers=options.workers, commands=commands, patience=patience).run()
+    await supervisor.Supervisor(
+        places, lock, workers=options.workers, commands=commands, patience=options.patience
+    ).run()
 
 
 def main() -> int:
     options = msgspec.json.decode(sys.argv[1], type=Options)
     for name in options.without:
         SWITCHES[name]()
-    supervisor._run = lambda places, lock, make: run(options, places, lock)
+    switch(supervisor, "_run", lambda places, lock, make: run(options, places, lock))
     try:
         supervisor.supervise(Path(sys.argv[2]))
     except QuarterdeckError as error:
