@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import Counter, DeadLetter, Document, Entity, Fact, Link, Memory
 from quarterdeck_daemon.store.api import Store, Verification
