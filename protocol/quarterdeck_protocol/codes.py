@@ -35,9 +35,7 @@ class QuarterdeckError(Exception):
     `details` carries facts as plain values (numbers, strings, lists, maps), never objects.
     """
 
-    def __init__(
-        self, code: Code, message: str, *, hint: str = "", details: dict[str, object] | None = None
-    ) -> None:
+    def __init__(self, code: Code, message: str, *, hint: str = "", details: dict[str, object] | None = None) -> None:
         super().__init__(message)
         self.code: Code = code
         self.message = message

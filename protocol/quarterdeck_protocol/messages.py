@@ -1,0 +1,127 @@
+"""The methods: one table with what each takes, gives, requires and does.
+
+Owns     the list of methods and the roles that may call them.
+Leaves   the fields to params.py and results.py, the doing to the daemon.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Literal, get_args
+
+import msgspec
+
+from . import params as p
+from . import results as r
+from .codes import QuarterdeckError
+from .frames import Plain
+
+Role = Literal["observer", "script", "editor", "operator"]
+ROLES: tuple[Role, ...] = get_args(Role)  # Each may do what those before it may.
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    role     the least role that may call it; a `script` token also what the operator granted to it by name
+    changes  whether it writes to the log: then a `request_id` makes it happen once, however often it is sent
+    streams  whether chunks come before the reply
+    """
+
+    params: type[p.Params]
+    result: type[r.Shape]
+    doc: str
+    role: Role = "observer"
+    changes: bool = False
+    streams: bool = False
+
+
+def _read(params: type[p.Params], result: type[r.Shape], doc: str, *, streams: bool = False) -> Method:
+    return Method(params=params, result=result, doc=doc, streams=streams)
+
+
+def _change(params: type[p.Params], result: type[r.Shape], doc: str, *, role: Role = "operator") -> Method:
+    return Method(params=params, result=result, doc=doc, role=role, changes=True)
+
+
+METHODS: dict[str, Method] = {
+    "system.hello": _read(p.Nothing, r.Hello, "Who answers, and how long the log is."),
+    "system.status": _read(p.Nothing, r.Status, "Counts and alerts for the first glance."),
+    "system.doctor": _read(p.Nothing, r.Checkup, "Checks of the installation and the workspace, with fixes."),
+    "system.shutdown": _change(p.Change, r.Ending, "End the daemon cleanly."),
+    "stop.engage": _change(p.StopEngage, r.StopState, "Emergency stop: nothing leaves any more.", role="editor"),
+    "stop.release": _change(p.StopRelease, r.StopState, "Let things leave again, all or only some runs."),
+    "memory.remember": _change(p.MemoryRemember, r.Remembered, "Keep a text or a document.", role="editor"),
+    "memory.search": _read(p.MemorySearch, r.Hits, "Recall; each hit says why it was found."),
+    "memory.get": _read(p.ReadOne, r.Record, "One memory, document or other entity."),
+    "memory.history": _read(p.ReadOne, r.Records, "Every version of it, oldest first."),
+    "memory.why": _read(p.Linked, r.Traces, "Back to what it was made from."),
+    "memory.used_by": _read(p.Linked, r.Traces, "Forward to what was made from it or read it."),
+    "memory.endorse": _change(p.MemoryEndorse, r.Done, "The operator vouches for its exact content."),
+    "fact.put": _change(p.FactPut, r.FactStored, "Write a canonical record; compare-and-set on its version."),
+    "fact.get": _read(p.FactGet, r.FactView, "One record, as believed or as true at a time."),
+    "fact.query": _read(p.FactQuery, r.Facts, "Records of one kind."),
+    "fact.link": _change(p.FactLink, r.Done, "Relate two records."),
+    "fact.unlink": _change(p.FactLink, r.Done, "Take a relation back."),
+    "fact.neighbours": _read(p.FactNeighbours, r.Neighbours, "What a record is related to, both ways."),
+    "run.start": _change(p.RunStart, r.RunStarted, "Start a playbook."),
+    "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
+    "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),
+    "run.pause": _change(p.ChangeOne, r.Done, "Begin no further step."),
+    "run.resume": _change(p.ChangeOne, r.Done, "Go on after a pause."),
+    "run.cancel": _change(p.ChangeOne, r.Done, "End it; what waits for approval is withdrawn."),
+    "run.retry_step": _change(p.RunStep, r.Done, "Try a failed step again."),
+    "run.skip_step": _change(p.RunStep, r.Done, "Go on without a step."),
+    "run.signal": _change(p.RunSignal, r.Done, "Hand a signal to a run."),
+    "approval.list": _read(p.ApprovalList, r.Approvals, "What waits for a decision, riskiest first."),
+    "approval.decide": _change(p.ApprovalDecide, r.Decisions, "Approve, reject or snooze exactly what was shown."),
+    "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
+    "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
+    "action.undo": _change(p.ChangeOne, r.Undone, "Withdraw it, or propose what mends it."),
+    "deadletter.list": _read(p.DeadLetterList, r.DeadLetters, "Work that gave up, with remedies."),
+    "deadletter.resolve": _change(p.DeadLetterResolve, r.Done, "Apply a remedy."),
+    "playbook.list": _read(p.Listing, r.Assets, "Playbooks of the workspace."),
+    "playbook.validate": _read(p.PlaybookValidate, r.Validation, "Check a playbook; every error has its line."),
+    "policy.list": _read(p.Listing, r.Assets, "Rules in the order in which they are tried."),
+    "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
+    "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
+    "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
+    "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
+    "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),
+    "timeline.event": _read(p.TimelineEvent, r.TimelineEntry, "One event with its cause, content and consequences."),
+    "audit.verify": _read(p.Nothing, r.Audited, "Walk the keyed chain over the whole log."),
+    "audit.export": _read(p.AuditExport, r.Exported, "The log in chunks, for keeping elsewhere.", streams=True),
+    "cost.report": _read(p.CostReport, r.Costs, "Calls, tokens, seconds and money."),
+    "ingest.wait": _read(p.IngestWait, r.Ingested, "Wait until what arrived is parsed and its runs have settled."),
+}
+
+
+def method_of(name: str) -> Method:
+    """Return the row of the table. Raises QuarterdeckError `unknown_method` naming the nearest."""
+    method = METHODS.get(name)
+    if method is None:
+        near = difflib.get_close_matches(name[:64], METHODS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "protocol/README.md lists the methods."
+        raise QuarterdeckError("unknown_method", f"there is no method {name[:64]!r}", hint=hint)
+    return method
+
+
+def parse_params(method: Method, params: Plain) -> p.Params:
+    """Return the typed params. Raises QuarterdeckError `schema` with the path of what does not fit."""
+    try:
+        return msgspec.convert(params, method.params)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(method.params.__struct_fields__) or "none"
+        raise QuarterdeckError("schema", f"params: {error}", hint=f"Its fields: {fields}.") from error
+
+
+def may_call(role: Role, method: Method) -> bool:
+    """Whether the role alone is enough; what was granted to a script by name is the daemon's to know."""
+    return ROLES.index(role) >= ROLES.index(method.role)
+
+
+def role_of(text: str) -> Role:
+    """Return `text` as a role. Raises QuarterdeckError `schema`."""
+    if text not in ROLES:
+        raise QuarterdeckError("schema", f"{text!r} is not a role", hint=f"Roles: {', '.join(ROLES)}.")
+    return text

@@ -1,0 +1,299 @@
+"""What the methods take: one frozen struct each. Unknown fields are refused, so a typing error is never silence.
+
+Times are ISO 8601 text. `as_of` is a log position or a time; the daemon answers `out_of_range` for one that
+does not exist. Lists are paged: hand the `next` of a page back as `cursor`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from .frames import Plain
+from .labels import Labels
+
+LIMIT_MAX = 1_000
+TEXT_CHARS_MAX = 500_000  # Of one remembered text; a request is at most 1 MiB anyway.
+NAME_CHARS_MAX = 500
+WAIT_MS_MAX = 600_000
+ITEMS_MAX = 500  # Of one decision.
+
+Tier = Literal["instructions", "core", "working", "project", "long-term", "review", "prospective"]
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+Short = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
+Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+Tags = Annotated[tuple[Name, ...], Meta(max_length=64)]
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all params."""
+
+
+class Nothing(Params, frozen=True, kw_only=True):
+    """No params: `{}`."""
+
+
+class Read(Params, frozen=True, kw_only=True):
+    """as_of: a sequence number or an ISO time; left out: now."""
+
+    as_of: int | str | None = None
+
+
+class Listing(Read, frozen=True, kw_only=True):
+    limit: Limit = 50
+    cursor: Short | None = None
+
+
+class ReadOne(Read, frozen=True, kw_only=True):
+    id: Name
+
+
+class Change(Params, frozen=True, kw_only=True):
+    """reason: why, for the log."""
+
+    reason: Short = ""
+
+
+class ChangeOne(Change, frozen=True, kw_only=True):
+    id: Name
+
+
+# --- system -----------------------------------------------------------------------------------------
+
+
+class StopEngage(Change, frozen=True, kw_only=True):
+    """kill: also end the outward processes at once, in the middle of what they do."""
+
+    kill: bool = True
+
+
+class StopRelease(Change, frozen=True, kw_only=True):
+    """runs: only these go on, the others are paused; left out: all go on."""
+
+    runs: tuple[Name, ...] | None = None
+
+
+# --- memory -----------------------------------------------------------------------------------------
+
+
+class MemoryRemember(Params, frozen=True, kw_only=True):
+    """Either `text`, or `document` (raw bytes) with `media_type` and `name`."""
+
+    text: Text = ""
+    document: bytes | None = None
+    media_type: Short = ""
+    name: Short = ""
+    title: Short = ""
+    source: Short = ""
+    tier: Tier = "long-term"
+    kind: Name = "note"
+    tags: Tags = ()
+    labels: Labels | None = None
+    namespace: Name = "default"
+
+
+class MemorySearch(Read, frozen=True, kw_only=True):
+    """since, until: ISO times between which it was remembered."""
+
+    query: Annotated[str, Meta(max_length=4_000)]
+    limit: Limit = 10
+    tier: Tier | None = None
+    kind: Short | None = None
+    tags: Tags = ()
+    namespace: Short | None = None
+    source: Short | None = None
+    since: Short | None = None
+    until: Short | None = None
+
+
+class MemoryEndorse(ChangeOne, frozen=True, kw_only=True):
+    """hash: of the text that was read, when the caller wants to be sure that it is still that one."""
+
+    hash: Short = ""
+
+
+class Linked(ReadOne, frozen=True, kw_only=True):
+    """depth: how many steps along the links."""
+
+    depth: Annotated[int, Meta(ge=1, le=16)] = 8
+
+
+# --- facts ------------------------------------------------------------------------------------------
+
+
+class FactPut(Params, frozen=True, kw_only=True):
+    """if_version: what the caller believes the present version to be, 0 for none."""
+
+    kind: Name
+    key: Name
+    value: Plain
+    if_version: Annotated[int, Meta(ge=0)] | None = None
+    valid_from: Short | None = None
+    valid_to: Short | None = None
+    source: Short = ""
+    labels: Labels | None = None
+
+
+class FactGet(Read, frozen=True, kw_only=True):
+    """as_of: what we believed then.  valid_at: what was true then."""
+
+    kind: Name
+    key: Name
+    valid_at: Short | None = None
+
+
+class FactQuery(Listing, frozen=True, kw_only=True):
+    """where: field -> value, all must be equal.  order: a field, `-field` for descending."""
+
+    kind: Name
+    where: Plain = {}
+    order: Short = ""
+
+
+class FactLink(Change, frozen=True, kw_only=True):
+    """source, target: `kind/key` of facts."""
+
+    source: Name
+    relation: Name
+    target: Name
+
+
+class FactNeighbours(Listing, frozen=True, kw_only=True):
+    kind: Name
+    key: Name
+    relation: Short | None = None
+
+
+# --- runs -------------------------------------------------------------------------------------------
+
+
+class RunStart(Change, frozen=True, kw_only=True):
+    """run_id: the caller's own id for it.  dry_run: say what it would do."""
+
+    playbook: Name
+    inputs: Plain = {}
+    run_id: Short = ""
+    dry_run: bool = False
+
+
+class RunList(Listing, frozen=True, kw_only=True):
+    status: Short | None = None
+    playbook: Short | None = None
+
+
+class RunStep(ChangeOne, frozen=True, kw_only=True):
+    step: Name
+
+
+class RunSignal(ChangeOne, frozen=True, kw_only=True):
+    """A signal that comes before its waiter is kept for it."""
+
+    signal: Name
+    payload: Plain = {}
+
+
+# --- approvals and actions --------------------------------------------------------------------------
+
+
+class ApprovalList(Listing, frozen=True, kw_only=True):
+    group: Short | None = None
+    run: Short | None = None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One item of a decision: which action, and the hash of what was seen of it."""
+
+    id: Name
+    shown_hash: Name
+
+
+class ApprovalDecide(Change, frozen=True, kw_only=True):
+    """edits: arguments to change before approving a single item.  until: ISO time, for snooze."""
+
+    items: Annotated[tuple[Choice, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+    decision: Literal["approve", "reject", "snooze"]
+    edits: Plain = {}
+    until: Short | None = None
+
+
+class ActionList(Listing, frozen=True, kw_only=True):
+    status: Short | None = None
+    run: Short | None = None
+    connector: Short | None = None
+
+
+class DeadLetterList(Listing, frozen=True, kw_only=True):
+    """all: those that were resolved too."""
+
+    run: Short | None = None
+    all: bool = False
+
+
+class DeadLetterResolve(ChangeOne, frozen=True, kw_only=True):
+    remedy: Literal["retry", "drop"]
+
+
+# --- steering files ---------------------------------------------------------------------------------
+
+
+class PlaybookValidate(Params, frozen=True, kw_only=True):
+    """Either the name of a playbook of the workspace, or the text of one."""
+
+    name: Short = ""
+    text: Text = ""
+
+
+class PolicyExplain(Read, frozen=True, kw_only=True):
+    """Either the id of an action, or one that is only thought of."""
+
+    id: Short = ""
+    connector: Short = ""
+    verb: Short = ""
+    args: Plain = {}
+    targets: Tags = ()
+    labels: Labels | None = None
+
+
+# --- time, audit, cost ------------------------------------------------------------------------------
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All that are given must fit. kinds: exact or `noun.*`.  entity: `kind:id`.  text: part of the body's text."""
+
+    kinds: Tags = ()
+    run: Short | None = None
+    actor: Short | None = None
+    entity: Short | None = None
+    text: Short | None = None
+
+
+class TimelineRead(Params, frozen=True, kw_only=True):
+    """With `after`: oldest first from there. Without: newest first, below `before`. Both ends are excluded."""
+
+    after: Annotated[int, Meta(ge=0)] | None = None
+    before: Annotated[int, Meta(ge=0)] | None = None
+    limit: Limit = 50
+    filter: Filter = Filter()
+
+
+class TimelineEvent(Params, frozen=True, kw_only=True):
+    seq: Annotated[int, Meta(ge=1)]
+
+
+class AuditExport(Params, frozen=True, kw_only=True):
+    """Events with after < seq < before."""
+
+    after: Annotated[int, Meta(ge=0)] = 0
+    before: Annotated[int, Meta(ge=0)] | None = None
+
+
+class CostReport(Read, frozen=True, kw_only=True):
+    since: Short | None = None
+    until: Short | None = None
+
+
+class IngestWait(Params, frozen=True, kw_only=True):
+    timeout_ms: Annotated[int, Meta(ge=0, le=WAIT_MS_MAX)] = 30_000

@@ -1,0 +1,503 @@
+"""What the methods give: the shape of each result. A reader ignores fields it does not know.
+
+`at` and `…_at` are ISO 8601 times in UTC; `…_us` are microseconds, `…_ms` milliseconds. Every item of a list has
+an `id`. `next` of a page is the cursor of the following one, null at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .events import Event
+from .frames import Plain
+from .labels import Labels
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all results."""
+
+
+class Page(Shape, frozen=True, kw_only=True):
+    next: str | None = None
+
+
+class Done(Shape, frozen=True, kw_only=True):
+    """A change was recorded. undo: how to take it back, in words."""
+
+    id: str
+    seq: int
+    undo: str = ""
+
+
+# --- system -----------------------------------------------------------------------------------------
+
+
+class Hello(Shape, frozen=True, kw_only=True):
+    protocol: str
+    version: str
+    workspace: str
+    seq: int
+    stopped: bool
+
+
+class Alert(Shape, frozen=True, kw_only=True):
+    level: Literal["info", "warning", "critical"]
+    text: str
+    hint: str = ""
+
+
+class Status(Shape, frozen=True, kw_only=True):
+    """cost_today: money as text, "0" without models. waiting_documents: received and not parsed yet."""
+
+    running: bool
+    stopped: bool
+    seq: int
+    pending_approvals: int
+    active_runs: int
+    dead_letters: int
+    cost_today: str = "0"
+    alerts: list[Alert] = []
+    stop_reason: str = ""
+    memories: int = 0
+    facts: int = 0
+    waiting_documents: int = 0
+    workers: int = 0
+    uptime_s: int = 0
+    pid: int = 0
+
+
+class Ending(Shape, frozen=True, kw_only=True):
+    """The daemon ends after this reply."""
+
+    stopping: bool = True
+
+
+class Check(Shape, frozen=True, kw_only=True):
+    id: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+class Checkup(Shape, frozen=True, kw_only=True):
+    ok: bool
+    items: list[Check]
+
+
+class StopState(Shape, frozen=True, kw_only=True):
+    """in_flight: actions that were on the wire when the stop came."""
+
+    stopped: bool
+    epoch: int
+    seq: int = 0
+    in_flight: list[str] = []
+    paused_runs: list[str] = []
+
+
+# --- memory -----------------------------------------------------------------------------------------
+
+
+class Remembered(Shape, frozen=True, kw_only=True):
+    """chunks: ids of the pieces of a long text. document: id, when bytes were given; parsing goes on behind."""
+
+    id: str
+    seq: int
+    chunks: list[str] = []
+    document: str = ""
+
+
+class Why(Shape, frozen=True, kw_only=True):
+    """Parts of a score, each 0..1 before weighting, and the words that matched."""
+
+    keyword: float = 0.0
+    vector: float = 0.0
+    recency: float = 0.0
+    terms: list[str] = []
+
+
+class Hit(Shape, frozen=True, kw_only=True):
+    id: str
+    score: float
+    text: str
+    title: str
+    source: str
+    span: tuple[int, int] | None
+    at: str
+    tier: str
+    labels: Labels
+    why: Why
+    document: str = ""
+    kind: str = "note"
+    tags: list[str] = []
+
+
+class Hits(Shape, frozen=True, kw_only=True):
+    items: list[Hit]
+
+
+class Record(Shape, frozen=True, kw_only=True):
+    """One entity as it was at `seq`. entity: `kind:id`; fields: its own values."""
+
+    id: str
+    entity: str
+    seq: int
+    at: str
+    labels: Labels
+    fields: Plain
+
+
+class Records(Page, frozen=True, kw_only=True):
+    items: list[Record]
+
+
+class Trace(Shape, frozen=True, kw_only=True):
+    """One entity on the way back to raw inputs, or forward to uses. depth: steps from the one asked for."""
+
+    id: str
+    entity: str
+    relation: str
+    via: str
+    depth: int
+    title: str = ""
+    at: str = ""
+
+
+class Traces(Shape, frozen=True, kw_only=True):
+    items: list[Trace]
+
+
+# --- facts ------------------------------------------------------------------------------------------
+
+
+class FactStored(Shape, frozen=True, kw_only=True):
+    id: str
+    version: int
+    seq: int
+
+
+class FactView(Shape, frozen=True, kw_only=True):
+    """id: `kind/key`."""
+
+    id: str
+    kind: str
+    key: str
+    value: Plain
+    version: int
+    seq: int
+    at: str
+    labels: Labels
+    tier: str
+    source: str = ""
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+class Facts(Page, frozen=True, kw_only=True):
+    items: list[FactView]
+
+
+class Neighbour(Shape, frozen=True, kw_only=True):
+    """direction: `out` when the fact asked for is the source of the link."""
+
+    id: str
+    relation: str
+    direction: Literal["out", "in"]
+    seq: int
+
+
+class Neighbours(Page, frozen=True, kw_only=True):
+    items: list[Neighbour]
+
+
+# --- runs -------------------------------------------------------------------------------------------
+
+
+class RunStarted(Shape, frozen=True, kw_only=True):
+    """plan: the steps it would take, for a dry run."""
+
+    run_id: str
+    seq: int
+    plan: list[Plain] = []
+
+
+class StepView(Shape, frozen=True, kw_only=True):
+    id: str
+    agent: str
+    status: str
+    attempts: int
+    input: Plain = {}
+    output: Plain = {}
+    error: Plain = {}
+    actions: list[str] = []
+    sources: list[str] = []
+    started_at: str | None = None
+    ended_at: str | None = None
+    wakes_at: str | None = None
+
+
+class RunLine(Shape, frozen=True, kw_only=True):
+    id: str
+    run_id: str
+    playbook: str
+    status: str
+    at: str
+    ended_at: str | None = None
+    reason: str = ""
+    cause: str = ""
+
+
+class Runs(Page, frozen=True, kw_only=True):
+    items: list[RunLine]
+
+
+class RunView(RunLine, frozen=True, kw_only=True):
+    seq: int
+    steps: list[StepView]
+    inputs: Plain = {}
+    cost: str = "0"
+    labels: Labels = Labels()
+
+
+# --- approvals and actions --------------------------------------------------------------------------
+
+
+class Deed(Shape, frozen=True, kw_only=True):
+    """What would happen: exactly this and to exactly these."""
+
+    connector: str
+    verb: str
+    args: Plain
+    targets: list[str]
+
+
+class EvidenceView(Shape, frozen=True, kw_only=True):
+    claim: str
+    source: str
+    quote: str = ""
+    span: tuple[int, int] | None = None
+
+
+class PolicyView(Shape, frozen=True, kw_only=True):
+    verdict: str
+    rule: str
+    where: str
+    reasons: list[str] = []
+
+
+class ApprovalView(Shape, frozen=True, kw_only=True):
+    id: str
+    action: Deed
+    summary: str
+    risk: str
+    why: str
+    evidence: list[EvidenceView]
+    confidence: float
+    policy: PolicyView
+    undo: str
+    cost: str
+    expires_at: str | None
+    shown_hash: str
+    group: str
+    agent: str = ""
+    run: str = ""
+    step: str = ""
+    at: str = ""
+    risks: list[str] = []
+    labels: Labels = Labels()
+    snoozed_until: str | None = None
+
+
+class Approvals(Page, frozen=True, kw_only=True):
+    items: list[ApprovalView]
+
+
+class Decided(Shape, frozen=True, kw_only=True):
+    """Of one item. error: a code when it was not decided, `conflict` when it is no longer what was shown."""
+
+    id: str
+    ok: bool
+    status: str = ""
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+    releases_at: str | None = None
+
+
+class Decisions(Shape, frozen=True, kw_only=True):
+    items: list[Decided]
+    seq: int
+
+
+class ActionView(ApprovalView, frozen=True, kw_only=True):
+    status: str
+    seq: int = 0
+    result: Plain = {}
+    error: Plain = {}
+    proposed_args: Plain = {}
+    approved_by: str = ""
+    releases_at: str | None = None
+    compensates: str = ""
+    compensated_by: str = ""
+
+
+class Actions(Page, frozen=True, kw_only=True):
+    items: list[ActionView]
+
+
+class Undone(Shape, frozen=True, kw_only=True):
+    """withdrawn: it had not left.  compensation: the action proposed to mend what did leave."""
+
+    id: str
+    seq: int
+    withdrawn: bool
+    compensation: str = ""
+    message: str = ""
+
+
+class DeadLetterView(Shape, frozen=True, kw_only=True):
+    id: str
+    run: str
+    step: str
+    error: Plain
+    attempts: int
+    at: str
+    remedies: list[str]
+    resolved: str = ""
+
+
+class DeadLetters(Page, frozen=True, kw_only=True):
+    items: list[DeadLetterView]
+
+
+# --- steering files ---------------------------------------------------------------------------------
+
+
+class AssetView(Shape, frozen=True, kw_only=True):
+    """A playbook, policy file, template or agent. error: why it is not in use."""
+
+    id: str
+    name: str
+    path: str = ""
+    hash: str = ""
+    version: str = ""
+    description: str = ""
+    error: str = ""
+    details: Plain = {}
+
+
+class Assets(Page, frozen=True, kw_only=True):
+    items: list[AssetView]
+
+
+class Complaint(Shape, frozen=True, kw_only=True):
+    message: str
+    line: int = 0
+    hint: str = ""
+
+
+class Validation(Shape, frozen=True, kw_only=True):
+    ok: bool
+    name: str = ""
+    errors: list[Complaint] = []
+
+
+class TriedRule(Shape, frozen=True, kw_only=True):
+    """outcome: matched, not matched, or why its term failed."""
+
+    rule: str
+    where: str
+    outcome: str
+
+
+class Explanation(Shape, frozen=True, kw_only=True):
+    verdict: str
+    rule: str
+    where: str
+    risk: str
+    hold_us: int
+    reasons: list[str] = []
+    tried: list[TriedRule] = []
+
+
+class ConnectorView(Shape, frozen=True, kw_only=True):
+    """effect_class: A native key, B check before write, C neither; by verb."""
+
+    id: str
+    healthy: bool
+    detail: str = ""
+    verbs: dict[str, str] = {}
+
+
+class Connectors(Page, frozen=True, kw_only=True):
+    items: list[ConnectorView]
+
+
+# --- time, audit, cost ------------------------------------------------------------------------------
+
+
+class Timeline(Shape, frozen=True, kw_only=True):
+    """next: `after` (or `before`, when newest came first) of the following page; null at the end.
+
+    A page may be shorter than `limit` and still have a `next`: pages are cut by bytes too.
+    """
+
+    items: list[Event]
+    next: int | None = None
+
+
+class TimelineEntry(Shape, frozen=True, kw_only=True):
+    """One event, opened. Of the fields after `event`, those that apply to its kind are filled."""
+
+    event: Event
+    inputs: Plain = {}
+    context: Plain = {}
+    prompt: str = ""
+    output: Plain = {}
+    verdict: Plain = {}
+    args: Plain = {}
+    cost: str = "0"
+    cause: Event | None = None
+    consequences: list[Event] = []
+
+
+class Audited(Shape, frozen=True, kw_only=True):
+    ok: bool
+    checked: int
+    head_seq: int
+    head_mac: bytes
+    broken_at: int | None = None
+    reason: str = ""
+
+
+class Exported(Shape, frozen=True, kw_only=True):
+    """After the chunks `{"events": [event, …]}`."""
+
+    count: int
+    head_seq: int
+    head_mac: bytes
+
+
+class CostLine(Shape, frozen=True, kw_only=True):
+    id: str
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    money: str = "0"
+
+
+class Costs(Shape, frozen=True, kw_only=True):
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    money: str = "0"
+    items: list[CostLine] = []
+
+
+class Ingested(Shape, frozen=True, kw_only=True):
+    """documents: parsed. runs: settled (ended, or waiting for somebody). waiting: still on their way."""
+
+    documents: int
+    runs: int
+    waiting: int
