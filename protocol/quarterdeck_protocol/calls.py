@@ -19,6 +19,7 @@ T = TypeVar("T")
 Params = Mapping[str, object]
 TIMEOUT_MS = 10_000
 CHECK_MS = 200  # How often a waiting call looks whether the daemon was replaced.
+RESEND_MS = 3_000  # Without an answer a request goes out again after this, then after twice as long …
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,8 @@ class Call:
         self._params = params
         self._request_id = request_id or fresh_key(method)
         self._ends = now + min(deadline_ms, DEADLINE_MS_MAX) / 1000
+        self._resend_s = RESEND_MS / 1000
+        self._again = now + self._resend_s
 
     def frames(self, token: str, now: float) -> list[bytes]:
         """Return the request as it goes out now. Key, method and params are the same each time."""
@@ -77,6 +80,14 @@ class Call:
     def wait_s(self, now: float) -> float:
         """How long to wait for an answer before looking around."""
         return min(CHECK_MS / 1000, self.left_s(now))
+
+    def due(self, now: float) -> bool:
+        """Whether to send it again by now. Safe: it is a read, or it carries a key."""
+        if now < self._again:
+            return False
+        self._resend_s *= 2
+        self._again = now + self._resend_s
+        return True
 
     def late(self, now: float) -> bool:
         return now >= self._ends
@@ -115,7 +126,7 @@ class Caller:
         now = time.monotonic()
         return Call(next(self._ids), method, dict(params or {}), request_id=request_id, deadline_ms=wait_ms, now=now)
 
-    def _check_patience(self, call: Call) -> None:
+    def check_patience(self, call: Call) -> None:
         """Raise when the call should be given up: its time is over, or there is nobody to wait for."""
         contact = self._contact
         if contact.present:
@@ -124,7 +135,7 @@ class Caller:
         elif not (self._answered or contact.returning) or call.late(time.monotonic()):
             raise no_daemon(f"process {contact.connection.pid} is gone")
 
-    def _outdated(self, answer: Ok | Refusal, sent: int) -> bool:
+    def outdated(self, answer: Ok | Refusal, sent: int) -> bool:
         """Whether a new daemon refused the token of the one before it."""
         if not isinstance(answer, Refusal) or answer.error.code != "unauthorized":
             return False

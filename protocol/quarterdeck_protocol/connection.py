@@ -154,24 +154,34 @@ class Contact:
         """The file as last read; read now when it never was. Raises what read_connection raises."""
         if self._known is None:
             assert self._path is not None, "a contact has a path or a content"
-            self._stamp = _stamp(self._path)
-            self._known = read_connection(self._path)
+            return self._read(self._path)
+        return self._known
+
+    def _read(self, path: Path) -> ConnectionFile:
+        stamp = _stamp(path)  # Before reading: a file replaced meanwhile is seen next time.
+        self._known = read_connection(path)
+        self._stamp = stamp
         return self._known
 
     def look(self) -> None:
-        """Read the file again if it was replaced. One that is gone only means: the daemon is on its way."""
-        if self._path is None or self._known is None:
+        """Read the file again if it was replaced. One that is gone only means: the daemon is on its way.
+
+        Raises what read_connection raises, `unavailable` only when there never was a file.
+        """
+        if self._path is None:
+            return
+        if self._known is None:
+            self._read(self._path)
             return
         stamp = _stamp(self._path)
         if stamp is None or stamp == self._stamp:
             return
         try:
-            self._known = read_connection(self._path)
+            self._read(self._path)
         except QuarterdeckError as error:
             if error.code != "unavailable":
                 raise
             return
-        self._stamp = stamp
         self.version += 1
 
     @property
