@@ -87,7 +87,12 @@ def without_group_kill() -> None:
     switch(child, "_signal_group", os.kill)
 
 
+def without_uid_filter() -> None:
+    switch(control.Control.__init__, "__kwdefaults__", {"same_user": False})
+
+
 SWITCHES = {
+    "uid_filter": without_uid_filter,
     "lock": without_lock,
     "kernel_lock": without_kernel_lock,
     "restart": without_restart,

@@ -1,10 +1,11 @@
 """Children for the supervisor's tests, each with one habit: `python stand_ins.py HABIT`.
 
 daemon    binds rpc, writes the connection file, answers hello; `test.busy` makes it spin for ever
-stubborn  like daemon, but SIGTERM does nothing
+stubborn  like daemon, but SIGTERM does nothing and its life is tied to nobody
 quiet     reads its launch line and waits
 orphan    ties its life to nobody: what a child looks like without the protection
-dies      ends at once with status 3
+dies      says why and ends at once with status 3
+sender    the effector at its simplest: while the fence is open, a line a moment into the file `sent`
 parent    starts a process of its own in its group, writes that pid beside the workspace, and waits
 """
 
@@ -15,11 +16,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 import zmq
 
+from quarterdeck_daemon.service.fence import read_fence
 from quarterdeck_daemon.service.launch import Launch, end_with_parent, receive_launch
 
 
@@ -61,7 +64,7 @@ def daemon() -> None:
 
 def stubborn() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    serve(receive_launch())
+    serve(msgspec.json.decode(sys.stdin.buffer.readline(), type=Launch))
 
 
 def quiet() -> None:
@@ -75,7 +78,19 @@ def orphan() -> None:
     wait()
 
 
+def sender() -> None:
+    launch = receive_launch()
+    Path(launch.workspace, f"looked-{os.getpid()}").touch()
+    with Path(launch.workspace, "sent").open("a", buffering=1) as sent:
+        while True:
+            if not read_fence(launch.home / "fence").stopped:
+                sent.write(f"{os.getpid()}\n")
+            Path(launch.workspace, f"looked-{os.getpid()}").write_text("yes")
+            time.sleep(0.002)
+
+
 def dies() -> None:
+    print("the log could not be opened", file=sys.stderr)
     sys.exit(3)
 
 
@@ -86,7 +101,7 @@ def parent() -> None:
     wait()
 
 
+HABITS = {habit.__name__: habit for habit in (daemon, stubborn, quiet, orphan, sender, dies, parent)}
+
 if __name__ == "__main__":
-    {"daemon": daemon, "stubborn": stubborn, "quiet": quiet, "orphan": orphan, "dies": dies, "parent": parent}[
-        sys.argv[1]
-    ]()
+    HABITS[sys.argv[1]]()
