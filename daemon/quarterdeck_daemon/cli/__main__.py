@@ -1,0 +1,5 @@
+"""`python -m quarterdeck_daemon.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,37 @@
+"""`undo`: take an action back; before it left for free, afterwards by what its connector offers."""
+
+from __future__ import annotations
+
+import click
+
+from .plain import Plain, text
+from .session import Session
+from .words import changes, verb
+
+
+def undo_action(session: Session, id: str) -> None:
+    """Undo one action and report what that meant."""
+    params: Plain = {"id": id}
+    if session.reason:
+        params["reason"] = session.reason
+    result = session.change("action.undo", params, does=f"undo {id}")
+    if result is None:
+        return
+    found = result.result
+    correction = text(found, "compensation", "correction")
+    if correction:
+        said = f"{id} has left; its correction is {correction}"
+        then = session.command(f"why {correction}") + ", then approve or reject it"
+        undo = session.command(f"reject {correction} --reason TEXT")
+    else:
+        said, then = f"withdrawn {id}", text(found, "message") or "it does not leave"
+        undo = "not possible: start its playbook again"
+    session.done(result, id, said, then=then, undo=undo)
+
+
+@verb("undo", examples=("quarterdeck undo a17",))
+@click.argument("id")
+@changes
+def undo(session: Session, id: str) -> None:
+    """Take ID back. During the hold nothing leaves; later it says plainly what cannot be undone."""
+    undo_action(session, id)

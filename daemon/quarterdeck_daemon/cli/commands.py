@@ -1,0 +1,61 @@
+"""Every command by name: where it lives and one line about it. Nothing is imported before it is called."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    module: str
+    attribute: str
+    about: str
+
+
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "Every day": {
+        "review": Entry("review", "review", "Decide what waits, one by one, in plain lines."),
+        "approvals": Entry("approvals", "approvals", "What waits for your yes."),
+        "approve": Entry("approvals", "approve", "Say yes to exactly what was shown."),
+        "reject": Entry("approvals", "reject", "Say no; nothing leaves."),
+        "edit": Entry("edit", "edit", "Change a draft in your editor, then approve it."),
+        "snooze": Entry("approvals", "snooze", "Ask again later."),
+        "undo": Entry("actions", "undo", "Take an action back."),
+        "why": Entry("why", "why", "Where something comes from, down to the quote."),
+        "status": Entry("status", "status", "Where everything stands, on one screen."),
+        "timeline": Entry("timeline", "timeline", "What happened, event by event."),
+    },
+    "Emergency": {
+        "stop": Entry("stop", "stop", "Nothing leaves the house from now on."),
+        "resume": Entry("stop", "resume", "Open again after a stop."),
+    },
+    "Work": {
+        "run": Entry("runs", "run", "Start a playbook."),
+        "runs": Entry("runs", "runs", "Look at runs and steer them."),
+        "playbooks": Entry("assets", "playbooks", "Workflows: list, validate."),
+        "policies": Entry("assets", "policies", "What may leave the house: list, explain."),
+        "connectors": Entry("assets", "connectors", "Ways in and out."),
+        "agents": Entry("assets", "agents", "Who does the steps."),
+        "dead": Entry("dead", "dead", "Work that gave up: list, resolve."),
+        "cost": Entry("reports", "cost", "What it cost."),
+    },
+    "Memory": {
+        "remember": Entry("remember", "remember", "Keep a note, or files."),
+        "recall": Entry("memory", "recall", "Search what is remembered."),
+        "memory": Entry("memory", "memory", "One memory: show, history, why, used-by, endorse."),
+        "fact": Entry("facts", "fact", "Canonical facts: put, get, query, link."),
+    },
+    "Workspace": {
+        "init": Entry("init", "init", "Make a workspace."),
+        "demo": Entry("demo", "demo", "The practice company, up to the mails that wait for your yes."),
+        "up": Entry("service", "up", "Start the daemon."),
+        "down": Entry("service", "down", "End the daemon."),
+        "logs": Entry("logs", "logs", "What the processes wrote."),
+        "doctor": Entry("doctor", "doctor", "Check the installation; each finding with its fix."),
+        "audit": Entry("reports", "audit", "The log: verify, export."),
+        "config": Entry("config", "config", "Settings: path, check, get."),
+        "completion": Entry("completion", "completion", "Completion for bash, zsh or fish."),
+        "help": Entry("help", "help_topic", "Help on a command or a topic, such as exit-codes."),
+        "version": Entry("help", "version", "The versions of program and protocol."),
+    },
+}
+COMMANDS: dict[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}

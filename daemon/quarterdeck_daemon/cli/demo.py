@@ -1,0 +1,232 @@
+"""`demo`: the practice company, from nothing to the mails that wait for your yes.
+
+Copies the company to a folder, starts its daemon, waits until all mail is read and the runs have settled,
+says what was done and what waits. A folder is deleted only if it holds our marker file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from . import proposal, service
+from .approvals import waiting
+from .home import open_screen
+from .plain import Plain, number, record, records, text
+from .runs import steps_of
+from .session import CONFIG_NAME, Session
+from .text import line
+from .words import reads, verb
+
+MARKER = ".quarterdeck-demo"
+MARKER_TEXT = "This folder was made by `quarterdeck demo`; `quarterdeck demo --reset` may delete it.\n"
+WAIT_S_MAX = 180.0
+POLL_MS = 1_000
+ANSWER_MS = 10_000
+PAUSE_S = 0.1
+STILL_S = 6.0  # Nothing moves for so long: then it is over, even if a file could not be read.
+TELL_EVERY_S = 10.0  # Without a terminal: one line each.
+
+
+def company() -> Path:
+    """Return the practice company: of the source tree, else of the installed package."""
+    here = Path(__file__).resolve()
+    candidates = (here.parents[3] / "examples" / "studio", here.parents[1] / "examples" / "studio")
+    for folder in candidates:
+        if (folder / CONFIG_NAME).is_file():
+            return folder
+    raise QuarterdeckError("not_found", "The practice company is not installed.", hint="Install the package again.")
+
+
+def lay_out(folder: Path) -> bool:
+    """Copy the company to `folder` unless it is there; return whether it was copied.
+
+    Raises QuarterdeckError `conflict` when the folder holds something else.
+    """
+    if (folder / MARKER).is_file() and (folder / CONFIG_NAME).is_file():
+        return False
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MARKER).is_file():
+        raise foreign(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # The marker first: a copy that is interrupted can be reset.
+    (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
+    ignored = shutil.ignore_patterns(".quarterdeck", "__pycache__")
+    shutil.copytree(company(), folder, dirs_exist_ok=True, ignore=ignored)
+    return True
+
+
+def foreign(folder: Path) -> QuarterdeckError:
+    return QuarterdeckError(
+        "conflict", f"{folder} was not made by `quarterdeck demo`; it is left as it is.", hint="Name another folder."
+    )
+
+
+def clear(session: Session, folder: Path) -> None:
+    """End the daemon and delete the folder. Raises QuarterdeckError `conflict` for a folder without our marker."""
+    if not folder.exists():
+        return
+    if folder.is_symlink() or not (folder / MARKER).is_file():
+        raise foreign(folder)
+    from ..service import lifecycle
+
+    lifecycle.stop_all(folder)
+    shutil.rmtree(folder)
+    session.printer.talk(f"deleted {folder}")
+
+
+def expected(folder: Path) -> int:
+    """Return how many files the connectors will bring in: the inbox and the folders named in [[files]]."""
+    from ..service.workspace import load_config
+
+    config = load_config(folder)
+    places = [*(entry.path for entry in config.files), config.mail.inward.path]
+    return sum(
+        path.is_file() and not path.name.startswith(".") for place in places for path in (folder / place).rglob("*")
+    )
+
+
+class Settling:
+    """Decides from what `ingest.wait` says whether the work is over.
+
+    "Nothing waits" alone is not enough: just after the start the connectors have not looked yet.
+    """
+
+    def __init__(self, files: int, now: float) -> None:
+        self.files = files
+        self.still_since = now
+        self.last: Plain = {}
+
+    def over(self, found: Plain, now: float) -> bool:
+        if found != self.last:
+            self.last, self.still_since = found, now
+        if number(found, "waiting"):
+            return False
+        return number(found, "documents") >= self.files or now - self.still_since >= STILL_S
+
+
+def settle(session: Session) -> Plain:
+    """Wait until all mail is read and no run moves by itself. Raises QuarterdeckError `deadline`."""
+    began = told = time.monotonic()
+    settling = Settling(expected(session.folder), began)
+    while True:
+        found = _look(session, settling.last)
+        now = time.monotonic()
+        if settling.over(found, now):
+            _tell(session, found, settling.files, end=True)
+            return found
+        if now - began > WAIT_S_MAX:
+            hint = "Look at `quarterdeck status` and `quarterdeck logs`; running `quarterdeck demo` again goes on."
+            raise QuarterdeckError(
+                "deadline", f"Not done after {WAIT_S_MAX:.0f} s: {progress(found, settling.files)}.", hint=hint
+            )
+        if sys.stderr.isatty() or now - told > TELL_EVERY_S:
+            told = now
+            _tell(session, found, settling.files)
+        time.sleep(PAUSE_S)
+
+
+def _look(session: Session, before: Plain) -> Plain:
+    """Ask how far it is. A daemon that says `deadline` is still at it."""
+    try:
+        return session.ask("ingest.wait", {"timeout_ms": POLL_MS}, deadline_ms=POLL_MS + ANSWER_MS)
+    except QuarterdeckError as error:
+        if error.code != "deadline":
+            raise
+        return {**before, "waiting": number(error.details, "waiting") or 1}
+
+
+def progress(found: Plain, files: int) -> str:
+    """Return counts in words."""
+    return f"{number(found, 'documents')} of {files} documents read, {number(found, 'runs')} runs settled"
+
+
+def _tell(session: Session, found: Plain, files: int, *, end: bool = False) -> None:
+    if session.printer.quiet or session.printer.json:
+        return
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{progress(found, files)}" + ("\n" if end else ""))
+        sys.stderr.flush()
+    elif not end:
+        session.printer.talk(progress(found, files))
+
+
+def summary(session: Session, found: Plain) -> Plain:
+    """Return what was done: documents by medium, runs by end, why mails were left alone, what waits."""
+    runs = session.items("run.list")
+    items = waiting(session)
+    quiet = [text(run, "run_id", "id") for run in runs if text(run, "status") == "no_op"]
+    alone = Counter(left_alone(session.ask("run.get", {"id": id})) for id in quiet)
+    return {
+        "documents": number(found, "documents"),
+        "runs": dict(Counter(text(run, "status") for run in runs)),
+        "playbooks": dict(Counter(text(run, "playbook") for run in runs)),
+        "left_alone": dict(alone),
+        "drafted": len(items),
+        "waiting": items,
+    }
+
+
+def left_alone(run: Plain) -> str:
+    """Return why nothing was proposed: what a step found, else the run's own reason."""
+    for step in steps_of(run):
+        output = record(step.get("output"))
+        said = text(output, "kind", "category", "disqualified", "reason", "reasons")
+        if said:
+            return said
+    return text(run, "reason") or "nothing to do"
+
+
+def lines(session: Session, done: Plain) -> Iterator[str]:
+    runs, alone = record(done.get("runs")), record(done.get("left_alone"))
+    items = records(done.get("waiting"))
+    total = sum(number(runs, name) for name in runs)
+    yield f"{number(done, 'documents')} documents read, {total} runs, {len(items)} drafts wait for your yes"
+    for name, count in sorted(alone.items(), key=lambda one: (-number(alone, one[0]), one[0])):
+        yield f"  {count} left alone: {line(name)}"
+    failed = sum(number(runs, name) for name in ("failed", "blocked", "exhausted", "timed_out", "stalled"))
+    if failed:
+        yield f"  {failed} gave up: see `{session.command('dead list')}`"
+    yield ""
+    if items:
+        yield from session.printer.table(proposal.HEADERS, proposal.rows(items))
+        yield ""
+    yield "Nothing has left the house. Next:"
+    first = text(items[0], "id") if items else "ID"
+    for words, about in (
+        (f"why {first}", "where a draft comes from, down to the quote"),
+        ("review", "decide one by one"),
+        (f"approve {first}", "send one, after a hold in which undo is free"),
+        ("", "open the screen"),
+        ("down", "end the daemon"),
+    ):
+        yield f"  {session.command(words).strip():<44}  {about}"
+
+
+@verb("demo", examples=("quarterdeck demo", "quarterdeck demo ~/studio --no-tui", "quarterdeck demo --reset"))
+@click.argument("directory", default="./demo-workspace", metavar="[DIR]")
+@click.option("--reset", is_flag=True, help="End its daemon, delete the folder, start over. Only if we made it.")
+@click.option("--no-tui", is_flag=True, help="Print what was done; do not open the screen.")
+@reads
+def demo(session: Session, directory: str, reset: bool, no_tui: bool) -> None:
+    """Make the practice company in DIR and work through its mail up to what needs your yes."""
+    named = Path(directory).expanduser()
+    folder = named.resolve()
+    if reset:
+        clear(session, named)
+    fresh = lay_out(folder)
+    session.named = named
+    session.printer.talk(f"{'made' if fresh else 'going on with'} the practice company in {folder}")
+    if service.start(session):
+        session.printer.talk("started its daemon")
+    done = summary(session, settle(session))
+    session.show(done, lines(session, done))
+    if session.interactive() and not (no_tui or session.printer.json):
+        open_screen(session.folder)

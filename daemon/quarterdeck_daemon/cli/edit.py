@@ -1,0 +1,143 @@
+"""`edit`: the draft in the operator's editor, the difference, and a yes to exactly the edited text.
+
+A mail is edited as a mail: its headers, an empty line, its text. Other actions are edited as JSON.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .approvals import decide, waiting_for
+from .plain import Plain, record, strings, text
+from .prompt import sure
+from .session import Session
+from .text import block
+from .words import changes, confirms, verb
+
+HEADERS = ("to", "cc", "subject")
+LISTS = ("to", "cc")
+FALLBACK_EDITOR = "vi"
+EDITED_BYTES_MAX = 1_048_576
+
+
+def as_text(args: Plain) -> str:
+    """Return the arguments as the file to edit."""
+    if "body" not in args:
+        return json.dumps(args, indent=2, ensure_ascii=False) + "\n"
+    lines = []
+    for name in HEADERS:
+        if name in args:
+            value = args[name]
+            lines.append(f"{name.capitalize()}: {', '.join(strings(value)) if isinstance(value, list) else value}")
+    return "\n".join([*lines, "", str(args["body"])]).rstrip("\n") + "\n"
+
+
+def from_text(edited: str, args: Plain) -> Plain:
+    """Return the arguments that differ. Raises QuarterdeckError `bad_value` when the file no longer reads."""
+    fresh = _from_mail(edited, args) if "body" in args else _from_json(edited)
+    return {name: value for name, value in fresh.items() if args.get(name) != value}
+
+
+def _from_json(edited: str) -> Plain:
+    try:
+        value = json.loads(edited)
+    except json.JSONDecodeError as error:
+        raise QuarterdeckError(
+            "bad_value", f"The edited file is no JSON: {error}.", hint="Nothing was sent."
+        ) from error
+    return record(value)
+
+
+def _from_mail(edited: str, args: Plain) -> Plain:
+    head, _, body = edited.replace("\r\n", "\n").partition("\n\n")
+    fresh: Plain = {}
+    for row in head.splitlines():
+        name, colon, value = row.partition(":")
+        name = name.strip().lower()
+        if not colon or name not in HEADERS or name not in args:
+            raise QuarterdeckError(
+                "bad_value", f"`{row}` is no header of this mail.",
+                hint="Leave the header lines and the empty line below them in place. Nothing was sent.",
+            )  # fmt: skip
+        fresh[name] = _header(name, value.strip(), args[name])
+    # An editor puts a line end at the end of a file; that alone is no edit.
+    fresh["body"] = args["body"] if body.rstrip("\n") == str(args["body"]).rstrip("\n") else body
+    return fresh
+
+
+def _header(name: str, value: str, before: object) -> object:
+    if name in LISTS and isinstance(before, list | tuple):
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return before if parts == strings(before) else parts
+    return value
+
+
+def in_editor(content: str, suffix: str) -> str:
+    """Return the text as the editor left it. The file is private and goes away."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or FALLBACK_EDITOR
+    handle, name = tempfile.mkstemp(prefix="quarterdeck-", suffix=suffix)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        status = subprocess.run([*shlex.split(command), name], check=False).returncode
+        if status != 0:
+            raise QuarterdeckError("bad_value", f"`{command}` ended with status {status}.", hint="Nothing was sent.")
+        if path.stat().st_size > EDITED_BYTES_MAX:
+            raise QuarterdeckError(
+                "bad_value", f"The text is over {EDITED_BYTES_MAX} bytes.", hint="Nothing was sent."
+            )
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, PermissionError) as error:
+        hint = "Set VISUAL or EDITOR to your editor. Nothing was sent."
+        raise QuarterdeckError("bad_value", f"Cannot start `{command}`: {error}.", hint=hint) from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def difference(session: Session, before: str, after: str) -> Iterator[str]:
+    """Yield the changed lines with a little around them."""
+    tones = {"+": "green", "-": "red", "@": "cyan"}
+    rows = difflib.unified_diff(before.splitlines(), after.splitlines(), "proposed", "yours", lineterm="", n=2)
+    for row in rows:
+        yield session.printer.paint(block(row), tones.get(row[:1], ""))
+
+
+def edit_item(session: Session, item: Plain) -> bool:
+    """Let the operator edit one waiting item and approve the result. Returns whether it was sent."""
+    args = record(record(item.get("action")).get("args"))
+    before = as_text(args)
+    after = in_editor(before, ".eml.txt" if "body" in args else ".json")
+    edits = from_text(after, args)
+    if not edits:
+        session.printer.talk("Nothing changed; it still waits.")
+        return False
+    for row in difference(session, before, after):
+        if session.printer.json:
+            break
+        session.printer.say(row)
+    if not (session.dry_run or sure(session, f"Approve {text(item, 'id')} with these edits?")):
+        session.printer.talk("Not approved; the draft still waits as it was.")
+        return False
+    decide(session, [item], "approve", edits=edits)
+    return True
+
+
+@verb("edit", examples=("quarterdeck edit a17", "EDITOR='code --wait' quarterdeck edit a17"))
+@click.argument("id")
+@confirms
+@changes
+def edit(session: Session, id: str) -> None:
+    """Open the draft of ID in VISUAL or EDITOR, show the difference, approve it after your yes."""
+    edit_item(session, waiting_for(session, [id])[0])

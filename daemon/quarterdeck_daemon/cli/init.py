@@ -1,0 +1,103 @@
+"""`init`: a new workspace, with every setting shown and nothing allowed to leave unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .session import CONFIG_NAME, Session
+from .words import changes, verb
+
+FOLDERS = ("playbooks", "policies", "templates", "facts", "agents", "tests", "notes")
+
+CAUTIOUS_POLICY = """\
+# What may leave the house. The first rule that matches decides; what no rule matches asks you.
+# Built-in rules come before these and can only make things stricter.
+
+[[rule]]
+id = "mail.reply"
+match = "mail.send"
+when = "size(args.to) == 1 && args.to[0] in known"
+verdict = "ask"
+risk = "low"
+hold = "8s"
+reason = "One answer to somebody you know."
+
+[[rule]]
+id = "mail.any"
+match = "mail.*"
+verdict = "ask"
+risk = "medium"
+hold = "8s"
+reason = "Mail leaves only after you have read it."
+
+[[rule]]
+id = "everything-else"
+match = "*"
+verdict = "ask"
+risk = "high"
+hold = "8s"
+reason = "Cautious: nothing leaves unasked."
+"""
+
+GITIGNORE = """\
+# State, keys and sockets of the daemon; never in version control.
+.quarterdeck/
+mail/
+"""
+
+
+def contents() -> dict[str, str]:
+    """Return the files of a fresh workspace by name."""
+    from ..service.workspace import DEFAULT_CONFIG_TEXT
+
+    return {
+        CONFIG_NAME: DEFAULT_CONFIG_TEXT,
+        "policies/10-cautious.toml": CAUTIOUS_POLICY,
+        ".gitignore": GITIGNORE,
+        **{f"{folder}/.gitkeep": "" for folder in FOLDERS if folder != "policies"},
+    }
+
+
+def make_workspace(folder: Path) -> list[str]:
+    """Write the files that are not there yet; return their names. Nothing of yours is overwritten.
+
+    Raises QuarterdeckError `conflict` when the folder is a workspace already, `bad_value` when it cannot be made.
+    """
+    if (folder / CONFIG_NAME).exists():
+        raise QuarterdeckError(
+            "conflict", f"{folder} is a workspace already.", hint="`quarterdeck config check` looks at it."
+        )
+    written = []
+    try:
+        for name, content in contents().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.write_text(content, encoding="utf-8")
+                written.append(name)
+    except OSError as error:
+        raise QuarterdeckError(
+            "bad_value", f"Cannot write to {folder}: {error.strerror}.", hint="Name another folder."
+        ) from error
+    return written
+
+
+@verb("init", examples=("quarterdeck init", "quarterdeck init ~/company"))
+@click.argument("directory", required=False, metavar="[DIR]")
+@changes
+def init(session: Session, directory: str | None) -> None:
+    """Make a workspace in DIR (default: here): settings, folders, a cautious policy, .gitignore."""
+    folder = (Path(directory) if directory else session.named or Path()).expanduser().resolve()
+    if session.dry_run:
+        names = list(contents())
+        session.show({"dry_run": True, "files": names}, [f"would write {folder / name}" for name in names])
+        return
+    written = make_workspace(folder)
+    value = {"id": str(folder), "workspace": str(folder), "files": written}
+    session.show(value, [f"made {folder}", *(f"  {name}" for name in written)])
+    session.printer.talk(f"next: edit {folder / CONFIG_NAME}, then `quarterdeck -w {folder} up`")
+    session.printer.talk("undo: remove what is listed above; nothing else was touched")

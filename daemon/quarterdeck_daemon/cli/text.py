@@ -1,0 +1,67 @@
+"""Text from outside, made safe to print: nothing in it can move the cursor, recolour, hide or reorder.
+
+Mail, model output and file names are shown on a terminal by people who then decide on them. An escape
+sequence could redraw that line, a bidi override could swap two addresses. Both are printed as visible
+escapes, on a terminal and in a pipe alike.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Control, format (bidi, zero width, tags), private, surrogate and unassigned characters; line and paragraph separators.
+_HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+_BLANKS = re.compile(r"\s+")
+_PLAIN = re.compile(r"[ -~]*\Z")
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def block(text: str) -> str:
+    """Return text of many lines: line ends and tabs stay, all else that is not visible becomes an escape."""
+    text = text.replace("\r\n", "\n")
+    return "".join(one if one in "\n\t" or unicodedata.category(one) not in _HIDDEN else _escape(one) for one in text)
+
+
+def line(text: str) -> str:
+    """Return text as one line: white space of any kind becomes one blank, hidden characters become escapes."""
+    if _PLAIN.match(text) and "  " not in text:
+        return text.strip()
+    return block(_BLANKS.sub(" ", text)).strip()
+
+
+def width(text: str) -> int:
+    """Return the number of terminal columns of a safe line."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(one) for one in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """Return the line, shortened to `columns` with an ellipsis at the end when it is longer."""
+    if width(text) <= columns:
+        return text
+    kept, used = [], 0
+    for one in text:
+        used += _columns(one)
+        if used > columns - 1:
+            break
+        kept.append(one)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, columns: int) -> str:
+    """Return the line with blanks up to `columns`."""
+    return text + " " * max(0, columns - width(text))

@@ -1,0 +1,111 @@
+"""Times on the command line: words to microseconds, microseconds to local time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"(\d{1,6})([smhdw])")
+_CLOCK = re.compile(r"(?:(today|tomorrow|yesterday)\s*)?(?:(\d{1,2}):(\d{2}))?")
+_DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
+MORNING_HOUR = 9  # What "tomorrow" alone means.
+
+
+def now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def span(words: str) -> timedelta | None:
+    """Return the length of `90s`, `10m`, `2h`, `1d12h`; None when it is no such thing."""
+    parts = _SPAN.findall(words)
+    if not parts or "".join(number + unit for number, unit in parts) != words:
+        return None
+    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+
+
+def moment(words: str, *, past: bool) -> datetime:
+    """Return the time meant by `10m`, `14:00`, `tomorrow 9:30`, `2026-03-01` or an ISO time, in the local zone.
+
+    A length counts from now: backwards when `past`, else forwards. A clock alone means its nearest
+    occurrence in that direction. Raises QuarterdeckError `bad_value`.
+    """
+    words = words.strip().lower()
+    length = span(words.replace(" ", ""))
+    if length is not None:
+        return now() - length if past else now() + length
+    clock = _CLOCK.fullmatch(words)
+    if clock and words:
+        return _on_clock(clock, past)
+    try:
+        return datetime.fromisoformat(words.upper()).astimezone()
+    except ValueError:
+        raise QuarterdeckError(
+            "bad_value", f"`{words}` is not a time.", hint="Write 10m, 2h, 14:00, tomorrow 9:00 or 2026-03-01T14:00."
+        ) from None
+
+
+def position(words: str) -> int | str:
+    """Return a place in time to read at: a sequence number as it stands, else an ISO time in UTC."""
+    return int(words) if words.isdigit() else iso(moment(words, past=True))
+
+
+def _on_clock(clock: re.Match[str], past: bool) -> datetime:
+    day, hour, minute = clock.groups()
+    if hour is not None and (int(hour) > 23 or int(minute) > 59):
+        raise QuarterdeckError(
+            "bad_value", f"`{clock.group()}` is no time of day.", hint="Hours go from 0:00 to 23:59."
+        )
+    start = now().replace(hour=int(hour or MORNING_HOUR), minute=int(minute or 0), second=0, microsecond=0)
+    if day:
+        return start + timedelta(days=_DAYS[day])
+    if past and start > now():
+        return start - timedelta(days=1)
+    return start if past or start > now() else start + timedelta(days=1)
+
+
+def iso(when: datetime) -> str:
+    """Return ISO 8601 in UTC, ending in Z."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def iso_of(at_us: int) -> str:
+    return iso(datetime.fromtimestamp(at_us / 1_000_000, UTC))
+
+
+def local(value: object) -> str:
+    """Return a time (microseconds, or ISO text) as people read it: `14:05` today, else `03 Mar 14:05`."""
+    if isinstance(value, str):
+        try:
+            when = datetime.fromisoformat(value).astimezone()
+        except ValueError:
+            return value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        when = datetime.fromtimestamp(value / 1_000_000).astimezone()
+    else:
+        return ""
+    today = now()
+    if when.date() == today.date():
+        return when.strftime("%H:%M:%S")
+    return when.strftime("%d %b %H:%M" if when.year == today.year else "%Y-%m-%d %H:%M")
+
+
+def left(until_us: int) -> str:
+    """Return how long until a time, in two units at most: `2d 3h`, `45s`; `now` when it has passed."""
+    seconds = int(until_us / 1_000_000 - now().timestamp())
+    if seconds <= 0:
+        return "now"
+    return length(seconds)
+
+
+def length(seconds: float) -> str:
+    """Return a length of time in at most two units."""
+    rest = int(seconds)
+    parts = []
+    for name, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        if rest >= size:
+            parts.append(f"{rest // size}{name}")
+            rest %= size
+    return " ".join(parts[:2]) or "0s"

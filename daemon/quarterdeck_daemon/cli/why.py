@@ -1,0 +1,156 @@
+"""`why ID`: where a thing comes from, as a tree of plain lines, down to the sentence it was taken from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import click
+
+from . import proposal
+from .output import Printer
+from .plain import Plain, record, records, text
+from .session import Session
+from .text import cut, line
+from .words import reads, verb
+
+DEPTH_MAX = 12
+QUOTE_COLUMNS = 300
+_SHAPES = (
+    (re.compile(r"a\d+"), "action"), (re.compile(r"doc\d+"), "document"), (re.compile(r"m\d+"), "memory"),
+    (re.compile(r"dead\d+"), "deadletter"), (re.compile(r"r\d+"), "run"), (re.compile(r"e\d+|\d+"), "event"),
+    (re.compile(r"(?!playbook/|policy/|template/|agent/)[^/:]+/.+"), "fact"),
+    (re.compile(r"(playbook|policy|template|agent)/.+"), "asset"),
+)  # fmt: skip
+
+
+def entity_of(id: str) -> tuple[str, str]:
+    """Return (kind, id) for `kind:id` or an id whose look says its kind; a run by a name of one's own is left."""
+    kind, colon, rest = id.partition(":")
+    if colon and kind.isalpha():
+        return kind, rest
+    return next((kind for shape, kind in _SHAPES if shape.fullmatch(id)), "run"), id
+
+
+def _fact(session: Session, id: str) -> Plain:
+    kind, _, key = id.partition("/")
+    return session.ask("fact.get", {"kind": kind, "key": key})
+
+
+def _event(session: Session, id: str) -> Plain:
+    return session.ask("timeline.event", {"seq": int(id.removeprefix("e"))})
+
+
+GETTERS: dict[str, Callable[[Session, str], Plain]] = {
+    "action": lambda session, id: session.ask("action.get", {"id": id}),
+    "run": lambda session, id: session.ask("run.get", {"id": id}),
+    "fact": _fact,
+    "event": _event,
+}
+
+
+def _any(session: Session, id: str) -> Plain:
+    return session.ask("memory.get", {"id": id})
+
+
+def collect(session: Session, id: str) -> Plain:
+    """Return `{id, kind, entity, provenance}`. Raises QuarterdeckError `not_found`."""
+    kind, bare = entity_of(id)
+    if kind == "event":
+        return {"id": bare, "kind": kind, "entity": _event(session, bare), "provenance": {}}
+    provenance = session.ask("memory.why", {"id": id})
+    kind = text(provenance, "kind") or kind  # The daemon knows better than the look of an id.
+    entity = GETTERS[kind](session, bare) if kind in GETTERS else _any(session, id)
+    return {"id": bare, "kind": kind, "entity": entity, "provenance": provenance}
+
+
+def tree(session: Session, id: str) -> Iterator[str]:
+    """Yield the lines that say why the thing of this id is as it is."""
+    found = collect(session, id)
+    yield from lines(session.printer, found)
+
+
+def lines(printer: Printer, found: Plain) -> Iterator[str]:
+    entity = record(found.get("entity"))
+    inner = entity | record(entity.get("fields")) | record(entity.get("event"))
+    yield from HEADS.get(str(found["kind"]), _head)(printer, str(found["id"]), inner)
+    provenance = record(found.get("provenance"))
+    if provenance:
+        yield "made from:"
+        yield from lines_of_tree(printer, provenance)
+
+
+def _head(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
+    title = text(entity, "title", "summary", "playbook", "kind")
+    yield f"{line(id)}  {printer.paint(line(title), 'bold')}  {line(text(entity, 'status'))}".rstrip()
+    for name in ("source", "connector", "actor", "cause", "reason", "at_us"):
+        if text(entity, name) and name != "at_us":
+            yield f"  {name}: {line(text(entity, name))}"
+    for name, value in (record(entity.get("value")) or record(entity.get("body"))).items():
+        yield f"  {line(name)}: {cut(line(str(value)), QUOTE_COLUMNS)}"
+    if text(entity, "text"):
+        yield f"  | {cut(line(text(entity, 'text')), QUOTE_COLUMNS)}"
+
+
+def _action(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
+    shown = entity if "action" in entity else {**entity, "action": entity}
+    yield from proposal.whole(printer, {"id": id, **shown})
+    status = text(entity, "status")
+    if status:
+        yield f"status: {line(status)}"
+    error = record(entity.get("error"))
+    if error:
+        yield f"error: {line(text(error, 'message') or str(error))}"
+
+
+def _run(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
+    from .runs import outcome, steps_of
+
+    yield from _head(printer, id, entity)
+    for step in steps_of(entity):
+        yield f"  {line(text(step, 'id'))}  {line(text(step, 'status'))}  {line(outcome(step))}".rstrip()
+
+
+HEADS: dict[str, Callable[[Printer, str, Plain], Iterator[str]]] = {"action": _action, "run": _run}
+
+
+def lines_of_tree(printer: Printer, found: Plain) -> Iterator[str]:
+    """Yield a provenance answer as an indented tree."""
+    children = _children(found)
+    if not children:
+        yield "  nothing else: it came from outside, or was typed"
+    for child in children:
+        yield from _branch(printer, child, 1)
+
+
+def _children(node: Plain) -> list[Plain]:
+    for name in ("parents", "items"):
+        found = node.get(name)
+        if isinstance(found, list | tuple) and found:
+            return records(found)
+    return []
+
+
+def _branch(printer: Printer, node: Plain, depth: int) -> Iterator[str]:
+    indent = "  " * max(depth, int(str(node.get("depth") or 0)))
+    relation = text(node, "relation")
+    name = text(node, "entity") or text(node, "id")
+    head = f"{relation + ' ' if relation else ''}{name}  {text(node, 'title', 'summary', 'name')}"
+    labels = record(node.get("labels"))
+    trust = text(labels, "integrity")
+    yield f"{indent}{line(head)}" + (f"  {printer.paint(f'[{line(trust)}]', 'dim')}" if trust else "")
+    quote = text(node, "quote", "value")
+    if quote:
+        yield f'{indent}  "{cut(line(quote), QUOTE_COLUMNS)}"'
+    if depth < DEPTH_MAX:
+        for child in _children(node):
+            yield from _branch(printer, child, depth + 1)
+
+
+@verb("why", examples=("quarterdeck why a17", "quarterdeck why client/northwind", "quarterdeck why m12 --json"))
+@click.argument("id")
+@reads
+def why(session: Session, id: str) -> None:
+    """Show where ID comes from: an action, run, fact, memory, document, dead letter or event."""
+    found = collect(session, id)
+    session.show(found, lines(session.printer, found))
