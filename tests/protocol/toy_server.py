@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zmq
+
 from quarterdeck_protocol import frames
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, daemon_file, write_connection
