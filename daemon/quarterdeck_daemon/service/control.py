@@ -78,15 +78,35 @@ class Control:
         self._socket.bind(endpoint)
 
     async def serve(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled.
+
+        Envelope and token are checked right here: junk gets its answer at once and takes no place among the
+        requests under way, so that a flood of it can't keep a stop out.
+        """
         while True:
             frames = await self._socket.recv_multipart()
-            if len(self._under_way) >= REQUESTS_MAX:
-                await self._send(frames[0], error_frames(None, BUSY))
-                continue
-            task = asyncio.get_running_loop().create_task(self._answer(frames))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            try:
+                request = parse_request(frames[1:])
+            except RequestRefused as error:
+                await self._send(frames[0], error_frames(error.id, error))
+            else:
+                await self._begin(frames[0], request)
+            await asyncio.sleep(0)  # A full queue never waits above; signals and timers need their turn.
+
+    async def _begin(self, route: bytes, request: Request) -> None:
+        try:
+            role = self._role_of(request.token)
+            handler = self._handler_of(request.method)
+        except QuarterdeckError as error:
+            await self._send(route, error_frames(request.id, error))
+            return
+        if len(self._under_way) >= REQUESTS_MAX:
+            await self._send(route, error_frames(request.id, BUSY))
+            return
+        caller = Caller(role, route, request.id)
+        task = asyncio.get_running_loop().create_task(self._answer(caller, handler, request.params))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     def close(self) -> None:
         """Close the socket; replies under way get a moment to leave."""
@@ -105,33 +125,26 @@ class Control:
             if not await self._send(caller.route, chunk_frames(caller.id, chunk)):
                 self._watchers = [watcher for watcher in self._watchers if watcher is not caller]
 
-    async def _answer(self, frames: list[bytes]) -> None:
-        identifier: Scalar = None
+    async def _answer(self, caller: Caller, handler: Handler, params: Plain) -> None:
         try:
-            request = parse_request(frames[1:])
-            identifier = request.id
-            result = await self._call(frames[0], request)
-            reply = [] if result is None else ok_frames(identifier, result, seq=0, durable=True)
-        except RequestRefused as error:
-            reply = error_frames(error.id, error)
+            result = await handler(caller, params)
+            reply = [] if result is None else ok_frames(caller.id, result, seq=0, durable=True)
         except QuarterdeckError as error:
-            reply = error_frames(identifier, error)
+            reply = error_frames(caller.id, error)
         except Exception as error:  # The stop must outlive any fault of ours: record it, answer, go on.
             log.exception("a control request failed")
-            reply = error_frames(identifier, QuarterdeckError("internal", f"{type(error).__name__}: {error}"))
+            reply = error_frames(caller.id, QuarterdeckError("internal", f"{type(error).__name__}: {error}"))
         if reply:
-            await self._send(frames[0], reply)
+            await self._send(caller.route, reply)
 
-    async def _call(self, route: bytes, request: Request) -> Plain | None:
-        role = self._role_of(request.token)
-        handler = self._table.get(request.method)
-        if handler is None:
+    def _handler_of(self, method: str) -> Handler:
+        try:
+            return self._table[method]
+        except KeyError:
+            methods = ", ".join(self._table)
             raise QuarterdeckError(
-                "unknown_method",
-                f"control has no method {request.method[:100]!r}",
-                hint=f"It has: {', '.join(self._table)}.",
-            )
-        return await handler(Caller(role, route, request.id), request.params)
+                "unknown_method", f"control has no method {method!r}", hint=f"It has: {methods}."
+            ) from None
 
     def _role_of(self, token: str) -> str:
         """Compare with every token, always all of them, so that time says nothing."""

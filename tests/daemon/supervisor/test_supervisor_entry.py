@@ -186,6 +186,15 @@ def test_hostile_first_bytes_on_the_socket_file_change_nothing(office: Office) -
         raw.close()
 
 
+def test_a_flood_of_junk_keeps_no_stop_out(office: Office) -> None:
+    """Far more messages than there are places for requests, and the stop right behind them."""
+    office.open()
+    with dealer(control_of(office).control) as hostile:
+        for number in range(1_000):
+            hostile.send_multipart([b"", GOOD if number % 2 else b"\xc1"])
+        assert office.ask("stop.engage", reason="in between")["epoch"] == 1
+
+
 def test_twin_a_naive_server_dies_of_the_first_of_them(office: Office) -> None:
     office.open(without=["guard"])
     with dealer(control_of(office).control) as hostile:
