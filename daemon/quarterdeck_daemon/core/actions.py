@@ -26,6 +26,7 @@ from .hashing import action_hash, value_hash
 from .lookup import find
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import PolicyFile, Question, judge, parse_policy
+from .table import Table
 from .turn import Turn
 from .verbs import VERBS, targets_of
 
@@ -63,9 +64,9 @@ def _propose(
         labels=labels,
         agent=agent,
         confidence=proposed.confidence,
-        known=known_addresses(turn),
+        known=known_addresses(turn.draft),
     )
-    verdict = judge(question, policies(turn), hold_us=settings.hold_us)
+    verdict = judge(question, policies(turn.draft), hold_us=settings.hold_us)
     body: Plain = {
         **msgspec.to_builtins(proposed),
         "action": id,
@@ -89,11 +90,11 @@ def _propose(
     return id
 
 
-def known_addresses(turn: Turn) -> tuple[str, ...]:
+def known_addresses(table: Table) -> tuple[str, ...]:
     """Addresses that the operator's own facts name: the field `email` and the list `contacts`."""
     found: dict[str, None] = {}
     for kind in ("client", "contact"):
-        for fact in turn.draft.scan(Fact, prefix=f"{kind}/"):
+        for fact in table.scan(Fact, prefix=f"{kind}/"):
             if fact.labels.integrity != "operator":
                 continue
             contacts = fact.value.get("contacts")
@@ -103,11 +104,11 @@ def known_addresses(turn: Turn) -> tuple[str, ...]:
     return tuple(found)
 
 
-def policies(turn: Turn) -> list[tuple[str, PolicyFile]]:
+def policies(table: Table) -> list[tuple[str, PolicyFile]]:
     """The operator's rules, in order of file names."""
     return [
         (asset.path, parse_policy(asset.text))
-        for asset in turn.draft.scan(Asset, prefix="policy/")
+        for asset in table.scan(Asset, prefix="policy/")
         if not asset.removed and "@" not in asset.id
     ]
 
@@ -354,9 +355,8 @@ def expire(turn: Turn, action: Action) -> None:
     turn.emit("action.expired", body, run=action.run or None, labels=action.labels)
 
 
-def wake(turn: Turn, action: Action) -> None:
-    """Something about this action was due: its hold, its snooze or its expiry."""
-    now = turn.env.now_us
+def wake(turn: Turn, action: Action, now: int) -> None:
+    """Something about this action was due: its hold or its expiry."""
     if action.status == "held" and action.release_us is not None and action.release_us <= now:
         release(turn, action)
     elif action.status == "proposed" and action.expires_us is not None and action.expires_us <= now:

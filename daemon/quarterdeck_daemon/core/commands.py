@@ -217,6 +217,7 @@ class Wake(Command, frozen=True, kw_only=True):
     """The time that an entity waited for has come."""
 
     entity: str  # "run:r1" or "action:a1".
+    due_us: int  # The moment that was waited for; the waiting itself is measured without the wall clock.
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):

@@ -166,11 +166,11 @@ def wake(turn: Turn, command: Wake) -> Plain:
     if kind == "action":
         action = turn.draft.get(Action, id)
         if action is not None:
-            actions.wake(turn, action)
+            actions.wake(turn, action, command.due_us)
         return {}
     run = turn.draft.get(Run, id)
     for step in run.steps.values() if run is not None and run.status == "running" else ():
-        if step.until_us is not None and step.until_us <= turn.env.now_us:
+        if step.until_us is not None and step.until_us <= command.due_us:
             assert run is not None, "steps belong to a run"
             runs.resume_step(turn, run, step)
     return {}

@@ -114,6 +114,29 @@ def judge(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold_u
     )
 
 
+def explain(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold_us: int) -> Plain:
+    """Return the verdict and every rule that was tried on the way: {rule, where, outcome}."""
+    files = list(files)
+    verdict = judge(question, files, hold_us=hold_us)
+    tried: list[Plain] = []
+    for where, file in files:
+        for rule in file.rule:
+            outcome = _outcome(rule, question)
+            tried.append({"rule": rule.id, "where": where, "outcome": outcome})
+            if outcome == "matched":
+                return {**msgspec.to_builtins(verdict), "tried": tried}
+    return {**msgspec.to_builtins(verdict), "tried": tried}
+
+
+def _outcome(rule: Rule, question: Question) -> str:
+    if not fnmatch.fnmatchcase(question.name, rule.pattern):
+        return "not matched"
+    try:
+        return "matched" if not rule.when or holds(rule.when, question.values()) else "not matched"
+    except Unanswerable as error:
+        return str(error)
+
+
 def _first_match(question: Question, files: Iterable[tuple[str, PolicyFile]], hold_us: int) -> Verdict:
     values = question.values()
     for where, file in files:

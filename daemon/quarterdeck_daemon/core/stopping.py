@@ -26,7 +26,7 @@ def engage(turn: Turn, command: EngageStop) -> Plain:
 
 def release(turn: Turn, command: ReleaseStop) -> Plain:
     stop = turn.draft.get(Stop, "stop")
-    if stop is None or not stop.engaged:
+    if (stop is None or not stop.engaged) and command.epoch <= (stop.epoch if stop else 0):
         raise QuarterdeckError("conflict", "nothing is stopped", hint="See how things stand: quarterdeck status")
     turn.emit("stop.released", {"epoch": command.epoch, "reason": command.reason, "by": command.by})
     for id in command.runs or ():

@@ -1,0 +1,193 @@
+"""Doing: turns what the kernel needs into orders, timers and look-ups, and their outcomes into commands.
+
+One handler for each kind of need. A need that is already being seen to is not started again, so the kernel
+may name it as often as it likes, and after a restart it names all of them once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ..core.commands import (
+    Command,
+    DocumentAnswered,
+    EffectAnswered,
+    EffectStarted,
+    Needs,
+    RecallAnswered,
+    StepAnswered,
+    Wake,
+)
+from ..core.entities import Action, Document, Plain, Run
+from ..core.hashing import action_hash
+from ..core.orders import (
+    ExecuteEffect,
+    Failed,
+    Failure,
+    Order,
+    Outcome,
+    ParseDocument,
+    ReconcileEffect,
+    RunStep,
+)
+from ..store.api import Store
+from .engine import Engine
+from .hub import Hub
+from .recall import Recall
+from .timers import Timers
+
+PARSE_DEADLINE_MS = 30_000
+EFFECT_DEADLINE_MS = 60_000
+
+log = logging.getLogger("quarterdeck.doing")
+
+
+class Doing:
+    """Give it the needs of each decision with `see_to`."""
+
+    def __init__(self, store: Store, hub: Hub, recall: Recall, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._hub = hub
+        self._recall = recall
+        self._now_us = now_us
+        self._engine: Engine | None = None
+        self._timers = Timers(self._woken, now_us)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._handlers: dict[str, Callable[[Needs], Coroutine[None, None, None]]] = {
+            "parse": self._parse,
+            "step": self._step,
+            "recall": self._look_up,
+            "effect": self._effect,
+            "reconcile": self._reconcile,
+        }
+
+    def attach(self, engine: Engine) -> None:
+        """Say where outcomes go; needs are only seen to afterwards."""
+        self._engine = engine
+
+    @property
+    def busy(self) -> int:
+        return len(self._under_way)
+
+    def see_to(self, needs: Sequence[Needs]) -> None:
+        for need in needs:
+            if need.kind == "wake":
+                self._timers.set(need.entity, need.at_us)
+            elif need.key not in self._under_way:
+                task = asyncio.get_running_loop().create_task(self._handlers[need.kind](need), name=need.key)
+                self._under_way[need.key] = task
+                task.add_done_callback(self._finished)
+
+    def effect_started(self, order: str) -> Awaitable[None]:
+        """The effector is about to touch the wire for this order."""
+        return self._tell(EffectStarted(action=order.split("/")[1]), "effector")
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task.get_name(), None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s could not be seen to", task.get_name(), exc_info=error)
+
+    def _woken(self, entity: str, at_us: int) -> None:
+        key = f"wake/{entity}/{at_us}"
+        task = asyncio.get_running_loop().create_task(
+            self._tell(Wake(entity=entity, due_us=at_us), "clock"), name=key
+        )
+        self._under_way[key] = task
+        task.add_done_callback(self._finished)
+
+    async def _tell(self, command: Command, actor: str) -> None:
+        assert self._engine is not None, "attach the engine first"
+        try:
+            await self._engine.execute(command, actor=actor)
+        except QuarterdeckError as error:
+            log.warning(
+                "%s refused: %s", type(command).__name__, error.message, extra={"fields": {"code": error.code}}
+            )
+
+    # --- one handler for each kind of need ---
+
+    async def _parse(self, need: Needs) -> None:
+        document = self._store.get(Document, need.entity)
+        assert document is not None, "needs name what exists"
+        data = await asyncio.to_thread(self._store.get_blob, document.blob)
+        if data is None:
+            outcome: Outcome = _lost(f"the content of {document.id} is missing from the blob store")
+        else:
+            name = document.external_id.partition("#")[0]
+            work = ParseDocument(document=document.id, media_type=document.media_type, data=data, name=name)
+            outcome = await self._hub.do(Order(id=need.key, work=work, deadline_ms=PARSE_DEADLINE_MS), "worker")
+        await self._tell(DocumentAnswered(document=document.id, outcome=outcome), "worker")
+
+    async def _step(self, need: Needs) -> None:
+        run = self._store.get(Run, need.entity)
+        assert run is not None, "needs name what exists"
+        started = self._store.event(run.steps[need.step].input_seq)
+        assert started is not None, "a started step has its input in the log"
+        body = started.body
+        work = RunStep(
+            run=run.id,
+            step=need.step,
+            attempt=need.attempt,
+            agent=str(body["agent"]),
+            input=_map(body["input"]),
+            context=_map(body["context"]),
+            now_us=started.at_us,
+        )
+        order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
+        outcome = await self._hub.do(order, "worker")
+        answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome)
+        await self._tell(answer, "worker")
+
+    async def _look_up(self, need: Needs) -> None:
+        run = self._store.get(Run, need.entity)
+        assert run is not None, "needs name what exists"
+        hits: dict[str, list[Plain]] = {}
+        for name, wanted in run.steps[need.step].recall.items():
+            query = _map(wanted)
+            hits[name] = await self._recall.for_step(str(query["query"]), limit=int(str(query["limit"])))
+        await self._tell(RecallAnswered(run=run.id, step=need.step, hits=hits), "kernel")
+
+    async def _effect(self, need: Needs) -> None:
+        action = self._store.get(Action, need.entity)
+        assert action is not None, "needs name what exists"
+        hash = action_hash(action.connector, action.verb, action.args, action.targets)
+        work = ExecuteEffect(
+            action=action.id,
+            operation_id=action.operation_id,
+            connector=action.connector,
+            verb=action.verb,
+            args=action.args,
+            targets=action.targets,
+            approved_hash=action.approval.shown_hash if action.approval else hash,
+            epoch=action.epoch,
+        )
+        await self._answer_effect(need, work)
+
+    async def _reconcile(self, need: Needs) -> None:
+        action = self._store.get(Action, need.entity)
+        assert action is not None, "needs name what exists"
+        work = ReconcileEffect(
+            action=action.id,
+            operation_id=action.operation_id,
+            connector=action.connector,
+            verb=action.verb,
+            args=action.args,
+        )
+        await self._answer_effect(need, work)
+
+    async def _answer_effect(self, need: Needs, work: ExecuteEffect | ReconcileEffect) -> None:
+        outcome = await self._hub.do(Order(id=need.key, work=work, deadline_ms=EFFECT_DEADLINE_MS), "effector")
+        await self._tell(EffectAnswered(action=need.entity, outcome=outcome), "effector")
+
+
+def _map(value: object) -> Plain:
+    assert isinstance(value, dict), "recorded as a map"
+    return value
+
+
+def _lost(message: str) -> Failed:
+    return Failed(failure=Failure(failure="permanent", code="not_found", message=message))

@@ -1,0 +1,194 @@
+"""The engine: the one writer. Commands queue up, are decided one by one, and become durable together.
+
+Owns     the order of commands and the moment of acknowledgement.
+Promises an answer is given after the sync of its events, never before; one that was refused changed nothing.
+         When a write or sync fails, no answer is given for what it carried and the process must end: the log,
+         not this memory, knows what happened.
+Leaves   what a command means to core/kernel.py, doing the needs to `on_needs`.
+
+Group commit: while one sync runs in a thread, further commands queue; the next sync covers them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+from ..core.commands import Command, EngageStop, Needs, ReleaseStop
+from ..core.entities import Plain
+from ..core.kernel import Decision, decide
+from ..core.turn import Env
+from ..store.api import Store
+from ..store.errors import LogCorrupt, StoreFailed
+
+QUEUE_MAX = 10_000  # Commands that wait; beyond it the caller is told `busy`.
+BATCH_MAX = 512  # Commands that share one sync.
+
+log = logging.getLogger("quarterdeck.engine")
+
+
+def wall_clock_us() -> int:
+    return time.time_ns() // 1_000
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """A durable answer: the reply and the log position that it reflects."""
+
+    reply: Plain
+    seq: int
+
+
+class _Waiting(msgspec.Struct):
+    command: Command
+    actor: str
+    cause: str | None
+    request_id: str | None
+    body_hash: str
+    answer: asyncio.Future[Executed]
+
+
+class Engine:
+    """Feed it commands with `execute`; run `run` as the only task that writes."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        on_events: Callable[[Sequence[Event]], None],
+        on_needs: Callable[[Sequence[Needs]], None],
+        now_us: Callable[[], int] = wall_clock_us,
+    ) -> None:
+        self._store = store
+        self._on_events = on_events
+        self._on_needs = on_needs
+        self.now_us = now_us
+        self._queue: collections.deque[_Waiting] = collections.deque()
+        self._arrived = asyncio.Event()
+        self._synced = asyncio.Condition()
+        self._chance = random.Random()
+        self.durable_seq = store.head.seq
+        self.failed: BaseException | None = None
+
+    async def execute(
+        self,
+        command: Command,
+        *,
+        actor: str = "kernel",
+        cause: str | None = None,
+        request_id: str | None = None,
+        body_hash: str = "",
+    ) -> Executed:
+        """Decide the command and return its answer once it is durable.
+
+        Raises QuarterdeckError: the refusal, `busy` when too many wait, `unavailable` when the store has failed.
+        """
+        if self.failed is not None:
+            raise _store_failed(self.failed)
+        if len(self._queue) >= QUEUE_MAX:
+            raise QuarterdeckError("busy", f"{QUEUE_MAX} commands wait already", hint="Try again in a moment.")
+        answer: asyncio.Future[Executed] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(command, actor, cause, request_id, body_hash, answer))
+        self._arrived.set()
+        return await answer
+
+    async def settled(self) -> int:
+        """Wait until all that a read can see is durable; return that position."""
+        seen = self._store.head.seq
+        async with self._synced:
+            await self._synced.wait_for(lambda: self.durable_seq >= seen or self.failed is not None)
+        if self.failed is not None:
+            raise _store_failed(self.failed)
+        return seen
+
+    async def drained(self) -> None:
+        """Wait until nothing waits to be written."""
+        while self._queue and self.failed is None:
+            await asyncio.sleep(0.005)
+        await self.settled()
+
+    async def run(self) -> None:
+        """Write until cancelled or until the store fails; then raise what it failed with."""
+        while True:
+            await self._arrived.wait()
+            batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
+            if not self._queue:
+                self._arrived.clear()
+            try:
+                await self._commit(batch)
+            except (Exception, asyncio.CancelledError) as error:
+                await self._fail(error, batch)
+                raise
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        decided: list[tuple[_Waiting, Decision | QuarterdeckError]] = [(item, self._decide(item)) for item in batch]
+        if self._store.head.seq > self.durable_seq:
+            await asyncio.to_thread(self._store.sync)
+            async with self._synced:
+                self.durable_seq = self._store.head.seq
+                self._synced.notify_all()
+        for item, outcome in decided:
+            self._answer(item, outcome)
+
+    def _decide(self, item: _Waiting) -> Decision | QuarterdeckError:
+        env = Env(now_us=self.now_us(), chance=self._chance.random())
+        try:
+            decision = decide(
+                self._store,
+                item.command,
+                env,
+                head=self._store.head.seq,
+                actor=item.actor,
+                cause=item.cause,
+                request_id=item.request_id,
+                body_hash=item.body_hash,
+            )
+            if decision.commit.events:
+                urgent = isinstance(item.command, EngageStop | ReleaseStop)
+                self._store.append([decision.commit], reserve=urgent)
+        except (StoreFailed, LogCorrupt):
+            raise
+        except QuarterdeckError as error:
+            return error
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            # A mistake of ours: nothing of this command was written, the others go on.
+            log.exception("command %s failed", type(item.command).__name__)
+            return QuarterdeckError("internal", f"{type(item.command).__name__}: {error}", hint="quarterdeck logs")
+        return decision
+
+    def _answer(self, item: _Waiting, outcome: Decision | QuarterdeckError) -> None:
+        if isinstance(outcome, QuarterdeckError):
+            if not item.answer.done():
+                item.answer.set_exception(outcome)
+            return
+        events = outcome.commit.events
+        if events:
+            self._on_events(events)
+        self._on_needs(outcome.needs)
+        if not item.answer.done():
+            item.answer.set_result(Executed(outcome.reply, events[-1].seq if events else self.durable_seq))
+
+    async def _fail(self, error: BaseException, batch: list[_Waiting]) -> None:
+        self.failed = error
+        async with self._synced:
+            self._synced.notify_all()
+        for item in (*batch, *self._queue):
+            if not item.answer.done():
+                item.answer.set_exception(_store_failed(error))
+        self._queue.clear()
+
+
+def _store_failed(error: BaseException) -> QuarterdeckError:
+    return QuarterdeckError(
+        "unavailable",
+        f"the log cannot be written: {error}",
+        hint="The daemon restarts from the log by itself; ask again with the same request id.",
+    )

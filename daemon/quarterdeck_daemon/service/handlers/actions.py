@@ -1,0 +1,101 @@
+"""approval.* and action.*: what waits for the operator, what was decided, what became of it."""
+
+from __future__ import annotations
+
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ...core.commands import Choice, DecideApprovals, UndoAction
+from ...core.entities import Action, Plain
+from ...core.policy import RISK_ORDER
+from ..house import House, time_us
+from ..rpc import Asked, Handler
+from ..views import action_view, iso
+from .pages import newest_first
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def approvals(asked: Asked, params: p.ApprovalList) -> object:
+        waiting = [action for action in waiting_actions(house) if params.group in (None, action.group)]
+        waiting = [action for action in waiting if params.run in (None, action.run)]
+        return _page([action_view(action) for action in waiting], params)
+
+    async def decide(asked: Asked, params: p.ApprovalDecide) -> object:
+        command = DecideApprovals(
+            items=tuple(Choice(id=item.id, shown_hash=item.shown_hash) for item in params.items),
+            decision=params.decision,
+            edits=params.edits,
+            reason=params.reason,
+            until_us=time_us(params.until) if params.until else None,
+        )
+        reply, seq = await house.change(asked, command)
+        items = reply["items"]
+        assert isinstance(items, list), "decisions come as a list"
+        return {"items": [_decided(item) for item in items], "seq": seq}, seq
+
+    async def get(asked: Asked, params: p.ReadOne) -> object:
+        action = house.store.get(Action, params.id.removeprefix("action:"), as_of=house.position(params.as_of))
+        if action is None:
+            raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")
+        return action_view(action)
+
+    async def listing(asked: Asked, params: p.ActionList) -> object:
+        as_of = house.position(params.as_of)
+        items: list[Plain] = []
+        last = 0
+        for seq, action in newest_first(
+            house.store, Action, "action.proposed", "action", cursor=params.cursor, as_of=as_of
+        ):
+            if not _fits(action, params):
+                continue
+            if len(items) == params.limit:
+                return {"items": items, "next": str(last)}
+            items.append(action_view(action))
+            last = seq
+        return {"items": items, "next": None}
+
+    async def undo(asked: Asked, params: p.ChangeOne) -> object:
+        reply, seq = await house.change(asked, UndoAction(id=params.id, reason=params.reason))
+        extra: Plain = {"withdrawn": reply["status"] == "withdrawn", "compensation": reply.get("correction", "")}
+        return {**reply, **extra}, seq
+
+    return {
+        "approval.list": approvals,
+        "approval.decide": decide,
+        "action.get": get,
+        "action.list": listing,
+        "action.undo": undo,
+    }
+
+
+def waiting_actions(house: House) -> list[Action]:
+    """What waits for a decision now: not what was snoozed. Riskiest first, then oldest."""
+    now = house.engine.now_us()
+    waiting = [a for a in house.store.live(Action) if a.status == "proposed" and (a.snoozed_until_us or 0) <= now]
+    return sorted(waiting, key=lambda action: (-RISK_ORDER[action.verdict.risk], action.at_us, action.seq))
+
+
+def _page(items: list[Plain], params: p.ApprovalList) -> Plain:
+    start = int(params.cursor) if params.cursor and params.cursor.isdigit() else 0
+    end = start + params.limit
+    return {"items": items[start:end], "next": str(end) if end < len(items) else None}
+
+
+def _decided(item: Plain) -> Plain:
+    error = item.get("error")
+    if isinstance(error, dict):
+        return {
+            "id": item["id"],
+            "ok": False,
+            "error": error["code"],
+            "message": error["message"],
+            "hint": error["hint"],
+        }
+    release = item.get("release_us")
+    at = iso(release) if isinstance(release, int) else None
+    return {"id": item["id"], "ok": True, "status": item["status"], "releases_at": at}
+
+
+def _fits(action: Action, params: p.ActionList) -> bool:
+    wanted = ((params.status, action.status), (params.run, action.run), (params.connector, action.connector))
+    return all(value in (None, present) for value, present in wanted)

@@ -1,0 +1,138 @@
+"""playbook.*, policy.*, template.*, agent.*, connector.*: what steers the house."""
+
+from __future__ import annotations
+
+import re
+
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.labels import OPERATOR
+
+from ...core.actions import known_addresses, policies
+from ...core.entities import Action, Asset, Plain
+from ...core.playbook import parse_playbook
+from ...core.policy import Question, explain, parse_policy
+from ...core.verbs import VERBS, targets_of
+from ..house import House
+from ..rpc import Asked, Handler
+from ..views import asset_view
+
+_LINE = re.compile(r"line (\d+)")
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def playbooks(asked: Asked, params: p.Listing) -> object:
+        return _listed(house, params, "playbook")
+
+    async def templates(asked: Asked, params: p.Listing) -> object:
+        return _listed(house, params, "template")
+
+    async def policies(asked: Asked, params: p.Listing) -> object:
+        return _listed(house, params, "policy")
+
+    async def agents(asked: Asked, params: p.Listing) -> object:
+        return {"items": [dict(row) for row in house.agents], "next": None}
+
+    async def connectors(asked: Asked, params: p.Listing) -> object:
+        return {"items": _connectors(house), "next": None}
+
+    async def validate(asked: Asked, params: p.PlaybookValidate) -> object:
+        return _validated(house, params)
+
+    async def explain_policy(asked: Asked, params: p.PolicyExplain) -> object:
+        return _explained(house, params)
+
+    return {
+        "playbook.list": playbooks,
+        "playbook.validate": validate,
+        "template.list": templates,
+        "policy.list": policies,
+        "policy.explain": explain_policy,
+        "agent.list": agents,
+        "connector.list": connectors,
+    }
+
+
+def _listed(house: House, params: p.Listing, kind: str) -> Plain:
+    as_of = house.position(params.as_of)
+    found = house.store.scan(Asset, prefix=f"{kind}/", as_of=as_of)
+    assets = [asset for asset in found if not asset.removed and "@" not in asset.id]
+    return {"items": [_row(asset) for asset in assets[: params.limit]], "next": None}
+
+
+def _row(asset: Asset) -> Plain:
+    details: Plain = {}
+    if asset.asset_kind == "playbook":
+        playbook = parse_playbook(asset.text)
+        details = {
+            "steps": [step.id for step in playbook.steps],
+            "inputs": list(playbook.inputs),
+            "on": [trigger.event for trigger in playbook.triggers],
+        }
+        return {
+            **asset_view(asset),
+            "version": str(playbook.version),
+            "description": playbook.description,
+            "details": details,
+        }
+    if asset.asset_kind == "policy":
+        rules = parse_policy(asset.text).rule
+        details = {
+            "rules": [
+                {"id": r.id, "match": r.pattern, "when": r.when, "verdict": r.verdict, "risk": r.risk} for r in rules
+            ]
+        }
+    return {**asset_view(asset), "details": details}
+
+
+def _connectors(house: House) -> list[Plain]:
+    present = {str(row["role"]) for row in house.hub.processes()}
+    healthy = "effector" in present
+    rows: dict[str, dict[str, str]] = {}
+    for name, rule in VERBS.items():
+        connector, _, verb = name.partition(".")
+        rows.setdefault(connector, {})[verb] = rule.effect_class
+    detail = "" if healthy else "the effector is not running"
+    return [{"id": id, "healthy": healthy, "detail": detail, "verbs": verbs} for id, verbs in rows.items()]
+
+
+def _validated(house: House, params: p.PlaybookValidate) -> Plain:
+    text = params.text
+    if params.name:
+        path = house.workspace / "playbooks" / f"{params.name}.yaml"
+        if path.parent != house.workspace / "playbooks" or not path.is_file():
+            raise QuarterdeckError(
+                "not_found", f"there is no playbook {params.name!r}", hint="quarterdeck playbooks list"
+            )
+        text = path.read_text("utf-8", "replace")
+    try:
+        playbook = parse_playbook(text)
+    except QuarterdeckError as error:
+        line = _LINE.search(error.message)
+        complaint: Plain = {"message": error.message, "line": int(line.group(1)) if line else 0, "hint": error.hint}
+        return {"ok": False, "name": params.name, "errors": [complaint]}
+    return {"ok": True, "name": playbook.name, "errors": []}
+
+
+def _explained(house: House, params: p.PolicyExplain) -> Plain:
+    if params.id:
+        action = house.store.get(Action, params.id)
+        if action is None:
+            raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")
+        connector, verb, args, labels = action.connector, action.verb, action.args, action.labels
+        agent, confidence = action.agent, action.confidence
+    else:
+        connector, verb, args, labels = params.connector, params.verb, params.args, params.labels or OPERATOR
+        agent, confidence = "", 0.0
+    name = f"{connector}.{verb}"
+    question = Question(
+        connector=connector,
+        verb=verb,
+        args=args,
+        targets=targets_of(name, args) if name in VERBS else params.targets,
+        labels=labels,
+        agent=agent,
+        confidence=confidence,
+        known=known_addresses(house.store),
+    )
+    return explain(question, policies(house.store), hold_us=house.hold_us)

@@ -1,0 +1,127 @@
+"""memory.*: remember, recall, look at, explain, endorse."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.labels import OPERATOR, Labels, join
+
+from ...core.commands import Endorse, ReceiveDocument, Remember
+from ...core.entities import Memory, Plain
+from ...store.api import KeywordHit
+from ..house import House, time_us
+from ..provenance import find_entity, used_by, why
+from ..rpc import Asked, Handler
+from ..views import memory_view, record_view
+
+FETCHED_MAX = 1_000
+OVERFETCH = 4  # Filters by time are applied after ranking, so more is fetched.
+RECENCY_HALF_LIFE_DAYS = 90.0
+DAY_US = 86_400_000_000
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def remember(asked: Asked, params: p.MemoryRemember) -> object:
+        labels = labels_for(asked, params.labels)
+        if params.document is not None:
+            return await _document(house, asked, params, labels)
+        command = Remember(
+            text=params.text,
+            title=params.title,
+            source=params.source,
+            tier=params.tier,
+            memory_kind=params.kind,
+            tags=params.tags,
+            namespace=params.namespace,
+            labels=labels,
+        )
+        return await house.change(asked, command)
+
+    async def search(asked: Asked, params: p.MemorySearch) -> object:
+        return {"items": await _search(house, params)}
+
+    async def get(asked: Asked, params: p.ReadOne) -> object:
+        return record_view(find_entity(house.store, params.id, house.position(params.as_of)))
+
+    async def history(asked: Asked, params: p.ReadOne) -> object:
+        entity = find_entity(house.store, params.id)
+        upto = house.position(params.as_of)
+        versions = house.store.history(type(entity), entity.id)
+        return {"items": [record_view(one) for one in versions if upto is None or one.seq <= upto], "next": None}
+
+    async def explain(asked: Asked, params: p.Linked) -> object:
+        return why(house.store, params.id, depth=params.depth)
+
+    async def uses(asked: Asked, params: p.Linked) -> object:
+        return {"items": used_by(house.store, params.id, depth=params.depth)}
+
+    async def endorse(asked: Asked, params: p.MemoryEndorse) -> object:
+        return await house.change(asked, Endorse(id=params.id.partition(":")[2] or params.id, hash=params.hash))
+
+    return {
+        "memory.remember": remember,
+        "memory.search": search,
+        "memory.get": get,
+        "memory.history": history,
+        "memory.why": explain,
+        "memory.used_by": uses,
+        "memory.endorse": endorse,
+    }
+
+
+def labels_for(asked: Asked, wanted: Labels | None) -> Labels:
+    """A caller may lower trust and raise secrecy, never the reverse; only the operator speaks as the operator."""
+    own = OPERATOR if asked.role == "operator" else Labels(integrity="agent")
+    return own if wanted is None else join((own, wanted))
+
+
+async def _document(house: House, asked: Asked, params: p.MemoryRemember, labels: Labels) -> object:
+    assert params.document is not None, "called for documents"
+    if not params.media_type:
+        raise QuarterdeckError("schema", "a document needs its media_type", hint="For example text/markdown.")
+    blob = await asyncio.to_thread(house.store.put_blob, params.document)
+    command = ReceiveDocument(
+        connector="remember",
+        external_id=f"{params.name or 'document'}#{blob[:32]}",
+        media_type=params.media_type,
+        name=params.title or params.name,
+        blob=blob,
+        size_bytes=len(params.document),
+        labels=labels,
+        tags=params.tags,
+    )
+    reply, seq = await house.change(asked, command)
+    return {**reply, "document": reply["id"]}, seq
+
+
+async def _search(house: House, params: p.MemorySearch) -> list[Plain]:
+    as_of = house.position(params.as_of)
+    since = time_us(params.since) if params.since else 0
+    until = time_us(params.until) if params.until else 2**62
+    where: dict[str, str | tuple[str, ...]] = {}
+    for name, value in (("tier", params.tier), ("memory_kind", params.kind), ("namespace", params.namespace)):
+        if value:
+            where[name] = value
+    if params.source:
+        where["source"] = params.source
+    if params.tags:
+        where["tags"] = params.tags
+    hits = await house.recall.search(params.query, limit=min(params.limit * OVERFETCH, FETCHED_MAX), where=where)
+    best = max((hit.score for hit in hits), default=0.0)
+    items: list[Plain] = []
+    for hit in hits:
+        memory = house.store.get(Memory, hit.id, as_of=as_of)
+        if memory is not None and since <= memory.at_us <= until and len(items) < params.limit:
+            items.append(_hit(house, memory, hit, best))
+    return items
+
+
+def _hit(house: House, memory: Memory, hit: KeywordHit, best: float) -> Plain:
+    age_days = max(0.0, (house.engine.now_us() - memory.at_us) / DAY_US)
+    recency = math.exp(-math.log(2) * age_days / RECENCY_HALF_LIFE_DAYS)
+    keyword = round(hit.score / best, 4) if best > 0 else 0.0
+    reasons: Plain = {"keyword": keyword, "vector": 0.0, "recency": round(recency, 4), "terms": list(hit.terms)}
+    return {**memory_view(memory), "score": round(hit.score, 4), "why": reasons}

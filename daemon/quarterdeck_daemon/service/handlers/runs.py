@@ -1,0 +1,118 @@
+"""run.* and deadletter.*: start, watch and steer work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ...core.commands import ResolveDeadLetter, SignalRun, StartRun, SteerRun, SteerStep
+from ...core.entities import Asset, DeadLetter, Plain, Run
+from ...core.playbook import parse_playbook
+from ..house import House
+from ..rpc import Asked, Handler
+from ..views import dead_letter_view, run_row, run_view
+from .memory import labels_for
+from .pages import newest_first
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def start(asked: Asked, params: p.RunStart) -> object:
+        if house.stopped and not params.dry_run:
+            raise QuarterdeckError("stopped", "everything is stopped; no run begins", hint="quarterdeck resume")
+        command = StartRun(
+            playbook=params.playbook,
+            inputs=params.inputs,
+            run_id=params.run_id,
+            dry_run=params.dry_run,
+            labels=labels_for(asked, None),
+        )
+        reply, seq = await house.change(asked, command)
+        return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)
+
+    async def get(asked: Asked, params: p.ReadOne) -> object:
+        run = house.store.get(Run, params.id.removeprefix("run:"), as_of=house.position(params.as_of))
+        if run is None:
+            raise QuarterdeckError("not_found", f"there is no run {params.id!r}", hint="quarterdeck runs list")
+        return run_view(house.store, run, _step_order(house, run))
+
+    async def listing(asked: Asked, params: p.RunList) -> object:
+        return _list(house, params)
+
+    async def resolve(asked: Asked, params: p.DeadLetterResolve) -> object:
+        command = ResolveDeadLetter(id=params.id, remedy=params.remedy, reason=params.reason)
+        return await _done(house, asked, params.id, command)
+
+    async def signal(asked: Asked, params: p.RunSignal) -> object:
+        command = SignalRun(id=params.id, signal=params.signal, payload=params.payload)
+        return await _done(house, asked, params.id, command)
+
+    async def dead_letters(asked: Asked, params: p.DeadLetterList) -> object:
+        found = house.store.scan(DeadLetter) if params.all else house.store.live(DeadLetter)
+        letters = [letter for letter in found if params.run in (None, letter.run)]
+        return {"items": [dead_letter_view(letter) for letter in letters[: params.limit]], "next": None}
+
+    return {
+        "run.start": start,
+        "run.get": get,
+        "run.list": listing,
+        "run.pause": _steerer(house, "pause"),
+        "run.resume": _steerer(house, "resume"),
+        "run.cancel": _steerer(house, "cancel"),
+        "run.retry_step": _step_steerer(house, "retry"),
+        "run.skip_step": _step_steerer(house, "skip"),
+        "run.signal": signal,
+        "deadletter.list": dead_letters,
+        "deadletter.resolve": resolve,
+    }
+
+
+def _steerer(house: House, verb: str) -> Handler:
+    async def steer(asked: Asked, params: p.ChangeOne) -> object:
+        return await _done(house, asked, params.id, SteerRun(id=params.id, verb=verb, reason=params.reason))
+
+    return steer
+
+
+def _step_steerer(house: House, verb: str) -> Handler:
+    async def steer(asked: Asked, params: p.RunStep) -> object:
+        command = SteerStep(id=params.id, step=params.step, verb=verb, reason=params.reason)
+        return await _done(house, asked, params.id, command)
+
+    return steer
+
+
+async def _done(
+    house: House, asked: Asked, id: str, command: SteerRun | SteerStep | SignalRun | ResolveDeadLetter
+) -> object:
+    reply, seq = await house.change(asked, command)
+    return {**reply, "id": id, "seq": seq}, seq
+
+
+def _step_order(house: House, run: Run) -> list[str]:
+    """Steps in the order of the playbook that the run began with."""
+    asset = house.store.get(Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}")
+    return [step.id for step in parse_playbook(asset.text).steps] if asset is not None else sorted(run.steps)
+
+
+def _list(house: House, params: p.RunList) -> Plain:
+    as_of = house.position(params.as_of)
+    page = newest_first(house.store, Run, "run.started", "run", cursor=params.cursor, as_of=as_of)
+    fitting = (
+        (seq, run)
+        for seq, run in page
+        if params.status in (None, run.status) and params.playbook in (None, run.playbook)
+    )
+    return _page(fitting, params.limit)
+
+
+def _page(found: Iterator[tuple[int, Run]], limit: int) -> Plain:
+    items: list[Plain] = []
+    last = 0
+    for seq, run in found:
+        if len(items) == limit:
+            return {"items": items, "next": str(last)}
+        items.append(run_row(run))
+        last = seq
+    return {"items": items, "next": None}

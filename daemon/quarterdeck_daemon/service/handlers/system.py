@@ -1,0 +1,191 @@
+"""system.*, stop.*, ingest.*: how the house stands, and the big switches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from importlib.metadata import version
+
+from quarterdeck_protocol import PROTOCOL_VERSION
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ...core.commands import EngageStop, ReleaseStop
+from ...core.entities import Action, Counter, DeadLetter, Document, Plain, Run, Stop
+from ..fence import read_fence
+from ..house import House
+from ..rpc import Asked, Handler
+from .actions import waiting_actions
+
+FREE_BYTES_WARN = 1024**3
+SETTLE_POLL_S = 0.05
+QUIET_S = 0.6  # Nothing new for this long counts as settled.
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def hello(asked: Asked, params: p.Nothing) -> object:
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "version": version("quarterdeck"),
+            "workspace": str(house.workspace),
+            "seq": house.engine.durable_seq,
+            "stopped": house.stopped,
+        }
+
+    async def status(asked: Asked, params: p.Nothing) -> object:
+        return _status(house)
+
+    async def doctor(asked: Asked, params: p.Nothing) -> object:
+        items = [check(house) for check in CHECKS]
+        return {"ok": all(item["ok"] for item in items), "items": items}
+
+    async def shutdown(asked: Asked, params: p.Change) -> object:
+        asyncio.get_running_loop().call_later(0.05, house.end)
+        return {"stopping": True}
+
+    async def engage(asked: Asked, params: p.StopEngage) -> object:
+        by = asked.actor
+        async with house.fence_lock:
+            fence = await house.link.call("stop.engage", {"reason": params.reason, "by": by, "kill": params.kill})
+            house.hub.drop("effector")
+            command = EngageStop(epoch=int(str(fence["epoch"])), reason=params.reason, by=by)
+            done = await house.engine.execute(command, actor=by)
+        return {**done.reply, "stopped": True, "seq": done.seq}, done.seq
+
+    async def release(asked: Asked, params: p.StopRelease) -> object:
+        by = asked.actor
+        if not house.stopped:
+            raise QuarterdeckError("conflict", "nothing is stopped", hint="See how things stand: quarterdeck status")
+        async with house.fence_lock:
+            fence = await house.link.call("stop.release", {"reason": params.reason, "by": by})
+            command = ReleaseStop(epoch=int(str(fence["epoch"])), reason=params.reason, by=by, runs=params.runs)
+            done = await house.engine.execute(command, actor=by)
+        return {**done.reply, "paused_runs": done.reply["paused"], "seq": done.seq}, done.seq
+
+    async def wait(asked: Asked, params: p.IngestWait) -> object:
+        return await _wait_for_ingest(house, params.timeout_ms / 1000)
+
+    return {
+        "system.hello": hello,
+        "system.status": status,
+        "system.doctor": doctor,
+        "system.shutdown": shutdown,
+        "stop.engage": engage,
+        "stop.release": release,
+        "ingest.wait": wait,
+    }
+
+
+def _status(house: House) -> Plain:
+    stop = house.store.get(Stop, "stop")
+    runs = list(house.store.live(Run))
+    letters = sum(1 for _ in house.store.live(DeadLetter))
+    return {
+        "running": True,
+        "stopped": stop is not None and stop.engaged,
+        "stop_reason": stop.reason if stop is not None and stop.engaged else "",
+        "seq": house.engine.durable_seq,
+        "pending_approvals": len(waiting_actions(house)),
+        "active_runs": len(runs),
+        "dead_letters": letters,
+        "cost_today": "0",
+        "alerts": _alerts(house, letters),
+        "memories": _count(house, "m"),
+        "facts": house.tally.facts,
+        "documents": _count(house, "doc"),
+        "waiting_documents": sum(1 for _ in house.store.live(Document)),
+        "workers": sum(row["role"] == "worker" for row in house.hub.processes()),
+        "uptime_s": int(time.monotonic() - house.started_s),
+        "pid": os.getpid(),
+    }
+
+
+def _count(house: House, prefix: str) -> int:
+    counter = house.store.get(Counter, prefix)
+    return counter.value if counter is not None else 0
+
+
+def _alerts(house: House, letters: int) -> list[Plain]:
+    alerts: list[Plain] = list(house.alerts.values())
+    unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
+    if unknown:
+        text = f"nobody knows whether {', '.join(unknown)} left the house"
+        alerts.append({"level": "critical", "text": text, "hint": f"quarterdeck why {unknown[0]}"})
+    if letters:
+        alerts.append(
+            {"level": "warning", "text": f"{letters} piece(s) of work gave up", "hint": "quarterdeck dead list"}
+        )
+    if house.recall.behind > 1_000:
+        alerts.append({"level": "info", "text": f"the index is {house.recall.behind} memories behind", "hint": ""})
+    return alerts
+
+
+async def _wait_for_ingest(house: House, timeout_s: float) -> Plain:
+    """Until connectors brought nothing new for a while, nothing is being parsed and no run moves by itself."""
+    deadline = time.monotonic() + timeout_s
+    quiet_since, seen = time.monotonic(), -1
+    while time.monotonic() < deadline:
+        unsettled = _unsettled(house)
+        if unsettled or house.store.head.seq != seen:
+            quiet_since, seen = time.monotonic(), house.store.head.seq
+        if not unsettled and time.monotonic() - quiet_since >= QUIET_S:
+            break
+        await asyncio.sleep(SETTLE_POLL_S)
+    return {"documents": _count(house, "doc"), "runs": _count(house, "r"), "waiting": _unsettled(house)}
+
+
+def _unsettled(house: House) -> int:
+    documents = sum(1 for _ in house.store.live(Document))
+    moving = ("recalling", "started", "backoff")
+    runs = sum(any(step.status in moving for step in run.steps.values()) for run in house.store.live(Run))
+    return documents + runs + (0 if house.offered else 1)
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+
+def _check(id: str, ok: bool, detail: str, fix: str = "") -> Plain:
+    return {"id": id, "ok": ok, "detail": detail, "fix": "" if ok else fix}
+
+
+def _private(house: House) -> Plain:
+    mode = (house.workspace / ".quarterdeck").stat().st_mode & 0o777
+    return _check("permissions", mode == 0o700, f".quarterdeck has mode {mode:04o}", "chmod 700 .quarterdeck")
+
+
+def _space(house: House) -> Plain:
+    free = shutil.disk_usage(house.workspace).free
+    return _check(
+        "disk",
+        free > FREE_BYTES_WARN,
+        f"{free / 1e9:.1f} GB free",
+        "Free some space; below 64 MB nothing is taken in.",
+    )
+
+
+def _processes(house: House) -> Plain:
+    roles = [str(row["role"]) for row in house.hub.processes()]
+    ok = "effector" in roles and "worker" in roles
+    return _check(
+        "processes", ok, f"{roles.count('worker')} worker(s), {roles.count('effector')} effector", "quarterdeck logs"
+    )
+
+
+def _fence(house: House) -> Plain:
+    fence = read_fence(house.workspace / ".quarterdeck" / "fence")
+    agrees = fence.stopped == house.stopped
+    return _check(
+        "fence", agrees, "stopped" if fence.stopped else "open", "quarterdeck stop, then quarterdeck resume"
+    )
+
+
+def _assets(house: House) -> Plain:
+    refused = [key for key in house.alerts if key.startswith("asset/")]
+    return _check(
+        "files", not refused, ", ".join(refused) or "all steering files are in use", "quarterdeck playbooks validate"
+    )
+
+
+CHECKS = (_private, _space, _processes, _fence, _assets)

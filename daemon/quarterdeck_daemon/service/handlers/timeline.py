@@ -1,0 +1,117 @@
+"""timeline.*, audit.*, cost.*: the log as it is, and proofs about it."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections.abc import Iterator
+
+import msgspec
+
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+from ...core.entities import Plain
+from ..house import House
+from ..rpc import Asked, Handler
+
+SCANNED_MAX = 50_000  # Events looked at for one page; then the page ends where it is and says how to go on.
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+CONSEQUENCES_MAX = 100
+OPENED = {"input": "inputs", "context": "context", "output": "output", "verdict": "verdict", "args": "args"}
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    async def read(asked: Asked, params: p.TimelineRead) -> object:
+        await house.engine.settled()
+        return await asyncio.to_thread(_read, house, params)
+
+    async def event(asked: Asked, params: p.TimelineEvent) -> object:
+        return _opened(house, params.seq)
+
+    async def verify(asked: Asked, params: p.Nothing) -> object:
+        await house.engine.settled()
+        result = await asyncio.to_thread(house.store.verify)
+        head: Plain = {"head_seq": result.head.seq, "head_mac": result.head.mac}
+        ok = result.broken_at is None
+        return {"ok": ok, "checked": result.checked, "broken_at": result.broken_at, "reason": result.reason, **head}
+
+    async def cost(asked: Asked, params: p.CostReport) -> object:
+        return {"calls": 0, "tokens": 0, "seconds": 0.0, "money": "0", "items": []}
+
+    return {"timeline.read": read, "timeline.event": event, "audit.verify": verify, "cost.report": cost}
+
+
+def _read(house: House, params: p.TimelineRead) -> Plain:
+    """One page. Only durable events are shown."""
+    forward = params.after is not None
+    top = house.engine.durable_seq + 1
+    before = min(top, params.before) if params.before is not None else top
+    events = _source(house, params, after=params.after or 0, before=before, forward=forward)
+    items: list[Event] = []
+    size = scanned = last = 0
+    for event in events:
+        scanned, last = scanned + 1, event.seq
+        if _fits(event, params.filter):
+            items.append(event)
+            size += len(msgspec.msgpack.encode(event))
+        if len(items) == params.limit or size > PAGE_BYTES_MAX or scanned == SCANNED_MAX:
+            return {"items": items, "next": last}
+    return {"items": items, "next": None}
+
+
+def _source(house: House, params: p.TimelineRead, *, after: int, before: int, forward: bool) -> Iterator[Event]:
+    entity = params.filter.entity or (f"run:{params.filter.run}" if params.filter.run else None)
+    if entity is None:
+        return house.store.events(after=after, before=before, reverse=not forward)
+    of = house.store.events_of(entity, after=after, reverse=not forward)
+    return (event for event in of if event.seq < before)
+
+
+def _fits(event: Event, filter: p.Filter) -> bool:
+    if filter.kinds and not any(fnmatch.fnmatchcase(event.kind, kind) for kind in filter.kinds):
+        return False
+    if filter.run is not None and event.run != filter.run:
+        return False
+    if filter.actor is not None and event.actor != filter.actor:
+        return False
+    return filter.text is None or filter.text.lower() in str(event.body).lower()
+
+
+def _opened(house: House, seq: int) -> Plain:
+    event = house.store.event(seq)
+    if event is None or seq > house.engine.durable_seq:
+        raise QuarterdeckError(
+            "out_of_range", f"the log has no event {seq}", hint=f"It goes from 1 to {house.engine.durable_seq}."
+        )
+    body = event.body
+    opened: Plain = {"event": event, "cost": "0", "prompt": ""}
+    for field, name in (
+        ("input", "inputs"),
+        ("context", "context"),
+        ("output", "output"),
+        ("verdict", "verdict"),
+        ("args", "args"),
+    ):
+        value = body.get(field)
+        opened[name] = value if isinstance(value, dict) else {}
+    cause = event.cause
+    if cause and cause.startswith("e") and cause[1:].isdigit():
+        opened["cause"] = house.store.event(int(cause[1:]))
+    opened["consequences"] = _consequences(house, event)
+    return opened
+
+
+def _consequences(house: House, event: Event) -> list[Event]:
+    """What came after it in the same run, or about the same action."""
+    action = event.body.get("action")
+    entity = f"action:{action}" if isinstance(action, str) else f"run:{event.run}" if event.run else None
+    if entity is None:
+        return []
+    found: list[Event] = []
+    for later in house.store.events_of(entity, after=event.seq):
+        found.append(later)
+        if len(found) == CONSEQUENCES_MAX:
+            break
+    return found

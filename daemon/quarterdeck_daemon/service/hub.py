@@ -1,0 +1,284 @@
+"""The hub: hands orders to workers and the effector, and their answers back.
+
+Owns     the ROUTER that processes connect to, the queue of orders per role, their deadlines.
+Promises an order is with at most one process at a time; a process that dies or does not answer in time costs
+         that order one try. Every order ends in exactly one answer, unless it is dropped.
+Leaves   what an answer means to the caller, starting and killing processes to the supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import hmac
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+import zmq
+import zmq.asyncio
+
+from ..core.orders import (
+    Answer,
+    Arrived,
+    DaemonMessage,
+    Failed,
+    Failure,
+    FailureClass,
+    Hello,
+    Offer,
+    Order,
+    OrderMessage,
+    Outcome,
+    ProcessMessage,
+    Started,
+)
+
+Role = Literal["worker", "effector"]
+
+MESSAGE_BYTES_MAX = 96 * 1024 * 1024  # A mail with its attachments, both ways.
+QUEUE_MAX = 100_000
+TRIES_MAX = 3  # A process that dies with an order three times is the order's fault.
+LIVENESS_S = 0.1
+ORDERS_AT_ONCE = {"worker": 1, "effector": 8}
+
+log = logging.getLogger("quarterdeck.hub")
+
+
+class _Process(msgspec.Struct):
+    identity: bytes
+    role: Role
+    pid: int
+    orders: set[str]
+
+
+class _Job(msgspec.Struct):
+    order: Order
+    role: Role
+    answer: asyncio.Future[Outcome]
+    tries: int = 0
+    process: bytes = b""
+    due: float = 0.0  # Monotonic seconds; 0 while it waits in the queue.
+
+
+class Hub:
+    """Bind with `start`; `do` an order and await its outcome.
+
+    on_started  an effect is about to touch the wire     on_offer, on_arrived  news from connectors
+    kill        asks the supervisor to end a process that hangs
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        tokens: dict[str, str],
+        *,
+        on_started: Callable[[str], Awaitable[None]],
+        on_offer: Callable[[Offer], Awaitable[DaemonMessage]],
+        on_arrived: Callable[[Arrived], Awaitable[DaemonMessage]],
+        kill: Callable[[int, str], Awaitable[None]],
+    ) -> None:
+        self._endpoint = endpoint
+        self._tokens = tokens
+        self._on_started = on_started
+        self._on_offer = on_offer
+        self._on_arrived = on_arrived
+        self._kill = kill
+        self._socket: zmq.asyncio.Socket | None = None
+        self._processes: dict[bytes, _Process] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._queues: dict[Role, collections.deque[str]] = {
+            "worker": collections.deque(),
+            "effector": collections.deque(),
+        }
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- for the daemon ---
+
+    def bind(self, context: zmq.asyncio.Context) -> None:
+        socket = context.socket(zmq.ROUTER)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        socket.set(zmq.ROUTER_MANDATORY, 1)
+        socket.bind(self._endpoint)
+        self._socket = socket
+
+    async def do(self, order: Order, role: Role) -> Outcome:
+        """Queue the order and return its outcome. The same id while it is under way joins the first."""
+        job = self._jobs.get(order.id)
+        if job is None:
+            if len(self._jobs) >= QUEUE_MAX:
+                return _failed("transient", "busy", f"{QUEUE_MAX} orders wait already")
+            job = _Job(order, role, asyncio.get_running_loop().create_future())
+            self._jobs[order.id] = job
+            self._queues[role].append(order.id)
+            self._spawn(self._dispatch(role))
+        return await asyncio.shield(job.answer)
+
+    def drop(self, role: Role) -> None:
+        """Forget all orders of a role; whoever waits for them is cancelled. For the emergency stop."""
+        for id in [id for id, job in self._jobs.items() if job.role == role]:
+            self._jobs.pop(id).answer.cancel()
+        self._queues[role].clear()
+
+    def processes(self) -> list[dict[str, object]]:
+        return [{"role": p.role, "pid": p.pid, "busy": sorted(p.orders)} for p in self._processes.values()]
+
+    async def run(self) -> None:
+        """Receive until cancelled."""
+        assert self._socket is not None, "bind first"
+        self._spawn(self._watch())
+        while True:
+            frames = await self._socket.recv_multipart()
+            if len(frames) != 3 or frames[1]:
+                continue  # Not ours; nobody with the token speaks like this.
+            try:
+                message = _DECODER.decode(frames[2])
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                log.warning("a process sent something unreadable: %s", error)
+                continue
+            self._receive(frames[0], message)
+
+    # --- messages ---
+
+    def _receive(self, identity: bytes, message: ProcessMessage) -> None:
+        if isinstance(message, Hello):
+            self._greet(identity, message)
+            return
+        process = self._processes.get(identity)
+        if process is None:
+            return  # Never said hello with the right token.
+        if isinstance(message, Answer):
+            self._finish(process, message.id, message.outcome)
+        elif isinstance(message, Started):
+            self._spawn(self._on_started(message.id))
+        elif isinstance(message, Offer):
+            self._spawn(self._reply(identity, self._on_offer(message)))
+        else:
+            self._spawn(self._reply(identity, self._on_arrived(message)))
+
+    def _greet(self, identity: bytes, hello: Hello) -> None:
+        expected = self._tokens.get(hello.role, "")
+        if not expected or not hmac.compare_digest(expected.encode(), hello.token.encode()):
+            log.warning("a process claimed to be a %s without the token", hello.role)
+            return
+        self._processes[identity] = _Process(identity, hello.role, hello.pid, set())
+        self._bury_dead()
+        self._spawn(self._dispatch(hello.role))
+
+    def _finish(self, process: _Process, id: str, outcome: Outcome) -> None:
+        if id not in process.orders:
+            return  # An answer after the deadline, or to a dropped order.
+        process.orders.discard(id)
+        job = self._jobs.pop(id, None)
+        if job is not None and not job.answer.done():
+            job.answer.set_result(outcome)
+        self._spawn(self._dispatch(process.role))
+
+    async def _reply(self, identity: bytes, making: Awaitable[DaemonMessage]) -> None:
+        await self._send(identity, await making)
+
+    async def _send(self, identity: bytes, message: DaemonMessage) -> bool:
+        assert self._socket is not None, "bind first"
+        try:
+            await self._socket.send_multipart([identity, b"", msgspec.msgpack.encode(message)])
+        except zmq.ZMQError as error:
+            log.info("process gone: %s", error)
+            return False
+        return True
+
+    # --- orders ---
+
+    async def _dispatch(self, role: Role) -> None:
+        queue = self._queues[role]
+        while queue:
+            process = self._idle(role)
+            if process is None:
+                return
+            job = self._jobs.get(queue.popleft())
+            if job is None:
+                continue
+            job.tries += 1
+            job.process, job.due = process.identity, time.monotonic() + job.order.deadline_ms / 1000
+            process.orders.add(job.order.id)
+            if not await self._send(process.identity, OrderMessage(order=job.order)):
+                self._processes.pop(process.identity, None)
+                self._again(job, process, "crash", "the process was gone")
+
+    def _idle(self, role: Role) -> _Process | None:
+        free = [p for p in self._processes.values() if p.role == role and len(p.orders) < ORDERS_AT_ONCE[role]]
+        return min(free, key=lambda p: len(p.orders), default=None)
+
+    def _again(self, job: _Job, process: _Process, failure: FailureClass, message: str) -> None:
+        """The process is lost. Effects go to the next one, whose journal knows what was done; work fails once."""
+        process.orders.discard(job.order.id)
+        if job.answer.done():
+            return
+        if job.tries < TRIES_MAX and job.role == "effector":
+            job.process, job.due = b"", 0.0
+            self._queues[job.role].appendleft(job.order.id)
+            return
+        self._jobs.pop(job.order.id, None)
+        job.answer.set_result(_failed(failure, "unavailable" if failure == "crash" else "deadline", message))
+
+    # --- life and death of processes ---
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LIVENESS_S)
+            self._bury_dead()
+            await self._end_overdue()
+
+    def _bury_dead(self) -> None:
+        for process in [p for p in self._processes.values() if not _alive(p.pid)]:
+            del self._processes[process.identity]
+            for id in list(process.orders):
+                job = self._jobs.get(id)
+                if job is not None and job.process == process.identity:
+                    self._again(job, process, "crash", f"the {process.role} (pid {process.pid}) died")
+            self._spawn(self._dispatch(process.role))
+
+    async def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for job in [job for job in self._jobs.values() if job.due and job.due < now]:
+            process = self._processes.get(job.process)
+            if process is None:
+                continue
+            log.warning("%s %s did not answer in %d ms", process.role, process.pid, job.order.deadline_ms)
+            del self._processes[process.identity]
+            job.tries = TRIES_MAX
+            self._again(job, process, "timeout", f"no answer within {job.order.deadline_ms} ms")
+            for id in list(process.orders):
+                if (other := self._jobs.get(id)) is not None:
+                    self._again(other, process, "crash", "its process was ended for another order")
+            await self._kill(process.pid, f"order {job.order.id} took too long")
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a message from a process could not be handled", exc_info=error)
+
+
+_DECODER = msgspec.msgpack.Decoder(ProcessMessage)
+
+
+def _failed(failure: FailureClass, code: str, message: str) -> Failed:
+    return Failed(failure=Failure(failure=failure, code=code, message=message))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

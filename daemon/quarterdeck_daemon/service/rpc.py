@@ -1,0 +1,163 @@
+"""The rpc face: requests in, replies out, events to whoever listens.
+
+Owns     the ROUTER `rpc` and the PUB `events`.
+Promises whatever arrives is answered with a result or a typed error, in bounded memory; a slow or hostile peer
+         does not keep a good one waiting; a reply says which log position it reflects, and that is durable.
+Leaves   what a method does to the handlers, tokens to `role_of`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import zmq
+import zmq.asyncio
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.frames import Request, RequestRefused, error_frames, event_frames, ok_frames, parse_request
+from quarterdeck_protocol.messages import Role, may_call, method_of, parse_params
+
+from ..core.hashing import value_hash
+
+WIRE_BYTES_MAX = 8 * 1024 * 1024  # Above it libzmq drops the peer; from 1 MiB to here the answer is a typed error.
+UNDER_WAY_MAX = 1_000
+PEER_QUEUE_MAX = 1_000
+EVENTS_QUEUE_MAX = 10_000
+RETRY_MS = 200
+
+log = logging.getLogger("quarterdeck.rpc")
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as a handler sees it. `body_hash` tells a repetition from a clash of request ids."""
+
+    role: Role
+    actor: str
+    request_id: str | None
+    body_hash: str
+    deadline_ms: int | None
+
+
+Handler = Callable[..., Awaitable[object]]
+"""Takes (Asked, the params struct that METHODS names); returns the result map, or (result map, seq)."""
+
+
+class Rpc:
+    def __init__(
+        self,
+        context: zmq.asyncio.Context,
+        *,
+        rpc: str,
+        events: str,
+        role_of: Callable[[str], Role | None],
+        handlers: Mapping[str, Handler],
+        settled: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._role_of = role_of
+        self._handlers = handlers
+        self._settled = settled
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._router = _bound(context, zmq.ROUTER, rpc, PEER_QUEUE_MAX)
+        self._pub = _bound(context, zmq.PUB, events, EVENTS_QUEUE_MAX)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Send durable events to all subscribers. A subscriber that is too slow misses some and reads the log."""
+        for event in events:
+            self._pub.send_multipart(event_frames(event), flags=zmq.NOBLOCK)
+
+    async def serve(self) -> None:
+        """Receive until cancelled."""
+        while True:
+            peer, *frames = await self._router.recv_multipart()
+            try:
+                request = parse_request(frames)
+            except RequestRefused as refused:
+                await self._send(peer, error_frames(refused.id, refused))
+                continue
+            if len(self._under_way) >= UNDER_WAY_MAX:
+                await self._send(peer, error_frames(request.id, _busy()))
+                continue
+            task = asyncio.create_task(self._answer(peer, request))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _answer(self, peer: bytes, request: Request) -> None:
+        try:
+            frames = await self._result(request)
+        except QuarterdeckError as error:
+            frames = error_frames(request.id, error)
+        except TimeoutError:
+            frames = error_frames(request.id, _late(request))
+        except Exception as error:
+            log.exception("%s failed", request.method)
+            frames = error_frames(
+                request.id, QuarterdeckError("internal", f"{type(error).__name__}: {error}", hint="quarterdeck logs")
+            )
+        await self._send(peer, frames)
+
+    async def _result(self, request: Request) -> list[bytes]:
+        role = self._role_of(request.token)
+        if role is None:
+            raise QuarterdeckError("unauthorized", "the token is not known", hint="Read it from the connection file.")
+        method = method_of(request.method)
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            raise QuarterdeckError("unavailable", f"this daemon does not serve {request.method}")
+        if not may_call(role, method):
+            raise QuarterdeckError("forbidden", f"a token with the role {role} may not call {request.method}")
+        params = parse_params(method, request.params)
+        asked = Asked(
+            role=role,
+            actor="operator" if role == "operator" else role,
+            request_id=request.request_id if method.changes else None,
+            body_hash=value_hash([request.method, request.params]) if request.request_id else "",
+            deadline_ms=request.deadline_ms,
+        )
+        limit = request.deadline_ms / 1000 if request.deadline_ms else None
+        result = await asyncio.wait_for(handler(asked, params), limit)
+        seq = await self._settled()
+        if isinstance(result, tuple):
+            result, seq = result
+        return ok_frames(request.id, result, seq=seq, durable=True)
+
+    async def _send(self, peer: bytes, frames: list[bytes]) -> None:
+        try:
+            await self._router.send_multipart([peer, *frames])
+        except zmq.ZMQError as error:
+            log.info("a peer left before its answer: %s", error)
+
+    def close(self) -> None:
+        self._router.close(0)
+        self._pub.close(0)
+
+
+def _bound(context: zmq.asyncio.Context, kind: int, endpoint: str, queue_max: int) -> zmq.asyncio.Socket:
+    socket = context.socket(kind)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.SNDHWM, queue_max)
+    socket.set(zmq.RCVHWM, queue_max)
+    socket.set(zmq.MAXMSGSIZE, WIRE_BYTES_MAX)
+    if sys.platform == "linux":
+        socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())
+    socket.bind(endpoint)
+    return socket
+
+
+def _busy() -> QuarterdeckError:
+    return QuarterdeckError(
+        "busy", f"{UNDER_WAY_MAX} requests are under way", hint="Try again.", details={"retry_after_ms": RETRY_MS}
+    )
+
+
+def _late(request: Request) -> QuarterdeckError:
+    return QuarterdeckError(
+        "deadline",
+        f"{request.method} was not done within {request.deadline_ms} ms",
+        hint="It may still be done; ask again with the same request_id to learn its result.",
+    )

@@ -1,0 +1,74 @@
+"""Steering files: read at start and whenever they change, and handed to the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from ..core.commands import Configure, LoadAssets
+from .assets import PLACES, scan_assets
+from .house import House
+from .workspace import Config, duration_us
+
+POLL_S = 1.0
+
+log = logging.getLogger("quarterdeck.steering")
+
+Signature = dict[str, tuple[int, int]]
+
+
+async def configure(house: House, config: Config) -> None:
+    """Record the settings that decisions depend on, if they changed."""
+    command = Configure(
+        name=config.workspace.name,
+        operator=config.workspace.operator,
+        timezone=config.workspace.timezone,
+        hold_us=duration_us(config.actions.hold),
+        expires_us=duration_us(config.actions.expires),
+        step_deadline_ms=duration_us(config.workers.step_deadline) // 1000,
+    )
+    await house.engine.execute(command, actor="operator")
+
+
+async def load(house: House) -> None:
+    """Hand over all steering files; a refused one becomes an alert until it is mended."""
+    files, skipped = await asyncio.to_thread(scan_assets, house.workspace)
+    done = await house.engine.execute(LoadAssets(files=tuple(files)), actor="operator")
+    for key in [key for key in house.alerts if key.startswith("asset/")]:
+        del house.alerts[key]
+    refused = done.reply["refused"]
+    assert isinstance(refused, list), "refusals come as a list"
+    for path, reason in [(one["path"], one["reason"]) for one in refused] + [
+        (one.path, one.reason) for one in skipped
+    ]:
+        log.warning("%s is not in use: %s", path, reason)
+        text = f"{path} is not in use: {reason}"
+        house.alerts[f"asset/{path}"] = {
+            "level": "warning",
+            "text": text,
+            "hint": "Mend the file; it is read again at once.",
+        }
+
+
+async def watch(house: House) -> None:
+    """Load again whenever a steering file changes, until cancelled."""
+    seen = await asyncio.to_thread(_signature, house.workspace)
+    while True:
+        await asyncio.sleep(POLL_S)
+        now = await asyncio.to_thread(_signature, house.workspace)
+        if now != seen:
+            seen = now
+            await load(house)
+
+
+def _signature(workspace: Path) -> Signature:
+    found: Signature = {}
+    for place, ending in PLACES.values():
+        for path in (workspace / place).glob(f"*{ending}"):
+            try:
+                stat = path.stat()
+            except OSError:
+                continue  # Gone between the listing and the look: the next round sees that.
+            found[str(path)] = (stat.st_mtime_ns, stat.st_size)
+    return found

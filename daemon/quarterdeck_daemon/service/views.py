@@ -1,0 +1,233 @@
+"""Views: how entities and events look on the wire. Plain maps; times as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from quarterdeck_protocol.labels import OPERATOR
+
+from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
+from ..core.hashing import text_hash, value_hash
+from ..store.api import Store
+
+EXCERPT_CHARS = 600
+
+
+def iso(at_us: int | None) -> str | None:
+    """Microseconds since 1970 as `2026-11-20T14:05:12.000000Z`."""
+    if at_us is None:
+        return None
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> Plain:
+    """A struct as a map."""
+    result: object = msgspec.to_builtins(value)
+    assert isinstance(result, dict), "structs become maps"
+    return result
+
+
+def memory_view(memory: Memory) -> Plain:
+    return {
+        "id": memory.id,
+        "seq": memory.seq,
+        "text": memory.text,
+        "title": memory.title,
+        "source": memory.source,
+        "document": memory.document,
+        "span": list(memory.span) if memory.span else None,
+        "at": iso(memory.at_us),
+        "tier": memory.tier,
+        "kind": memory.memory_kind,
+        "tags": list(memory.tags),
+        "namespace": memory.namespace,
+        "labels": plain(memory.labels),
+        "hash": text_hash(memory.text),
+    }
+
+
+def document_view(document: Document) -> Plain:
+    return {
+        "id": document.id,
+        "seq": document.seq,
+        "kind": "document",
+        "title": document.title,
+        "text": document.text,
+        "source": document.external_id.partition("#")[0],
+        "media_type": document.media_type,
+        "status": document.status,
+        "error": document.error,
+        "at": iso(document.at_us),
+        "meta": document.meta,
+        "chunks": list(document.chunks),
+        "blob": document.blob,
+        "size_bytes": document.size_bytes,
+        "labels": plain(document.labels),
+    }
+
+
+def fact_view(fact: Fact) -> Plain:
+    return {
+        "id": fact.id,
+        "kind": fact.fact_kind,
+        "key": fact.key,
+        "value": fact.value,
+        "version": fact.version,
+        "seq": fact.seq,
+        "at": iso(fact.at_us),
+        "valid_from": fact.valid_from,
+        "valid_to": fact.valid_to,
+        "source": fact.source,
+        "tier": fact.tier,
+        "labels": plain(fact.labels),
+        "hash": value_hash(fact.value),
+    }
+
+
+def run_row(run: Run) -> Plain:
+    return {
+        "id": run.id,
+        "run_id": run.id,
+        "playbook": run.playbook,
+        "status": run.status,
+        "reason": run.reason,
+        "at": iso(run.at_us),
+        "ended_at": iso(run.ended_us),
+        "steps_done": sum(step.status in ("succeeded", "skipped") for step in run.steps.values()),
+        "steps_total": len(run.steps),
+        "waits_for": [id for step in run.steps.values() if step.status == "waiting" for id in step.actions],
+        "inputs": run.inputs,
+        "cause": run.cause,
+        "seq": run.seq,
+        "cost": "0",
+    }
+
+
+def run_view(store: Store, run: Run, order: list[str]) -> Plain:
+    """The whole run; `order` names its steps as the playbook does."""
+    steps = [_step_view(store, run.steps[id]) for id in order if id in run.steps]
+    view = {"steps": steps, "labels": plain(run.labels), "playbook_hash": run.playbook_hash, "signals": run.signals}
+    return run_row(run) | view
+
+
+def _step_view(store: Store, step: Step) -> Plain:
+    started = store.event(step.input_seq) if step.input_seq else None
+    return {
+        "id": step.id,
+        "agent": step.agent,
+        "status": step.status,
+        "attempts": step.attempts,
+        "input": started.body["input"] if started else {},
+        "context": started.body["context"] if started else {},
+        "output": step.output,
+        "error": step.error,
+        "sources": list(step.sources),
+        "actions": list(step.actions),
+        "wakes_at": iso(step.until_us),
+        "started_at": iso(step.started_us),
+        "ended_at": iso(step.ended_us),
+    }
+
+
+def evidence_view(evidence: Evidence) -> Plain:
+    return {
+        "claim": evidence.claim,
+        "source": evidence.source,
+        "quote": evidence.quote,
+        "span": list(evidence.span) if evidence.span else None,
+    }
+
+
+def action_view(action: Action) -> Plain:
+    """An action as an approval shows it; `shown_hash` covers the `action` part."""
+    return {
+        "id": action.id,
+        "seq": action.seq,
+        "status": action.status,
+        "action": {
+            "connector": action.connector,
+            "verb": action.verb,
+            "args": action.args,
+            "targets": list(action.targets),
+        },
+        "summary": action.summary,
+        "risk": action.verdict.risk,
+        "why": action.why,
+        "evidence": [evidence_view(one) for one in action.evidence],
+        "confidence": round(action.confidence, 4),
+        "policy": {
+            "verdict": action.verdict.verdict,
+            "rule": action.verdict.rule,
+            "where": action.verdict.where,
+            "reasons": list(action.verdict.reasons),
+            "hold_ms": action.verdict.hold_us // 1000,
+        },
+        "risks": list(action.risks),
+        "undo": action.undo,
+        "cost": action.cost,
+        "at": iso(action.at_us),
+        "expires_at": iso(action.expires_us),
+        "snoozed_until": iso(action.snoozed_until_us),
+        "releases_at": iso(action.release_us),
+        "shown_hash": action.shown_hash,
+        "operation_id": action.operation_id,
+        "group": action.group,
+        "agent": action.agent,
+        "run": action.run,
+        "step": action.step,
+        "labels": plain(action.labels),
+        "approval": plain(action.approval) if action.approval else None,
+        "approved_by": action.approval.by if action.approval else "",
+        "proposed_args": action.proposed_args,
+        "result": action.result,
+        "error": action.error,
+        "compensates": action.compensates,
+        "compensated_by": action.compensated_by,
+    }
+
+
+def dead_letter_view(letter: DeadLetter) -> Plain:
+    return {
+        "id": letter.id,
+        "run": letter.run,
+        "step": letter.step,
+        "error": letter.error,
+        "attempts": letter.attempts,
+        "at": iso(letter.at_us),
+        "remedies": list(letter.remedies),
+        "resolved": letter.resolved,
+    }
+
+
+def asset_view(asset: Asset) -> Plain:
+    return {
+        "id": asset.name,
+        "kind": asset.asset_kind,
+        "name": asset.name,
+        "path": asset.path,
+        "hash": asset.hash,
+        "at": iso(asset.at_us),
+        "seq": asset.seq,
+    }
+
+
+def record_view(entity: Entity) -> Plain:
+    """Any entity with its own values under `fields`; memories, documents and facts also spread out."""
+    fields = plain(entity)
+    view = VIEWS[entity.kind](entity) if entity.kind in VIEWS else {}
+    at_us, labels = fields.get("at_us"), fields.get("labels")
+    common: Plain = {
+        "id": entity.id,
+        "entity": f"{entity.kind}:{entity.id}",
+        "seq": entity.seq,
+        "at": iso(at_us if isinstance(at_us, int) else 0),
+        "labels": labels or plain(OPERATOR),
+        "fields": fields,
+    }
+    return {**view, **common}
+
+
+VIEWS: dict[str, Callable[..., Plain]] = {"memory": memory_view, "document": document_view, "fact": fact_view}
