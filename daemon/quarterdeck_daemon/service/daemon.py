@@ -33,10 +33,10 @@ from .engine import Engine, wall_clock_us
 from .handlers import HANDLERS
 from .house import House, Tally
 from .hub import Hub
-from .intake import Intake
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import set_up_logging
 from .recall import Recall
+from .reception import Reception
 from .rpc import Handler, Rpc
 from .steering import configure, load, watch
 from .supervisor_link import SupervisorLink
@@ -81,7 +81,7 @@ class Daemon:
         context = zmq.asyncio.Context()
         index = TantivyIndex.open(self._launch.home / "index" / VERSION)
         recall = Recall(store, index)
-        intake = Intake()
+        reception = Reception()
         link = SupervisorLink(
             context, self._launch.control, self._launch.token, lambda fence: house.hear_fence(fence)
         )
@@ -89,8 +89,8 @@ class Daemon:
             self._launch.orders,
             self._launch.process_tokens,
             on_started=lambda order: doing.effect_started(order),
-            on_offer=intake.offered,
-            on_arrived=intake.arrived,
+            on_offer=reception.offered,
+            on_arrived=reception.arrived,
             kill=link.kill,
         )
         doing = Doing(store, hub, recall, wall_clock_us)
@@ -106,7 +106,7 @@ class Daemon:
         house = House(
             self._workspace, self._config, store, engine, doing, hub, recall, link, tally, end=self._ended.set
         )
-        intake.attach(house)
+        reception.attach(house)
         rpc = Rpc(
             context,
             rpc=self._launch.rpc,

@@ -1,4 +1,4 @@
-"""Intake: what connectors see outside becomes documents in the log, each once."""
+"""Reception: what connectors see outside becomes documents in the log, each once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.orders import Arrived, DaemonMessage, Kept, Offer, Wanted
 from .house import House
 
 
-class Intake:
+class Reception:
     def __init__(self) -> None:
         self._house: House | None = None
 
