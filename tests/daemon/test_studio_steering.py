@@ -115,13 +115,16 @@ def full() -> dict[str, object]:
     }
 
 
-def render(name: str, data: dict[str, object]) -> tuple[str, str]:
-    """Subject and body, as the composer makes them; a name that is not in `data` is an error."""
+def render(name: str, data: dict[str, object], *, trim: bool = False) -> tuple[str, str]:
+    """Subject and body, as the composer makes them; a name that is not in `data` is an error.
+
+    trim: Jinja's two settings for line ends in blocks, which must make no difference.
+    """
     found = _FRONT.match((STUDIO / "templates" / name).read_text("utf-8"))
     assert found, f"{name} has no front matter"
     front = tomllib.loads(found[1])
     assert set(front) == {"subject", "purpose"}
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=trim, lstrip_blocks=trim)
     subject, body = (environment.from_string(text).render(data) for text in (front["subject"], found[2]))
     return subject, body
 
@@ -129,7 +132,9 @@ def render(name: str, data: dict[str, object]) -> tuple[str, str]:
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("empty", [True, False], ids=["empty", "full"])
 def test_a_template_reads_well_with_everything_and_with_nothing(name: str, empty: bool) -> None:
-    subject, body = render(name, EMPTY if empty else full())
+    data = EMPTY if empty else full()
+    subject, body = render(name, data)
+    assert render(name, data, trim=True) == (subject, body)
     assert "\n" not in subject
     assert subject.strip() == subject
     assert body.strip()
