@@ -50,9 +50,9 @@ from ..core.orders import (
 from .effect_journal import EffectJournal
 from .effect_runner import EffectRunner
 from .fence import read_fence
-from .intake import Intake
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import hide, set_up_logging
+from .source_reader import SourceReader
 from .workspace import Config, duration_us, load_config
 
 ORDERS_MAX = 256  # Waiting and running; beyond it an order is answered "busy".
@@ -84,14 +84,14 @@ class Effector:
         self._context = zmq.asyncio.Context()
         self._socket: zmq.asyncio.Socket | None = None
         polls = {"mail": duration_us(config.mail.inward.poll) / 1e6, "files": FILES_POLL_S}
-        self._intakes = {
-            name: Intake(name, source, polls[name], self._send)
+        self._readers = {
+            name: SourceReader(name, source, polls[name], self._send)
             for name, source in build_sources(config, workspace).items()
         }
 
     async def run(self) -> None:
         """Serve until the process is told to end."""
-        watches = [asyncio.create_task(intake.watch()) for intake in self._intakes.values()]
+        watches = [asyncio.create_task(reader.watch()) for reader in self._readers.values()]
         try:
             while True:
                 await self._serve_connection()
@@ -116,7 +116,7 @@ class Effector:
         socket.connect(self._launch.orders)
         self._socket = socket
         await self._send(Hello(role="effector", pid=os.getpid(), token=self._launch.token))
-        tasks = [asyncio.create_task(intake.run()) for intake in self._intakes.values()]
+        tasks = [asyncio.create_task(reader.run()) for reader in self._readers.values()]
         tasks += [asyncio.create_task(self._receive(socket)), asyncio.create_task(_next_event(monitor))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -149,11 +149,11 @@ class Effector:
             match message:
                 case OrderMessage(order=order):
                     self._take_order(order)
-                case Wanted() if message.connector in self._intakes:
-                    self._intakes[message.connector].wanted(message)
+                case Wanted() if message.connector in self._readers:
+                    self._readers[message.connector].wanted(message)
                 case Kept():
-                    for intake in self._intakes.values():
-                        intake.kept(message)
+                    for reader in self._readers.values():
+                        reader.kept(message)
 
     async def _send(self, message: ProcessMessage) -> None:
         """Raises ConnectionError between two connections."""
