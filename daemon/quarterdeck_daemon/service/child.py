@@ -10,36 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from .environment import child_env
 from .launch import Launch
 from .logs import rotate
 
 ChildState = Literal["running", "backoff", "failing"]
 SUCCESSION_S = 0.02  # After a kill of ours: the answer to whoever asked for it goes first, then the new process.
-
-_env_names = re.compile(
-    r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|XDG_RUNTIME_DIR|PYTHON\w+|QUARTERDECK_\w+"
-)
-_env_refused = re.compile(r"TOKEN|SECRET|PASSW|KEY|CREDENTIAL|PYTHONSTARTUP|PYTHONINSPECT")
-
-
-def child_env(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of an environment that our processes get: what Python needs, our own switches, no secrets.
-
-    PYTHONSAFEPATH keeps modules that lie in the current folder from being imported.
-    """
-    kept = {k: v for k, v in given.items() if _env_names.fullmatch(k) and not _env_refused.search(k)}
-    return {**kept, "PYTHONSAFEPATH": "1"}
 
 
 @dataclass(frozen=True)

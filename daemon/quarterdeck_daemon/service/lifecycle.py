@@ -16,17 +16,15 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-import zmq
-
-from quarterdeck_protocol.codes import QuarterdeckError
-from quarterdeck_protocol.connection import ConnectionFile, no_daemon, read_connection
-from quarterdeck_protocol.frames import Ok, Plain, Refusal, Request, parse_reply, request_frames
+from quarterdeck_protocol.client import Client
+from quarterdeck_protocol.codes import Code, QuarterdeckError
+from quarterdeck_protocol.connection import ConnectionFile, read_connection
+from quarterdeck_protocol.frames import Plain
 
 from . import log_reader
-from .child import child_env
+from .environment import child_env
 from .logs import LogLine, rotate
-from .run_folder import Owner, Places, already_running, owner_of, places_of, prepare
-from .supervisor import END_S_MAX
+from .run_folder import END_S_MAX, Owner, Places, already_running, owner_of, places_of, prepare
 
 POLL_S = 0.02
 HELLO_MS = 500
@@ -34,6 +32,7 @@ ASK_MS = 5_000
 KILL_WAIT_S = 2.0
 TAIL_LINES = 12
 TAIL_BYTES = 16 * 1024
+START_ERRORS: dict[int, Code] = {2: "schema", 3: "not_found", 4: "forbidden"}
 SUPERVISOR = [sys.executable, "-P", "-m", "quarterdeck_daemon.service.supervisor"]
 
 
@@ -60,8 +59,9 @@ def start(
     arguments = [*(command or SUPERVISOR), str(places.workspace)]
     if foreground:
         os.execve(arguments[0], arguments, child_env(os.environ))
+    since = {role: _log_bytes(places, role) for role in ("supervisor", "daemon")}
     process = _spawn_detached(arguments, places)
-    return _wait_until_up(process, places, wait_s)
+    return _wait_until_up(process, places, wait_s, since)
 
 
 def stop_all(workspace: Path, *, wait_s: float = END_S_MAX + 1.0) -> bool:
@@ -90,10 +90,10 @@ def stop_all(workspace: Path, *, wait_s: float = END_S_MAX + 1.0) -> bool:
 def ask_control(workspace: Path, method: str, params: Plain | None = None, *, wait_ms: int = ASK_MS) -> Plain:
     """Call a method of the supervisor (`stop.engage` …); works when the daemon does not.
 
-    Raises QuarterdeckError `unavailable` when nobody runs or nobody answers, or whatever the supervisor answers.
+    Raises QuarterdeckError `unavailable` when nobody runs, `deadline` when nobody answers, or what is answered.
     """
-    connection = read_connection(places_of(workspace).control)
-    return ask(connection, connection.control, method, params, wait_ms=wait_ms)
+    with Client(workspace, timeout_ms=wait_ms) as client:
+        return client.call_control(method, params).result
 
 
 def follow_logs(
@@ -108,24 +108,6 @@ def follow_logs(
     """The logs of all processes of a workspace as one stream; see `log_reader.follow_logs`."""
     folder = places_of(workspace).logs
     return log_reader.follow_logs(folder, since=since, roles=roles, level=level, follow=follow, ended=ended)
-
-
-def ask(
-    connection: ConnectionFile, endpoint: str, method: str, params: Plain | None = None, *, wait_ms: int = ASK_MS
-) -> Plain:
-    """One request, one reply, on a socket of its own. Raises `unavailable` after `wait_ms`, or what is answered."""
-    request = Request(id=1, method=method, params=params or {}, token=connection.token)
-    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
-        socket.linger = 0
-        socket.connect(endpoint)
-        socket.send(request_frames(request)[1])
-        if not socket.poll(wait_ms):
-            raise no_daemon(f"{method} got no answer from {endpoint} within {wait_ms} ms")
-        reply = parse_reply([b"", socket.recv()])
-    if isinstance(reply, Refusal):
-        raise reply.to_error()
-    assert isinstance(reply, Ok), "only supervisor.watch streams, and it is not asked here"
-    return reply.result
 
 
 # --- start ------------------------------------------------------------------------------------------
@@ -148,18 +130,20 @@ def _spawn_detached(arguments: list[str], places: Places) -> subprocess.Popen[by
         )
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], places: Places, wait_s: float) -> ConnectionFile:
+def _wait_until_up(
+    process: subprocess.Popen[bytes], places: Places, wait_s: float, since: dict[str, int]
+) -> ConnectionFile:
     give_up = time.monotonic() + wait_s
     while time.monotonic() < give_up:
         if process.poll() is not None:
-            raise _start_failed(process.returncode, places)
+            raise _start_failed(process.returncode, places, since["supervisor"])
         connection = _answering(places)
         if connection is not None:
             return connection
         time.sleep(POLL_S)
     raise QuarterdeckError(
         "unavailable",
-        f"the daemon did not answer within {wait_s:g} s\n{log_tail(places, 'daemon')}",
+        f"the daemon did not answer within {wait_s:g} s\n{log_tail(places, 'daemon', since['daemon'])}",
         hint="It is still being tried; see `quarterdeck logs`, or end it with `quarterdeck down`.",
     )
 
@@ -168,33 +152,42 @@ def _answering(places: Places) -> ConnectionFile | None:
     """The connection, once the daemon behind it says hello."""
     try:
         connection = read_connection(places.connection)
-        ask(connection, connection.rpc, "system.hello", wait_ms=HELLO_MS)
+        with Client(connection, timeout_ms=HELLO_MS) as client:
+            client.call("system.hello")
     except QuarterdeckError:
         return None  # Not yet, or the file and its token are still those of a team that was killed.
     return connection
 
 
-def _start_failed(status: int, places: Places) -> QuarterdeckError:
+def _start_failed(status: int, places: Places, since: int) -> QuarterdeckError:
     """The supervisor ended at once: because another was faster, or for what its log says."""
     owner = owner_of(places.lock)
     if status == 8 and owner is not None:
         return already_running(owner)
     return QuarterdeckError(
-        "schema" if status == 2 else "unavailable",
-        f"the supervisor ended with status {status}\n{log_tail(places, 'supervisor')}",
+        START_ERRORS.get(status, "unavailable"),
+        f"the supervisor ended with status {status}\n{log_tail(places, 'supervisor', since)}",
         hint="Correct what the log names, then try again.",
     )
 
 
-def log_tail(places: Places, role: str) -> str:
-    """The last lines of a role's log, for an error message."""
+def log_tail(places: Places, role: str, since: int = 0) -> str:
+    """The last lines of a role's log, for an error message; none from before byte `since`."""
     try:
         with places.log_of(role).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(since if since <= end else 0, end - TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
     except FileNotFoundError:
-        return f"(no log of {role})"
-    return "\n".join(lines)
+        lines = []
+    return "\n".join(lines) or f"(the log of the {role} says nothing)"
+
+
+def _log_bytes(places: Places, role: str) -> int:
+    try:
+        return places.log_of(role).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 # --- end --------------------------------------------------------------------------------------------

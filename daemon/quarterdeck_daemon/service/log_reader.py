@@ -81,7 +81,7 @@ def follow_logs(
 ) -> Iterator[LogLine]:
     """Yield log lines of all roles by time: first the past ones, then new ones as they come.
 
-    folder: where the logs are.  since: earlier lines are left out.  roles: none means all.
+    folder: where the logs are.  since: earlier lines are left out.  roles: none means all; `worker-1` means `worker`.
     level: the lowest one shown.  ended: asked between polls; True ends the stream.
     """
     wanted = LEVELS[LEVELS.index(level) :]
@@ -103,5 +103,6 @@ def follow_logs(
 
 def _notice_new(folder: Path, roles: Collection[str], tails: dict[Path, Tail]) -> None:
     for path in sorted(folder.glob("*.log")):
-        if path not in tails and (not roles or path.name.removesuffix(".log") in roles):
+        role = path.name.removesuffix(".log")
+        if path not in tails and (not roles or role in {name.partition("-")[0] for name in roles}):
             tails[path] = Tail(path)

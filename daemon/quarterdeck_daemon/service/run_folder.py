@@ -22,11 +22,10 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import RUN_FOLDER, daemon_file, supervisor_file
 
-from .workspace import STATE_NAME
-
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included. The smaller one counts.
 SOCKET_PATH_BYTES_MAX = 107 if os.uname().sysname == "Linux" else 103
 SOCKET_NAMES = ("control", "rpc", "events", "orders")
+END_S_MAX = 5.0  # From the wish to end until the lock is free, whatever the children do.
 LOCK_WAIT_S = 2.0  # How long a loser waits for the winner to write its process id.
 LOCK_RECORD_BYTES = 128  # Fixed, so that one write replaces the whole record.
 
@@ -39,7 +38,7 @@ class Places:
 
     @property
     def home(self) -> Path:
-        return self.workspace / STATE_NAME
+        return self.workspace / RUN_FOLDER.parent
 
     @property
     def run(self) -> Path:

@@ -35,13 +35,12 @@ from .control import Caller, Control
 from .fence import Fence, read_fence, write_fence
 from .launch import Launch, Role
 from .logs import fields, hide, rotate, set_up_logging
-from .run_folder import Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock
+from .run_folder import END_S_MAX, Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock
 from .team import Seat, Team, ended
 from .workspace import load_config
 
 FLAG_POLL_S = 0.05
 REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
-END_S_MAX = 5.0
 TOKEN_BYTES = 32
 REASON_CHARACTERS_MAX = 500
 ROLES: tuple[Role, ...] = ("daemon", "effector", "worker")
@@ -55,14 +54,19 @@ log = logging.getLogger("quarterdeck.supervisor")
 
 
 class EngageParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: str
+    """As in the public protocol, and who stopped; `kill` takes the workers along."""
+
+    reason: str = ""
     by: str = "operator"
     kill: bool = False
 
 
 class ReleaseParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: str
+    """As in the public protocol. `runs` is passed on to the daemon, which knows what runs are."""
+
+    reason: str = ""
     by: str = "operator"
+    runs: tuple[str, ...] | None = None
 
 
 class KillParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,7 +208,7 @@ class Supervisor:
         all_ended = await ended(dying, REAP_S)
         log.warning("stopped", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by, killed=killed))
         await self._tell_fence()
-        result: Plain = {"epoch": fence.epoch, "at_us": fence.at_us, "killed": killed}
+        result: Plain = {"epoch": fence.epoch, "stopped": True, "at_us": fence.at_us, "killed": killed}
         if not all_ended:
             result["dying"] = [life.pid for life in dying if not life.ended.is_set()]
         if not self._fence_saved:
@@ -218,7 +222,7 @@ class Supervisor:
         written; both leave everything stopped.
         """
         if not self.fence.stopped:
-            return {"epoch": self.fence.epoch, "at_us": self.fence.at_us, "changed": False}
+            return {"epoch": self.fence.epoch, "stopped": False, "at_us": self.fence.at_us, "changed": False}
         self._remove_flag()
         fence = self._next_fence(stopped=False, reason=asked.reason, by=asked.by)
         try:
@@ -229,8 +233,8 @@ class Supervisor:
             ) from error
         self.fence, self._fence_saved = fence, True
         log.warning("released", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by))
-        await self._tell_fence()
-        return {"epoch": fence.epoch, "at_us": fence.at_us, "changed": True}
+        await self._tell_fence(runs=asked.runs)
+        return {"epoch": fence.epoch, "stopped": False, "at_us": fence.at_us, "changed": True}
 
     def _next_fence(self, *, stopped: bool, reason: str, by: str) -> Fence:
         now_us = time.time_ns() // 1_000
@@ -274,9 +278,13 @@ class Supervisor:
             log.warning("the fence is on disk now", extra=fields(epoch=self.fence.epoch))
             self._team.start()
 
-    async def _tell_fence(self) -> None:
+    async def _tell_fence(self, runs: tuple[str, ...] | None = None) -> None:
+        """Watchers get `{fence}`, and `runs` when a release was for these only."""
+        chunk: Plain = {"fence": msgspec.to_builtins(self.fence)}
+        if runs is not None:
+            chunk["runs"] = list(runs)
         if self._control is not None:
-            await self._control.tell({"fence": msgspec.to_builtins(self.fence)})
+            await self._control.tell(chunk)
 
     # --- control ------------------------------------------------------------------------------------
 
@@ -312,7 +320,7 @@ class Supervisor:
         """Answered at once, because whoever relays it may be the first to go. The released lock says "done"."""
         _params(params, NoParams)
         self._ending.set()
-        return {"ending": True, "pid": os.getpid(), "wait_ms": int(END_S_MAX * 1_000)}
+        return {"stopping": True, "pid": os.getpid(), "wait_ms": int(END_S_MAX * 1_000)}
 
 
 def _params(given: Plain, kind: type[Params]) -> Params:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import psutil
 
 from quarterdeck_daemon.service import lifecycle
 from quarterdeck_daemon.service.run_folder import Places, places_of
+from quarterdeck_protocol.client import Client
 from quarterdeck_protocol.connection import ConnectionFile
 from quarterdeck_protocol.frames import Plain
 
@@ -36,6 +38,14 @@ def is_gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def ask(
+    connection: ConnectionFile, endpoint: str, method: str, params: Plain | None = None, *, wait_ms: int = 5_000
+) -> Plain:
+    """One call to whoever is bound there."""
+    with Client(msgspec.structs.replace(connection, rpc=endpoint), timeout_ms=wait_ms) as client:
+        return client.call(method, params).result
 
 
 class Office:

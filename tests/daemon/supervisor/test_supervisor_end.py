@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from quarterdeck_daemon.service import lifecycle
-from quarterdeck_daemon.service.supervisor import END_S_MAX
+from quarterdeck_daemon.service.run_folder import END_S_MAX
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .office import Office, is_gone, until

@@ -13,7 +13,7 @@ from quarterdeck_daemon.service.fence import Fence, read_fence
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile
 
-from .office import Office, until
+from .office import Office, ask, until
 
 SENDING = {"effector": "sender"}
 
@@ -38,7 +38,7 @@ def test_no_effect_starts_after_the_stop_is_answered(office: Office) -> None:
     already = sent(office)
     fence = read_fence(office.places.fence)
     assert fence == Fence(epoch=1, stopped=True, reason="enough", by="mara", at_us=fence.at_us)
-    assert answer == {"epoch": 1, "at_us": fence.at_us, "killed": [before]}
+    assert answer == {"epoch": 1, "stopped": True, "at_us": fence.at_us, "killed": [before]}
     until(lambda: successor_has_looked(office, before))
     assert sent(office) == already
 
@@ -53,7 +53,7 @@ def test_twin_with_the_stop_in_memory_only_the_next_effector_sends_on(office: Of
 
 def make_busy(office: Office, connection: ConnectionFile) -> None:
     with pytest.raises(QuarterdeckError):
-        lifecycle.ask(connection, connection.rpc, "test.busy", wait_ms=200)
+        ask(connection, connection.rpc, "test.busy", wait_ms=200)
 
 
 def make_stopped(office: Office, connection: ConnectionFile) -> None:
@@ -68,8 +68,8 @@ def test_stop_does_not_need_the_daemon(office: Office, hang: object) -> None:
     until(lambda: sent(office) > 0)
     hang(office, connection)
     with pytest.raises(QuarterdeckError) as silent:
-        lifecycle.ask(connection, connection.rpc, "system.hello", wait_ms=300)
-    assert silent.value.code == "unavailable"
+        ask(connection, connection.rpc, "system.hello", wait_ms=300)
+    assert silent.value.code == "deadline"
     assert office.ask("stop.engage", reason="it hangs")["epoch"] == 1
     assert read_fence(office.places.fence).stopped
 
