@@ -169,16 +169,17 @@ def _read(path: Path) -> str:
         raise QuarterdeckError(
             "not_found", f"there is no {CONFIG_NAME} in {path.parent}", hint="Make one with `quarterdeck init`."
         ) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > CONFIG_BYTES_MAX:
             raise QuarterdeckError("schema", f"{path} is not a file of at most {CONFIG_BYTES_MAX} bytes")
         if found.st_mode & stat.S_IWOTH:
             raise QuarterdeckError("forbidden", f"everybody may write {path}", hint=f"Run `chmod o-w {path}`.")
-        try:
-            return file.read(CONFIG_BYTES_MAX).decode()
-        except UnicodeDecodeError as error:
-            raise QuarterdeckError("schema", f"{path} is not UTF-8: {error}", hint="Save it as UTF-8.") from error
+        return os.read(handle, CONFIG_BYTES_MAX).decode()
+    except UnicodeDecodeError as error:
+        raise QuarterdeckError("schema", f"{path} is not UTF-8: {error}", hint="Save it as UTF-8.") from error
+    finally:
+        os.close(handle)
 
 
 # --- saying where and what ------------------------------------------------------------------------
