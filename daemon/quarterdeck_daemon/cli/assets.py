@@ -63,7 +63,7 @@ def validate(session: Session, files: tuple[str, ...]) -> None:
 
 
 def _complaint(row: Plain) -> str:
-    where = f"line {text(row, 'line')}: " if row.get("line") else ""
+    where = f"line {text(row, 'line')}: " if row.get("line") and "line " not in text(row, "message") else ""
     hint = f" ({text(row, 'hint')})" if text(row, "hint") else ""
     return f"{where}{text(row, 'message')}{hint}"
 
@@ -71,12 +71,16 @@ def _complaint(row: Plain) -> str:
 @verb_of(policies, "list")
 @reads
 def list_policies(session: Session) -> None:
-    """List the rules in the order in which they are asked, the built-in ones first."""
-    columns = (
-        ("RULE", ("id", "rule")), ("MATCH", ("match",)), ("VERDICT", ("verdict",)), ("RISK", ("risk",)),
-        ("WHERE", ("where", "path")), ("WHEN", ("when",)), ("REASON", ("reason",)),
-    )  # fmt: skip
-    _list(session, "policy.list", columns, "There are no rules: everything asks.")
+    """List your rules in the order in which they are asked. Built-in ones come first and only make things stricter."""
+    files = session.items("policy.list")
+    rules = [
+        {**rule, "where": text(file, "path")}
+        for file in files
+        for rule in records(record(file.get("details")).get("rules"))
+    ]
+    headers = ("RULE", "MATCH", "VERDICT", "RISK", "WHERE", "WHEN")
+    rows = [[text(rule, name) for name in ("id", "match", "verdict", "risk", "where", "when")] for rule in rules]
+    session.show_items(rules, session.printer.table(headers, rows), none="There are no rules: everything asks.")
 
 
 @verb_of(policies, "explain", examples=(

@@ -19,6 +19,7 @@ from .words import noun, reads, verb, verb_of
 
 audit = noun("audit", "The log: verify, export.")
 LONG_DEADLINE_MS = 600_000
+PAGE = 500
 
 
 @verb("cost", examples=("quarterdeck cost", "quarterdeck cost --since 7d --json"))
@@ -89,5 +90,9 @@ def export(session: Session, path: str | None, after: int) -> None:
 
 
 def _events(session: Session, after: int) -> Iterator[Plain]:
-    for chunk in session.client.stream("audit.export", {"after": after}, deadline_ms=LONG_DEADLINE_MS):
-        yield from records(chunk.get("events"))
+    """All events after `after`, a page at a time: what was written stays written when the daemon goes away."""
+    position: object = after
+    while position is not None:
+        page = session.ask("timeline.read", {"after": position, "limit": PAGE})
+        yield from records(page.get("items"))
+        position = page.get("next")

@@ -12,7 +12,8 @@ import unicodedata
 
 # Control, format (bidi, zero width, tags), private, surrogate and unassigned characters; line and paragraph separators.
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
-_BLANKS = re.compile(r"\s+")
+# Line ends and the like; and rows of blanks long enough to push text out of sight. Two blanks are how we lay out.
+_BLANKS = re.compile(r"\s*[^\S ]\s*| {3,}")
 _PLAIN = re.compile(r"[ -~]*\Z")
 
 
@@ -30,10 +31,10 @@ def block(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Return text as one line: white space of any kind becomes one blank, hidden characters become escapes."""
-    if _PLAIN.match(text) and "  " not in text:
-        return text.strip()
-    return block(_BLANKS.sub(" ", text)).strip()
+    """Return text as one line: line ends, tabs and long gaps become one blank, hidden characters become escapes."""
+    if not (_PLAIN.match(text) and "   " not in text):
+        text = block(_BLANKS.sub(" ", text))
+    return text.rstrip()
 
 
 def width(text: str) -> int:

@@ -59,7 +59,7 @@ def collect(session: Session, id: str) -> Plain:
     if kind == "event":
         return {"id": bare, "kind": kind, "entity": _event(session, bare), "provenance": {}}
     provenance = session.ask("memory.why", {"id": id})
-    kind = text(provenance, "kind") or kind  # The daemon knows better than the look of an id.
+    kind = text(record(provenance.get("tree")), "kind") or kind  # The daemon knows better than the look of an id.
     entity = GETTERS[kind](session, bare) if kind in GETTERS else _any(session, id)
     return {"id": bare, "kind": kind, "entity": entity, "provenance": provenance}
 
@@ -116,7 +116,7 @@ HEADS: dict[str, Callable[[Printer, str, Plain], Iterator[str]]] = {"action": _a
 
 def lines_of_tree(printer: Printer, found: Plain) -> Iterator[str]:
     """Yield a provenance answer as an indented tree."""
-    children = _children(found)
+    children = _children(record(found.get("tree")) or found)
     if not children:
         yield "  nothing else: it came from outside, or was typed"
     for child in children:

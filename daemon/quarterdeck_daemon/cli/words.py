@@ -136,7 +136,7 @@ class Noun(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         wants_help = bool(args) and args[0] in ("--help", "-h")
-        if self.default and not wants_help and (not args or args[0].startswith("-")):
+        if self.default and not ctx.resilient_parsing and not wants_help and (not args or args[0].startswith("-")):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 

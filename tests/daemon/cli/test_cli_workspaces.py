@@ -1,0 +1,152 @@
+"""init, config, demo: folders are made with care and deleted with more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quarterdeck_daemon.cli import demo
+from quarterdeck_daemon.cli.init import CAUTIOUS_POLICY, make_workspace
+from quarterdeck_daemon.cli.session import Session
+from quarterdeck_daemon.core.policy import parse_policy
+from quarterdeck_daemon.service.workspace import DEFAULT_CONFIG_TEXT, Config, load_config
+from quarterdeck_protocol.codes import QuarterdeckError
+
+if TYPE_CHECKING:
+    from .conftest import House, Shell
+
+
+def test_init_makes_a_workspace_that_reads_and_asks_about_everything(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    ran = shell("init", str(folder))
+    assert ran.status == 0
+    assert (folder / "quarterdeck.toml").read_text() == DEFAULT_CONFIG_TEXT
+    assert load_config(folder) == Config()
+    assert ".quarterdeck/" in (folder / ".gitignore").read_text()
+    assert {rule.verdict for rule in parse_policy(CAUTIOUS_POLICY).rule} == {"ask"}
+    assert shell("config", "check", "-w", str(folder)).status == 0
+
+
+def test_init_leaves_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    assert ".gitignore" not in make_workspace(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    with pytest.raises(QuarterdeckError) as refused:
+        make_workspace(tmp_path)
+    assert refused.value.code == "conflict"
+
+
+def test_a_dry_init_writes_nothing(shell: Shell, tmp_path: Path) -> None:
+    assert shell("init", str(tmp_path / "new"), "--dry-run").status == 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_config_names_the_line_and_the_nearest_key(shell: Shell) -> None:
+    (shell.folder / "quarterdeck.toml").write_text("[actions]\nhlod = '8s'\n")
+    ran = shell("config", "check")
+    assert ran.status == 2
+    assert "line 2" in ran.err
+    assert "hint: Did you mean `hold`?" in ran.err
+
+
+def test_config_gets_a_setting_default_or_not(shell: Shell) -> None:
+    assert shell("config", "get", "actions.hold").out == "8s\n"
+    assert shell("config", "get", "actions.hlod").status == 3
+    assert shell("config", "get", "--json").json["workers.count"] == 2
+    assert shell("config", "path", "--json").json["workspace"] == str(shell.folder)
+
+
+def test_up_down_and_logs_without_a_daemon(shell: Shell) -> None:
+    assert shell("up", "--dry-run").status == 0
+    assert shell("down").out == "it was not running\n"
+    logs = shell.folder / ".quarterdeck" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "daemon.log").write_text(
+        '{"at":"2026-03-01T10:00:00.000000Z","level":"info","role":"daemon","pid":1,"message":"up\\u001b[2J","fields":{"n":1}}\n'
+    )
+    assert shell("logs").out.endswith("info      daemon      up\\x1b[2J n=1\n")
+    assert shell("logs", "--level", "error").out == ""
+    assert shell("logs", "--json").json["message"] == "up\x1b[2J"
+
+
+# --- demo -----------------------------------------------------------------------------------------
+
+
+def test_reset_refuses_a_folder_that_is_not_ours(tmp_path: Path, shell: Shell) -> None:
+    """The twin of the next test: the marker alone decides."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "quarterdeck.toml").write_text("")
+    (precious / "work.txt").write_text("years")
+    ran = shell("demo", str(precious), "--reset", "--no-tui")
+    assert ran.status == 8
+    assert "was not made by `quarterdeck demo`" in ran.err
+    assert (precious / "work.txt").read_text() == "years"
+    assert shell("demo", str(precious), "--no-tui").status == 8
+
+
+def test_reset_deletes_a_folder_with_our_marker(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / demo.MARKER).write_text(demo.MARKER_TEXT)
+    demo.clear(Session(), folder)
+    assert not folder.exists()
+
+
+def test_reset_does_not_follow_a_link(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / demo.MARKER).write_text(demo.MARKER_TEXT)
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(QuarterdeckError):
+        demo.clear(Session(), tmp_path / "link")
+    assert folder.exists()
+
+
+def test_the_company_is_copied_once_and_kept_the_second_time(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    assert demo.lay_out(folder)
+    assert (folder / "quarterdeck.toml").is_file()
+    (folder / "quarterdeck.toml").write_text("# changed\n")
+    assert not demo.lay_out(folder)
+    assert (folder / "quarterdeck.toml").read_text() == "# changed\n"
+
+
+def test_waiting_is_over_when_every_file_is_read_and_nothing_waits() -> None:
+    settling = demo.Settling(files=3, now=0.0)
+    assert not settling.over({"documents": 0, "runs": 0, "waiting": 0}, 0.1), "the connectors have not looked yet"
+    assert not settling.over({"documents": 3, "runs": 1, "waiting": 1}, 0.2)
+    assert settling.over({"documents": 3, "runs": 2, "waiting": 0}, 0.3)
+
+
+def test_waiting_ends_when_a_file_never_comes() -> None:
+    settling = demo.Settling(files=3, now=0.0)
+    assert not settling.over({"documents": 2, "runs": 2, "waiting": 0}, 1.0)
+    assert settling.over({"documents": 2, "runs": 2, "waiting": 0}, 1.0 + demo.STILL_S)
+
+
+def test_the_end_of_the_demo_says_what_was_done_and_what_to_type(
+    with_approvals: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(with_approvals.workspace)
+    with_approvals.answers["run.list"] = {
+        "items": [
+            {"id": "r1", "status": "running", "playbook": "p"},
+            {"id": "r2", "status": "no_op", "playbook": "p"},
+        ]
+    }
+    with_approvals.answers["run.get"] = {
+        "id": "r2",
+        "status": "no_op",
+        "steps": [{"id": "qualify", "output": {"reason": "below the minimum"}}],
+    }
+    session = Session()
+    done = demo.summary(session, {"documents": 9, "runs": 2, "waiting": 0})
+    shown = "\n".join(demo.lines(session, done))
+    session.close()
+    assert shown.startswith(
+        "9 documents read, 2 runs, 2 drafts wait for your yes\n  1 left alone: below the minimum\n"
+    )
+    assert "quarterdeck approve a17" in shown
