@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from .logs import LEVELS, LOGS_KEPT, LogLine
+from .logs import AT_FORMAT, LEVELS, LOGS_KEPT, LogLine
 
 POLL_S = 0.2
 LINE_BYTES_MAX = 256 * 1024  # A longer line is handed out in pieces.
@@ -65,9 +65,17 @@ class Tail:
             parsed = msgspec.json.decode(line, type=LogLine)
         except msgspec.DecodeError:
             text = line.decode(errors="replace").rstrip("\n")
-            return LogLine(at=self._last_at, level="error", role=self.role, pid=0, message=text)
+            return LogLine(at=self._last_at or self._changed_at(), level="error", role=self.role, pid=0, message=text)
         self._last_at = parsed.at
         return parsed
+
+    def _changed_at(self) -> str:
+        """The best there is for a line without a time and without a line before it."""
+        try:
+            changed = self._path.stat().st_mtime
+        except FileNotFoundError:
+            return ""
+        return datetime.fromtimestamp(changed, UTC).strftime(AT_FORMAT)
 
 
 def follow_logs(
@@ -85,7 +93,7 @@ def follow_logs(
     level: the lowest one shown.  ended: asked between polls; True ends the stream.
     """
     wanted = LEVELS[LEVELS.index(level) :]
-    earliest = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if since else ""
+    earliest = since.astimezone(UTC).strftime(AT_FORMAT) if since else ""
 
     def shown(line: LogLine) -> bool:
         return line.level in wanted and line.at >= earliest

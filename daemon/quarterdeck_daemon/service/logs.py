@@ -17,6 +17,7 @@ from typing import TextIO
 
 import msgspec
 
+AT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"  # Sorts as text in the order of time.
 MASK = "…masked…"
 HIDDEN_CHARACTERS_MIN = 6  # Shorter values would mask ordinary words.
 TEXT_CHARACTERS_MAX = 8_192
@@ -84,7 +85,7 @@ class JsonLines(logging.Formatter):
             given["traceback"] = self.formatException(record.exc_info)
         masked = mask(given)
         line = LogLine(
-            at=datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            at=datetime.fromtimestamp(record.created, UTC).strftime(AT_FORMAT),
             level=record.levelname.lower(),
             role=self.role,
             pid=os.getpid(),

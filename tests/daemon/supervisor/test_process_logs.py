@@ -107,6 +107,13 @@ def test_logs_are_merged_by_time_over_roles_and_rotations(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+def test_a_log_without_any_line_of_ours_is_dated_by_its_file(tmp_path: Path) -> None:
+    """What an interpreter says that could not even start must not fall out of `--since`."""
+    (tmp_path / "worker.log").write_text("No module named x\n")
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert [line.message for line in follow_logs(tmp_path, follow=False, since=since)] == ["No module named x"]
+
+
 def test_following_survives_a_rotation_and_waits_for_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "daemon.log"
     path.write_text(line_at(1, "daemon"))
