@@ -127,7 +127,6 @@ def _refuse_shared(path: Path, found: os.stat_result) -> None:
 # A file is replaced, never edited, so a new inode or time means a new daemon.
 _Stamp = tuple[int, int]
 
-
 Where = Path | str | ConnectionFile | None
 
 

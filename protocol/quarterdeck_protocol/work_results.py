@@ -1,0 +1,166 @@
+"""Results about work: runs, approvals, actions, dead letters. See results.py for the conventions."""
+
+from __future__ import annotations
+
+from .frames import Plain
+from .labels import Labels
+from .shapes import Page, Shape
+
+# --- runs -------------------------------------------------------------------------------------------
+
+
+class RunStarted(Shape, frozen=True, kw_only=True):
+    """plan: the steps it would take, for a dry run."""
+
+    run_id: str
+    seq: int
+    plan: list[Plain] = []
+
+
+class StepView(Shape, frozen=True, kw_only=True):
+    id: str
+    agent: str
+    status: str
+    attempts: int
+    input: Plain = {}
+    output: Plain = {}
+    error: Plain = {}
+    actions: list[str] = []
+    sources: list[str] = []
+    started_at: str | None = None
+    ended_at: str | None = None
+    wakes_at: str | None = None
+
+
+class RunLine(Shape, frozen=True, kw_only=True):
+    id: str
+    run_id: str
+    playbook: str
+    status: str
+    at: str
+    ended_at: str | None = None
+    reason: str = ""
+    cause: str = ""
+
+
+class Runs(Page, frozen=True, kw_only=True):
+    items: list[RunLine]
+
+
+class RunView(RunLine, frozen=True, kw_only=True):
+    seq: int
+    steps: list[StepView]
+    inputs: Plain = {}
+    cost: str = "0"
+    labels: Labels = Labels()
+
+
+# --- approvals and actions --------------------------------------------------------------------------
+
+
+class Deed(Shape, frozen=True, kw_only=True):
+    """What would happen: exactly this and to exactly these."""
+
+    connector: str
+    verb: str
+    args: Plain
+    targets: list[str]
+
+
+class EvidenceView(Shape, frozen=True, kw_only=True):
+    claim: str
+    source: str
+    quote: str = ""
+    span: tuple[int, int] | None = None
+
+
+class PolicyView(Shape, frozen=True, kw_only=True):
+    verdict: str
+    rule: str
+    where: str
+    reasons: list[str] = []
+
+
+class ApprovalView(Shape, frozen=True, kw_only=True):
+    id: str
+    action: Deed
+    summary: str
+    risk: str
+    why: str
+    evidence: list[EvidenceView]
+    confidence: float
+    policy: PolicyView
+    undo: str
+    cost: str
+    expires_at: str | None
+    shown_hash: str
+    group: str
+    agent: str = ""
+    run: str = ""
+    step: str = ""
+    at: str = ""
+    risks: list[str] = []
+    labels: Labels = Labels()
+    snoozed_until: str | None = None
+
+
+class Approvals(Page, frozen=True, kw_only=True):
+    items: list[ApprovalView]
+
+
+class Decided(Shape, frozen=True, kw_only=True):
+    """Of one item. error: a code when it was not decided, `conflict` when it is no longer what was shown."""
+
+    id: str
+    ok: bool
+    status: str = ""
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+    releases_at: str | None = None
+
+
+class Decisions(Shape, frozen=True, kw_only=True):
+    items: list[Decided]
+    seq: int
+
+
+class ActionView(ApprovalView, frozen=True, kw_only=True):
+    status: str
+    seq: int = 0
+    result: Plain = {}
+    error: Plain = {}
+    proposed_args: Plain = {}
+    approved_by: str = ""
+    releases_at: str | None = None
+    compensates: str = ""
+    compensated_by: str = ""
+
+
+class Actions(Page, frozen=True, kw_only=True):
+    items: list[ActionView]
+
+
+class Undone(Shape, frozen=True, kw_only=True):
+    """withdrawn: it had not left.  compensation: the action proposed to mend what did leave."""
+
+    id: str
+    seq: int
+    withdrawn: bool
+    compensation: str = ""
+    message: str = ""
+
+
+class DeadLetterView(Shape, frozen=True, kw_only=True):
+    id: str
+    run: str
+    step: str
+    error: Plain
+    attempts: int
+    at: str
+    remedies: list[str]
+    resolved: str = ""
+
+
+class DeadLetters(Page, frozen=True, kw_only=True):
+    items: list[DeadLetterView]
