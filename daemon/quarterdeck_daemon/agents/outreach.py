@@ -1,0 +1,171 @@
+"""Outreach: proposes to send a draft as the answer to a mail.
+
+The recipient is the From address of that mail, or, when the own contact form relayed it, the form's e-mail
+field. Nothing else, whatever the mail says; a Reply-To that differs is shown as a risk and not used.
+"""
+
+from __future__ import annotations
+
+from quarterdeck_daemon.core.entities import Evidence, Plain
+from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
+
+from .contract import Agent, AgentFailure, Contract, plain_map
+from .money import shown
+from .outside_text import one_line, without_addresses
+from .people import sender_of
+from .seen import Fact, Mail, facts_of, input_map, mail_of
+
+REFERENCES_MAX = 20
+NEEDED = ("person", "need", "amount", "deadline_text")
+SCORE_WITHOUT_QUALIFIER = 0.5
+UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
+
+CONTRACT = Contract(
+    purpose="Proposes one mail, to the one who wrote.",
+    reads={"mail": "the document that is answered", "any facts?": "client, contact: whether the address is known"},
+    inputs={
+        "draft": "the composer's output",
+        "lead?": "the extractor's output",
+        "qualification?": "the qualifier's output (also under the name `qualify`)",
+    },
+    outputs={"to": "the address", "subject": "of the mail", "confidence": "0..1", "risks": "in words"},
+    effects=("mail.send",),
+)
+
+
+def run(step: RunStep) -> StepDone:
+    mail, draft = mail_of(step), input_map(step, "draft")
+    lead = input_map(step, "lead")
+    judged = input_map(step, "qualification") or input_map(step, "qualify")
+    body, subject = str(draft.get("body") or ""), one_line(str(draft.get("subject") or ""))
+    if not body.strip():
+        raise AgentFailure(
+            "contract", "missing_input", "outreach needs a draft with a body", "Give it `in: {draft: …}`."
+        )
+    to = _recipient(mail)
+    confidence = _confidence(lead, draft, judged)
+    risks = _risks(mail, lead, draft, to, facts_of(step))
+    action = ProposedAction(
+        connector="mail",
+        verb="send",
+        args={
+            "to": [to],
+            "cc": [],
+            "subject": subject,
+            "body": body,
+            "in_reply_to": mail.meta.message_id,
+            "references": _references(mail),
+        },
+        targets=(to,),
+        summary=_summary(lead, to),
+        why=_why(judged, mail),
+        evidence=_evidence(mail, lead, draft, judged),
+        confidence=confidence,
+        risks=risks,
+        undo=UNDO,
+        group=_group(draft, judged),
+    )
+    output: Plain = {"to": to, "subject": subject, "confidence": confidence, "risks": list(risks)}
+    return StepDone(output=output, actions=(action,))
+
+
+def _recipient(mail: Mail) -> str:
+    to = sender_of(mail).address
+    if to:
+        return to
+    raise AgentFailure("permanent", "no_recipient", "the mail has no usable sender address", "Answer it by hand.")
+
+
+def _references(mail: Mail) -> list[str]:
+    chain = [*mail.meta.references, mail.meta.message_id]
+    return [id for id in dict.fromkeys(chain) if id][-REFERENCES_MAX:]
+
+
+def _summary(lead: Plain, to: str) -> str:
+    """`Reply to Ines Duarte (Northwind): onboarding redesign, EUR 8,000-10,000`."""
+    who = without_addresses(str(lead.get("person") or "")) or to
+    company = without_addresses(str(lead.get("company") or ""), 60)
+    what = [without_addresses(str(lead.get("need") or ""), 80), _money(plain_map(lead.get("amount")))]
+    told = ", ".join(filter(None, what))
+    return f"Reply to {who}" + (f" ({company})" if company else "") + (f": {told}" if told else "")
+
+
+def _money(amount: Plain) -> str:
+    low, high, currency = (amount.get(name) for name in ("minor_units", "minor_units_max", "currency"))
+    if not isinstance(low, int) or not isinstance(high, int):
+        return ""
+    text = shown(low, str(currency))
+    return text if low == high else f"{text}-{shown(high, str(currency)).removeprefix(f'{currency} ')}"
+
+
+def _why(judged: Plain, mail: Mail) -> str:
+    reasons = judged.get("reasons")
+    texts = [str(plain_map(reason).get("text", "")) for reason in reasons] if isinstance(reasons, list) else []
+    return (
+        one_line(" ".join(filter(None, texts)), 600) or f"{mail.meta.from_address} wrote, and an answer is drafted."
+    )
+
+
+def _evidence(mail: Mail, lead: Plain, draft: Plain, judged: Plain) -> tuple[Evidence, ...]:
+    found = [Evidence(claim="the mail that is answered", source=mail.source, quote=one_line(mail.meta.subject))]
+    listed = lead.get("evidence")
+    for item in listed if isinstance(listed, list) else []:
+        plain = plain_map(item)
+        quote = str(plain.get("quote", ""))
+        span = mail.locate(quote) if quote else None
+        found.append(
+            Evidence(claim=str(plain.get("claim", "")), source=mail.source, quote=one_line(quote), span=span)
+        )
+    reasons = judged.get("reasons")
+    for reason in map(plain_map, reasons if isinstance(reasons, list) else []):
+        claim = f"rule {reason.get('rule', '')}"
+        found.append(Evidence(claim=claim, source=str(reason.get("source", "")), quote=str(reason.get("text", ""))))
+    template = plain_map(draft.get("template"))
+    if template.get("id"):
+        found.append(
+            Evidence(claim="written from the template", source=str(template["id"]), quote=str(template["hash"]))
+        )
+    listed = draft.get("inserted")
+    sources = {str(plain_map(item).get("source", "")) for item in listed} if isinstance(listed, list) else set()
+    facts = sorted(source for source in sources if source.startswith(("fact:", "memory:")))
+    return (*found, *(Evidence(claim="inserted into the text", source=source) for source in facts))
+
+
+def _confidence(lead: Plain, draft: Plain, judged: Plain) -> float:
+    """0.5 * share of the needed values that were found + 0.4 * score of the qualification + 0.1 for the language.
+
+    Only observations count: nothing a mail says about itself, and no opinion of a model.
+    """
+    found = sum(1 for name in NEEDED if lead.get(name)) / len(NEEDED)
+    score = judged.get("score")
+    rating = float(score) if isinstance(score, int | float) else SCORE_WITHOUT_QUALIFIER
+    return round(0.5 * found + 0.4 * min(max(rating, 0.0), 1.0) + (0.0 if _other_language(draft) else 0.1), 2)
+
+
+def _other_language(draft: Plain) -> bool:
+    wanted, used = str(draft.get("language_wanted") or ""), str(draft.get("language") or "")
+    return bool(wanted) and wanted != (used or "en")
+
+
+def _risks(mail: Mail, lead: Plain, draft: Plain, to: str, facts: dict[str, list[Fact]]) -> tuple[str, ...]:
+    known = {address.lower() for fact in facts.get("client", []) for address in fact.words("contacts")}
+    known |= {fact.text("email").lower() for fact in facts.get("contact", [])}
+    differs = mail.meta.reply_to and mail.meta.reply_to != to and not mail.form
+    remarks = {
+        f"Answers are asked to go to {one_line(mail.meta.reply_to, 80)}; that is not used.": bool(differs),
+        "First contact with this address.": to not in known,
+        "No amount was found in the mail.": not lead.get("amount"),
+        "Nobody is named; the greeting is general.": not lead.get("person"),
+        f"They write in {draft.get('language_wanted')}; there is no template in it.": _other_language(draft),
+        "It came through the contact form: the address was typed, not proved.": bool(mail.form),
+    }
+    warnings = [f"The mail: {one_line(text, 120)}." for text in mail.meta.warnings if not text.startswith("reply-to")]
+    return (*warnings, *(text for text, applies in remarks.items() if applies))
+
+
+def _group(draft: Plain, judged: Plain) -> str:
+    name = str(plain_map(draft.get("template")).get("name") or "draft")
+    return f"{name}:{judged.get('rule') or 'unqualified'}"
+
+
+OUTREACH = Agent(name="outreach", version="1", contract=CONTRACT, run=run)

@@ -1,0 +1,26 @@
+"""Which agents there are, and the one way to run them: with their contract checked."""
+
+from __future__ import annotations
+
+from quarterdeck_daemon.core.orders import RunStep, StepDone
+
+from .composer import COMPOSER
+from .contract import Agent, AgentFailure, breach
+from .extractor import EXTRACTOR
+from .outreach import OUTREACH
+from .qualifier import QUALIFIER
+
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH)}
+
+
+def run_agent(step: RunStep) -> StepDone:
+    """Run the step's agent. Raises AgentFailure, also when the agent broke its own contract."""
+    agent = AGENTS.get(step.agent)
+    if agent is None:
+        hint = f"Known agents: {', '.join(sorted(AGENTS))}."
+        raise AgentFailure("contract", "unknown_agent", f"there is no agent {step.agent!r}", hint)
+    done = agent.run(step)
+    wrong = breach(agent, done)
+    if wrong:
+        raise AgentFailure("contract", "breach", f"{agent.name} broke its contract: {wrong}")
+    return done
