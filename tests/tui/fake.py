@@ -1,0 +1,149 @@
+"""A session in memory and a clock that stands still: the screen without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from textual.pilot import Pilot
+
+from quarterdeck_tui.app import QuarterdeckApp
+from quarterdeck_tui.clock import Clock
+from quarterdeck_tui.session import OnChange
+from quarterdeck_tui.views import (
+    BenchView,
+    Decision,
+    DecisionView,
+    LogLine,
+    Shown,
+    SourceView,
+    StopView,
+    Verdict,
+)
+
+from .studio import MORNING, NOW_US
+
+HOLD_US = 8_000_000
+
+
+class StillClock:
+    """Time that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.us = NOW_US
+        self.ms = 1_000_000.0
+
+    def pass_ms(self, ms: float) -> None:
+        self.ms += ms
+        self.us += int(ms * 1000)
+
+    def clock(self) -> Clock:
+        return Clock(now_us=lambda: self.us, mono_ms=lambda: self.ms)
+
+
+@dataclass
+class Decided:
+    """One call of `decide`, as it came."""
+
+    items: tuple[Shown, ...]
+    decision: Decision
+    edits: Mapping[str, str] | None = None
+    reason: str = ""
+    until: str = ""
+
+
+@dataclass
+class FakeSession:
+    """Answers like a daemon that agrees, unless the item has another hash by now."""
+
+    view: BenchView = MORNING
+    decided: list[Decided] = field(default_factory=list)
+    undone: int = 0
+    stops: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    sources: dict[str, SourceView] = field(default_factory=dict)
+    refreshed: int = 0
+    log: tuple[LogLine, ...] = ()
+    on_change: OnChange = lambda view: None
+
+    async def run(self, on_change: OnChange) -> None:
+        self.on_change = on_change
+        on_change(self.view)
+        await asyncio.Event().wait()
+
+    def push(self, view: BenchView) -> None:
+        self.view = view
+        self.on_change(view)
+
+    async def decide(
+        self,
+        items: tuple[Shown, ...],
+        decision: Decision,
+        *,
+        edits: Mapping[str, str] | None = None,
+        reason: str = "",
+        until: str = "",
+    ) -> tuple[Verdict, ...]:
+        self.decided.append(Decided(items, decision, edits, reason, until))
+        verdicts = tuple(self._verdict(one) for one in items)
+        done = {verdict.id for verdict in verdicts if verdict.ok}
+        for one in items:
+            if one.id in done:
+                self._took(one.id, decision)
+        return verdicts
+
+    def _verdict(self, shown: Shown) -> Verdict:
+        now = next((view for view in self.view.approvals if view.id == shown.id), None)
+        if now is None or now.shown_hash != shown.shown_hash:
+            return Verdict(shown.id, "conflict", f"{shown.id} is no longer what you saw", "Look at it again.")
+        return Verdict(shown.id)
+
+    def _took(self, id: str, decision: Decision) -> None:
+        words = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
+        item = next(view for view in self.view.approvals if view.id == id)
+        held = decision == "approve"
+        last = DecisionView(
+            id, item.summary, words[decision], NOW_US + HOLD_US if held else None, "held" if held else ""
+        )
+        rest = tuple(view for view in self.view.approvals if view.id != id)
+        self.push(replace(self.view, approvals=rest, last=last))
+
+    async def undo(self) -> Verdict:
+        self.undone += 1
+        return Verdict("a16", message="It was not sent and never will be.")
+
+    async def stop(self, reason: str) -> Verdict:
+        self.stops.append(reason)
+        self.push(replace(self.view, stop=StopView(engaged=True, reason=reason, by="you", at_us=NOW_US)))
+        return Verdict("stop", message="stopped")
+
+    async def release(self, reason: str) -> Verdict:
+        self.released.append(reason)
+        self.push(replace(self.view, stop=StopView()))
+        return Verdict("stop", message="everything goes on")
+
+    async def source(self, id: str) -> SourceView:
+        return self.sources.get(id, SourceView(id, note="no text is kept for it"))
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def fake_app(
+    view: BenchView = MORNING, *, ascii_only: bool = False
+) -> tuple[QuarterdeckApp, FakeSession, StillClock]:
+    session, clock = FakeSession(view), StillClock()
+    return QuarterdeckApp(session, clock=clock.clock(), ascii_only=ascii_only), session, clock
+
+
+async def settle(pilot: Pilot[None], clock: StillClock) -> None:
+    """Let everything be painted, and let the time pass after which a row may be approved."""
+    await pilot.pause()
+    clock.pass_ms(1_000)
+
+
+def painted(app: QuarterdeckApp) -> list[str]:
+    """Return the lines of the screen as they stand on the terminal."""
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip) for strip in strips]

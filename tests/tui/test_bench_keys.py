@@ -1,0 +1,326 @@
+"""The daily jobs, with the number of keys that they may cost. A change that adds a key changes this file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.tui.fake import Decided, fake_app, painted, settle
+from tests.tui.studio import APPROVALS, INES, MORNING, NOW_US, QUIET, STATUS
+from textual.widgets import Input, TextArea
+
+from quarterdeck_tui.screens.edit import EditScreen, diff_lines
+from quarterdeck_tui.screens.evidence import EvidenceScreen
+from quarterdeck_tui.screens.stop import StopScreen
+from quarterdeck_tui.screens.why import WhyScreen
+from quarterdeck_tui.views import ApprovalView, BenchView, Shown, SourceView
+
+INES_SHOWN = Shown("a17", "hash-17")
+PAY = APPROVALS[0]
+
+
+def bench(*items: ApprovalView) -> BenchView:
+    return BenchView("live", "", STATUS, items)
+
+
+async def test_approve_costs_one_key() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("a")
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "approve")]
+        assert "leaves in 7s   z undo" in painted(app)[-3]
+
+
+async def test_a_high_risk_costs_the_shown_word_and_enter() -> None:
+    app, session, clock = fake_app(bench(PAY, INES))
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("a", *"312", "enter")
+        await pilot.pause()
+        assert session.decided == [], "half of the amount is not the amount"
+        await pilot.press(*".50", "enter")
+        await pilot.pause()
+        assert session.decided == [Decided((Shown("a18", "hash-18"),), "approve")]
+
+
+async def test_reject_costs_three_keys_with_a_usual_reason() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("r", "3", "enter")
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "reject", reason="not now")]
+
+
+async def test_reject_takes_words_and_never_an_empty_reason() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("r", "enter")
+        await pilot.pause()
+        assert session.decided == []
+        await pilot.press(*"too dear", "enter")
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "reject", reason="too dear")]
+
+
+async def test_snooze_to_tomorrow_costs_two_keys() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("s", "t")
+        await pilot.pause()
+        (decided,) = session.decided
+        assert (decided.items, decided.decision) == ((INES_SHOWN,), "snooze")
+        assert "T08:00:00" in decided.until
+
+
+async def test_undo_costs_one_key() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("z")
+        await pilot.pause()
+        assert session.undone == 1
+        assert "never will be" in painted(app)[-2]
+
+
+async def test_why_and_its_first_evidence_cost_two_keys() -> None:
+    app, session, clock = fake_app(QUIET)
+    session.sources["doc17"] = SourceView("doc17", "New packaging", "We have 12 SKUs, print-ready by mid January.")
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("w")
+        assert isinstance(app.screen, WhyScreen)
+        await pilot.press("1")
+        await pilot.pause()
+        assert isinstance(app.screen, EvidenceScreen)
+        assert "SKUs, print-ready by mid January<<" in "\n".join(painted(app))
+        await pilot.press("escape", "escape")
+        assert app.screen_stack[-1] == app.bench
+
+
+async def test_edit_then_approve_costs_two_keys_and_sends_what_the_diff_showed() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("e")
+        app.screen.query_one(TextArea).insert("Dear Ines, and ", (0, 0))
+        await pilot.pause()
+        shown = "\n".join(painted(app))
+        assert "-Hello Ines," in shown
+        assert "+Dear Ines, and Hello Ines," in shown
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "approve", edits={"body": f"Dear Ines, and {INES.body}"})]
+
+
+async def test_an_edit_of_nothing_is_not_sent() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("e", "ctrl+s")
+        await pilot.pause()
+        assert isinstance(app.screen, EditScreen)
+        assert session.decided == []
+
+
+async def test_a_draft_outlives_escape_and_a_lost_connection() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("e")
+        app.screen.query_one(TextArea).text = "my words"
+        await pilot.pause()
+        session.push(replace(QUIET, link="lost", note="gone"))
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(app.screen, EditScreen), "a refused sheet stays open"
+        await pilot.press("escape")
+        session.push(QUIET)
+        await pilot.press("e")
+        await pilot.pause()
+        assert app.screen.query_one(TextArea).text == "my words"
+        assert session.decided == []
+
+
+async def test_marks_approve_several_but_never_a_high_risk() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("x", "x", "x")  # HIGH, medium, medium
+        await pilot.pause()
+        clock.pass_ms(1_000)
+        await pilot.press("a")
+        await pilot.pause()
+        assert session.decided == [Decided((Shown("a20", "hash-20"), Shown("a21", "hash-21")), "approve")]
+        assert "1 HIGH left out" in "\n".join(app._said[-1].text for _ in [0])
+
+
+async def test_a_changed_item_is_a_conflict_that_is_said_and_redrawn() -> None:
+    """The daemon's item moved on after the row was painted, and before the yes arrived."""
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        changed = replace(INES, shown_hash="hash-new", summary="Answer Northwind: EUR 9,999")
+        session.view = replace(QUIET, approvals=(changed,))  # The daemon knows; the screen not yet.
+        await pilot.press("a")
+        await pilot.pause()
+        assert "a17 has changed and was not touched" in painted(app)[-2]
+        session.push(session.view)
+        await pilot.pause()
+        assert "EUR 9,999" in "\n".join(painted(app))
+        await pilot.press("a")
+        assert len(session.decided) == 1, "the new version has not been on the screen for long enough"
+
+
+async def test_tabs_and_filter_narrow_the_list() -> None:
+    app, _, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("tab", "tab")
+        assert [row.id for row in app.bench.list.rows] == ["a22"]
+        await pilot.press("tab", "slash", *"agent:finance", "enter")
+        assert [row.id for row in app.bench.list.rows] == ["a18", "a20"]
+        assert "2 of 9" in painted(app)[1]
+        await pilot.press("escape")
+        assert len(app.bench.list.rows) == 9
+
+
+async def test_new_items_are_counted_and_taken_in_by_ctrl_r() -> None:
+    app, session, clock = fake_app(bench(INES))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot, clock)
+        session.push(bench(PAY, APPROVALS[3], INES))
+        await pilot.pause()
+        assert [row.id for row in app.bench.list.rows] == ["a17", "a18", "a20"]
+        assert "2 new, 1 HIGH: ^r sorts" in painted(app)[1]
+        await pilot.press("ctrl+r")
+        assert [row.id for row in app.bench.list.rows] == ["a18", "a20", "a17"]
+        assert app.bench.list.current == INES, "the cursor stays with its item"
+
+
+@pytest.mark.parametrize("before", [(), ("e",), ("r",), ("slash",), ("ctrl+p",), ("w", "1"), ("a",)])
+async def test_ctrl_g_stops_from_everywhere(before: tuple[str, ...]) -> None:
+    app, session, clock = fake_app(bench(replace(INES, risk="high")))
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press(*before)
+        await pilot.press("ctrl+g")
+        await pilot.pause()
+        assert session.stops == ["key ctrl+g"]
+        assert isinstance(app.screen, StopScreen)
+        assert "STOPPED" in painted(app)[0]
+
+
+async def test_ctrl_g_works_where_nothing_else_fits() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test(size=(40, 8)) as pilot:
+        await settle(pilot, clock)
+        assert "too small (40x8), need 60x16" in painted(app)[0]
+        await pilot.press("a", "ctrl+g")
+        assert session.stops == ["key ctrl+g"]
+        assert session.decided == [], "nothing is approved that is not drawn"
+
+
+async def test_resume_is_an_explicit_choice() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+g", "4")
+        await pilot.pause()
+        assert app.screen is app.bench
+        clock.pass_ms(1_000)
+        await pilot.press("j")
+        await pilot.press("a")
+        assert (session.released, session.decided) == ([], [])
+        assert "everything is stopped" in painted(app)[-2]
+        await pilot.press("ctrl+g", "1")
+        await pilot.pause()
+        assert session.released == ["resumed at the terminal"]
+        assert app.screen is app.bench
+
+
+async def test_without_a_connection_every_change_is_refused_in_words() -> None:
+    app, session, clock = fake_app(replace(QUIET, link="lost", note="the daemon is gone"))
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        for key in ("a", "r", "s", "z"):
+            clock.pass_ms(500)
+            await pilot.press(key)
+            await pilot.pause()
+            assert "does not answer" in painted(app)[-2]
+        assert "Connection lost" in painted(app)[0]
+        assert (session.decided, session.undone) == ([], 0)
+
+
+async def test_help_lists_every_binding_that_has_an_id() -> None:
+    app, _, clock = fake_app()
+    async with app.run_test(size=(100, 60)) as pilot:
+        await settle(pilot, clock)
+        wanted = {
+            one.tooltip or one.binding.description for one in app.screen.active_bindings.values() if one.binding.id
+        }
+        await pilot.press("question_mark")
+        await pilot.pause()
+        shown = "\n".join(painted(app))
+        assert [words for words in wanted if words not in shown] == []
+
+
+async def test_the_palette_finds_the_actions_with_their_keys() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+p", *"snooze")
+        await pilot.pause(0.3)
+        assert "Ask me again later" in "\n".join(painted(app))
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        await pilot.press("t")
+        await pilot.pause()
+        assert [one.decision for one in session.decided] == ["snooze"]
+
+
+async def test_a_click_selects_and_a_hint_acts() -> None:
+    app, session, clock = fake_app(bench(INES, APPROVALS[3]))
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.click("#list", offset=(10, 2))
+        await pilot.pause()
+        assert app.bench.list.current is not None
+        assert app.bench.list.current.id == "a17"
+        clock.pass_ms(1_000)
+        await pilot.click("KeyLine", offset=(2, 0))
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "approve")]
+
+
+async def test_fields_of_a_sheet_take_letters_as_letters() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("slash", *"zaq")
+        assert app.screen.query_one("#filter", Input).value == "zaq"
+        assert (session.decided, session.undone) == ([], 0)
+
+
+def test_the_diff_is_unified_and_shows_hidden_characters() -> None:
+    assert diff_lines("a\nb\nc", "a\nB\nc") == ["@@ -1,3 +1,3 @@", " a", "-b", "+B", " c"]
+    assert diff_lines("a\u202e", "a") == ["@@ -1 +1 @@", "-a\\u202e", "+a"]
+    assert diff_lines("same", "same") == []
+
+
+async def test_ages_and_the_countdown_follow_the_clock() -> None:
+    app, _, clock = fake_app(MORNING)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        clock.us = NOW_US + 3_000_000
+        app.tick()
+        await pilot.pause()
+        assert "leaves in 2s" in painted(app)[-3]
+        clock.us = NOW_US + 6_000_000
+        app.tick()
+        await pilot.pause()
+        assert "leaving now" in painted(app)[-3]

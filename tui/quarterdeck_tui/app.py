@@ -1,0 +1,183 @@
+"""The application: takes views from the session to screens, and the operator's decisions back.
+
+Owns     the screens and the message log. Promises ctrl+g works wherever the focus is.
+Leaves   the wire to the session, drawing to the widgets, whether a yes is meant to the guard.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+
+from .clock import Clock
+from .context import Context
+from .marks import ASCII, FINE
+from .requests import Decide, OpenEvidence, OpenWhy, Release, Said
+from .screens.bench import BenchScreen
+from .screens.evidence import EvidenceScreen
+from .screens.frame import FrameScreen
+from .screens.keys import KeysScreen, key_help
+from .screens.log import LogScreen
+from .screens.stop import StopScreen
+from .screens.why import WhyScreen
+from .session import Session
+from .svg import without_web_fonts
+from .views import BenchView, LogLine, Verdict
+
+TICK_S = 0.5
+SAID_MAX = 200
+STOP_REASON = "key ctrl+g"
+
+
+class QuarterdeckApp(App[None]):
+    """One window on one workspace."""
+
+    TITLE = "Quarterdeck"
+    CSS_PATH = "quarterdeck.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (140, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (24, "-common"), (30, "-high"), (40, "-tall")]
+    BINDINGS = [
+        Binding("ctrl+g", "stop", "STOP everything outward", show=False, priority=True, id="stop"),
+        Binding("ctrl+q", "quit", "Leave; the daemon goes on", show=False, priority=True, id="quit", system=False),
+    ]
+
+    def __init__(self, session: Session, *, clock: Clock | None = None, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.session = session
+        self.context = Context(clock=clock or Clock(), marks=ASCII if ascii_only else FINE)
+        self.bench = BenchScreen(self.context)
+        self.data = BenchView()
+        self._ascii = ascii_only
+        self._said: deque[LogLine] = deque(maxlen=SAID_MAX)
+
+    def on_mount(self) -> None:
+        self.set_class(self._ascii, "-ascii")
+        self.push_screen(self.bench)
+        self.set_interval(TICK_S, self.tick)
+        self.run_worker(self.session.run(self.changed), name="session", exit_on_error=True)
+
+    # --- data to screens
+
+    def changed(self, view: BenchView) -> None:
+        """The session has a new view: every full screen in the stack gets it."""
+        was, self.data = self.data, view
+        for screen in self.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.view = view
+        self.tick()
+        if was.link == "lost" and view.link == "live":
+            self.say("Connected again.")
+
+    def tick(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.now_us = self.context.clock.now_us()
+
+    def open(self, screen: FrameScreen) -> None:
+        screen.set_reactive(FrameScreen.view, self.data)
+        screen.set_reactive(FrameScreen.now_us, self.context.clock.now_us())
+        self.push_screen(screen)
+
+    def say(self, text: str, *, alarm: bool = False) -> None:
+        """Show a line on the topmost full screen."""
+        top = next(screen for screen in reversed(self.screen_stack) if isinstance(screen, FrameScreen))
+        top.say(text, alarm=alarm)
+
+    def on_said(self, said: Said) -> None:
+        self._said.append(LogLine(self.context.clock.now_us(), said.text, failed=said.alarm))
+
+    # --- decisions to the session
+
+    def on_decide(self, request: Decide) -> None:
+        self.run_worker(self._decide(request), name="decide")
+
+    async def _decide(self, request: Decide) -> None:
+        verdicts = await self.session.decide(
+            request.items, request.decision, edits=request.edits, reason=request.reason, until=request.until
+        )
+        self.context.on_its_way.difference_update(request.items)
+        for verdict in verdicts:
+            if verdict.ok:
+                self.context.drafts.pop(verdict.id, None)
+        refused = [verdict for verdict in verdicts if not verdict.ok]
+        if refused:
+            self.say(refusal(refused), alarm=True)
+
+    def on_take_back(self) -> None:
+        self.run_worker(self._answered("undo"), name="undo")
+
+    def on_release(self, request: Release) -> None:
+        self.run_worker(self._release(request.reason), name="release")
+
+    def on_refresh(self) -> None:
+        self.run_worker(self.session.refresh(), name="refresh")
+
+    async def _answered(self, what: str) -> None:
+        if not self.data.may_change:
+            self.say("Not possible: the daemon does not answer.", alarm=True)
+            return
+        verdict = await self.session.undo()
+        text = f"{verdict.id} {what}: {verdict.message}".strip()
+        self.say(text if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
+
+    async def _release(self, reason: str) -> None:
+        verdict = await self.session.release(reason)
+        if verdict.ok and isinstance(self.screen, StopScreen):
+            self.screen.dismiss()
+        self.say("Everything goes on." if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
+
+    def on_open_why(self, request: OpenWhy) -> None:
+        self.open(WhyScreen(self.context, request.item))
+
+    def on_open_evidence(self, request: OpenEvidence) -> None:
+        screen = EvidenceScreen(request.evidence)
+        self.push_screen(screen)
+        self.run_worker(self._read_source(screen, request.evidence.source), name="source")
+
+    async def _read_source(self, screen: EvidenceScreen, id: str) -> None:
+        screen.source = await self.session.source(id)
+
+    # --- keys that work everywhere
+
+    def action_stop(self) -> None:
+        """Stop first, show afterwards; a second press asks again and does no harm."""
+        self.run_worker(self.session.stop(STOP_REASON), name="stop")
+        if not any(isinstance(screen, StopScreen) for screen in self.screen_stack):
+            self.open(StopScreen(self.context))
+
+    def action_keys(self) -> None:
+        active = self.screen.active_bindings.values()
+        display = {one.binding.key: self.get_key_display(one.binding) for one in active}
+        self.push_screen(KeysScreen(key_help(active, display)))
+
+    def action_log(self) -> None:
+        self.push_screen(LogScreen((*self.session.log, *self._said)))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Everything that has a key here is also in the palette, with its line of help."""
+        seen: set[str] = set()
+        for one in screen.active_bindings.values():
+            binding = one.binding
+            if binding.id and one.enabled and binding.action not in seen:
+                seen.add(binding.action)
+                name = f"{binding.description.capitalize()}  ({self.get_key_display(binding)})"
+                said = one.tooltip or binding.description
+                yield SystemCommand(name, said, lambda key=binding.key: self.simulate_key(key))
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """An SVG of the screen that loads nothing from anywhere."""
+        return without_web_fonts(super().export_screenshot(title=title, simplify=simplify))
+
+
+def refusal(verdicts: list[Verdict]) -> str:
+    """Return what was refused, in one line: the first in full, the others counted."""
+    first = verdicts[0]
+    words = {"conflict": f"{first.id} has changed and was not touched: {first.message}"}
+    said = words.get(first.code, f"{first.id} {first.message}".strip())
+    more = f" (and {len(verdicts) - 1} more)" if len(verdicts) > 1 else ""
+    return f"{said}{more}. {first.hint}".replace("..", ".").strip()

@@ -1,0 +1,21 @@
+"""What every screen is given: time, signs, the guard, drafts. Made once by the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .clock import Clock
+from .guard import Guard
+from .marks import FINE, Marks
+from .views import Shown
+
+
+@dataclass(slots=True)
+class Context:
+    """`drafts`: edited texts that were not sent yet, by item id. `on_its_way`: decided, not yet answered."""
+
+    clock: Clock = field(default_factory=Clock)
+    marks: Marks = FINE
+    guard: Guard = field(default_factory=Guard)
+    drafts: dict[str, str] = field(default_factory=dict)
+    on_its_way: set[Shown] = field(default_factory=set)

@@ -1,0 +1,60 @@
+"""What screens ask of the app. Messages carry view models; the app talks to the session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from .views import ApprovalView, Decision, EvidenceView, Shown
+
+
+@dataclass
+class Decide(Message):
+    """Send one decision over exactly what was shown."""
+
+    items: tuple[Shown, ...]
+    decision: Decision
+    edits: Mapping[str, str] | None = None
+    reason: str = ""
+    until: str = ""
+
+
+@dataclass
+class TakeBack(Message):
+    """Undo the last decision."""
+
+
+@dataclass
+class Refresh(Message):
+    """Ask the daemon anew."""
+
+
+@dataclass
+class OpenWhy(Message):
+    """Show everything about one item."""
+
+    item: ApprovalView
+
+
+@dataclass
+class OpenEvidence(Message):
+    """Show the quote and the text around it."""
+
+    evidence: EvidenceView
+
+
+@dataclass
+class Release(Message):
+    """End the stop."""
+
+    reason: str
+
+
+@dataclass
+class Said(Message):
+    """The operator was told something; for the log."""
+
+    text: str
+    alarm: bool = False

@@ -1,0 +1,1 @@
+"""Screens: hand view models to widgets and the operator's words to the app."""

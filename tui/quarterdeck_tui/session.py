@@ -1,0 +1,61 @@
+"""What a screen may ask for: the session between this program and the daemon, as a contract.
+
+The app talks to this protocol only. `LiveSession` keeps it over the wire; tests keep it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from .views import BenchView, Decision, LogLine, Shown, SourceView, Verdict
+
+OnChange = Callable[[BenchView], None]
+
+
+class Session(Protocol):
+    """Keeps one `BenchView` fresh and carries the operator's decisions.
+
+    No method raises for a refusal or a lost connection: the answer says so in words.
+    """
+
+    @property
+    def log(self) -> tuple[LogLine, ...]:
+        """Every call made so far as a command line, oldest first."""
+        ...
+
+    async def run(self, on_change: OnChange) -> None:
+        """Connect, call `on_change` with each new view, reconnect for ever. Ends by cancellation."""
+        ...
+
+    async def decide(
+        self,
+        items: tuple[Shown, ...],
+        decision: Decision,
+        *,
+        edits: Mapping[str, str] | None = None,
+        reason: str = "",
+        until: str = "",
+    ) -> tuple[Verdict, ...]:
+        """Send one decision over exactly what was shown. One verdict an item."""
+        ...
+
+    async def undo(self) -> Verdict:
+        """Take back the last decision that was made here."""
+        ...
+
+    async def stop(self, reason: str) -> Verdict:
+        """Stop every outward action now: by the supervisor, or else by the daemon."""
+        ...
+
+    async def release(self, reason: str) -> Verdict:
+        """Let everything go on."""
+        ...
+
+    async def source(self, id: str) -> SourceView:
+        """Return the text behind an evidence link."""
+        ...
+
+    async def refresh(self) -> None:
+        """Ask for everything anew."""
+        ...

@@ -1,0 +1,37 @@
+"""The same call as the operator would type it: what the `@` screen shows, and teaches."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from .views import Decision, Shown
+
+READS: dict[str, str] = {
+    "system.status": "quarterdeck status",
+    "approval.list": "quarterdeck approvals",
+    "run.list": "quarterdeck runs list",
+}
+STOP = "quarterdeck stop"
+
+
+def decision_line(
+    items: tuple[Shown, ...], decision: Decision, edits: Mapping[str, str] | None, reason: str, until: str
+) -> str:
+    words = ["quarterdeck", "edit" if edits else decision, *(item.id for item in items)]
+    words += [f"--{name}={text[:20] + '...' * (len(text) > 20)}" for name, text in (edits or {}).items()]
+    words += ["--reason", reason] if reason else []
+    words += ["--until", until] if until else []
+    return shlex.join(words)
+
+
+def undo_line(id: str) -> str:
+    return shlex.join(["quarterdeck", "undo", id])
+
+
+def release_line(reason: str) -> str:
+    return shlex.join(["quarterdeck", "resume", "--reason", reason])
+
+
+def source_line(id: str) -> str:
+    return shlex.join(["quarterdeck", "memory", "show", id])

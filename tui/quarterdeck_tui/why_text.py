@@ -1,0 +1,212 @@
+"""Why an action is proposed, as lines: cut to a few rows below the list, or whole.
+
+Owns     what is said about an approval, in which order, and what gives way when there is no room.
+Promises every value from outside goes through `visible`; `compact` never returns more rows than asked for.
+Leaves   opening the numbered links to the Why screen; numbers are those of `links`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from textual.content import Content
+
+from .text import CUT, cut, fit, is_hidden, visible, visible_lines, wrap
+from .views import ApprovalView, EvidenceView
+
+LABEL_CELLS = 7
+DIGIT_CELLS = 4
+LINKS_MAX = 9  # One digit each; the rest are listed without one.
+LABEL_STYLE = "$foreground-muted"
+ALARM_STYLE = "$text-error bold"
+BODY = "text"
+# What leaves first when rows are short; parts not named here stay.
+GIVES_WAY = ("from", "rule", "odds", "mem", "undo", "seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One statement; `digit` opens its evidence."""
+
+    text: str
+    digit: int | None = None
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Statements under one label."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+    def joined(self) -> Part:
+        """The same in one row: statements side by side, their digits behind them."""
+        if len(self.entries) < 2 and self.label != BODY:
+            return self
+        words = (f"{one.text} [{one.digit}]" if one.digit else one.text for one in self.entries if one.text)
+        return replace(self, entries=(Entry("  ".join(words), style=self.entries[0].style if self.entries else ""),))
+
+
+def links(view: ApprovalView) -> tuple[EvidenceView, ...]:
+    """Return the evidence in the order of its digits: what was seen, then what was remembered."""
+    seen = tuple(one for one in view.evidence if not one.remembered)
+    return seen + tuple(one for one in view.evidence if one.remembered)
+
+
+def hidden_count(view: ApprovalView) -> int:
+    """Return how many characters of the arguments a terminal would not show."""
+    texts = (str(value) for value in view.args.values())
+    return sum(is_hidden(char) for text in texts for char in text if char not in "\n\r\t")
+
+
+def trust(view: ApprovalView) -> str:
+    """Return the labels in words, the least trusted first."""
+    words = {"external": "text from outside", "agent": "made by an agent", "operator": "your own words"}
+    said = (words.get(view.integrity, view.integrity), view.sensitivity)
+    return ", ".join(visible(word) for word in said if word)
+
+
+def compact(view: ApprovalView, width: int, rows: int) -> list[Content]:
+    """Return at most `rows` lines of `width` cells; rows left over go to the text, then to the reasons."""
+    parts = [part for part in _parts(view, brief=True) if part.entries]
+    if _rows(parts) > rows:
+        parts = [part.joined() if part.label in ("seen", "mem", "args", BODY) else part for part in parts]
+    for label in GIVES_WAY:
+        if _rows(parts) <= rows:
+            break
+        parts = [part for part in parts if part.label != label]
+    lines = _drawn(parts, width, spare=max(rows - _rows(parts), 0))
+    return lines[:rows]
+
+
+def full(view: ApprovalView, width: int) -> list[Content]:
+    """Return everything that is known, wrapped to `width` cells."""
+    lines: list[Content] = []
+    for part in _parts(view, brief=False):
+        if part.entries:
+            lines.extend(_part(part, width, rows_each=None))
+            lines.append(Content(""))
+    return lines[:-1]
+
+
+def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
+    numbered = list(enumerate(links(view), start=1))
+    seen = tuple(_evidence(one, digit) for digit, one in numbered if not one.remembered)
+    memory = tuple(_evidence(one, digit) for digit, one in numbered if one.remembered)
+    return [
+        Part("why", _text(view.why)),
+        Part("seen", seen),
+        Part("mem", memory),
+        *_preview(view, brief=brief),
+        Part("risk", _risks(view)),
+        Part("undo", _text(_undo(view))),
+        Part("rule", _text(_rule(view))),
+        Part("odds", _text(_odds(view))),
+        Part("from", _text("; ".join(filter(None, (trust(view), ", ".join(map(visible, view.sources))))))),
+    ]
+
+
+def _text(text: str) -> tuple[Entry, ...]:
+    return (Entry(visible(text)),) if text else ()
+
+
+def _evidence(one: EvidenceView, digit: int) -> Entry:
+    quote = f' "{visible(one.quote)}"' if one.quote and one.quote not in one.claim else ""
+    return Entry(f"{visible(one.claim)}{quote}", digit if digit <= LINKS_MAX else None)
+
+
+def _preview(view: ApprovalView, *, brief: bool) -> list[Part]:
+    subject = view.args.get("subject")
+    to = ", ".join(visible(target) for target in view.targets)
+    head = [f"{to}   {visible(str(subject))}" if brief and subject else to]
+    if subject and not brief:
+        head.append(f"Subject: {visible(str(subject))}")
+    shown = frozenset(("body", "subject", "to"))
+    others = tuple(
+        Entry(f"{visible(name)}: {visible(_plain(value))}") for name, value in view.args.items() if name not in shown
+    )
+    body = () if view.body is None else tuple(Entry(line) for line in visible_lines(view.body))
+    body = tuple(one for one in body if one.text) if brief else body
+    return [Part("to", tuple(Entry(line) for line in head if line)), Part("args", others), Part(BODY, body)]
+
+
+def _plain(value: object) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _risks(view: ApprovalView) -> tuple[Entry, ...]:
+    hidden = hidden_count(view)
+    warning = f"{hidden} hidden character{'s' * (hidden != 1)} inside, shown as \\x.. or \\u...."
+    found = (Entry(f"! {warning}", style=ALARM_STYLE),) if hidden else ()
+    return found + tuple(Entry(visible(risk)) for risk in view.risks)
+
+
+def _undo(view: ApprovalView) -> str:
+    held = "" if not view.hold_s else f"held {view.hold_s:g} s after yes, z takes it back; "
+    return f"{held}{view.undo}".rstrip("; ")
+
+
+def _rule(view: ApprovalView) -> str:
+    reasons = "; ".join(view.rule_reasons)
+    return "   ".join(part for part in (view.rule, view.rule_where, reasons) if part)
+
+
+def _odds(view: ApprovalView) -> str:
+    said = "" if view.confidence is None else f"confidence {view.confidence:.2f}"
+    cost = f"cost {view.cost}" if view.cost else ""
+    run = f"run {view.run} {view.step}".rstrip() if view.run else ""
+    return "   ".join(part for part in (said, cost, run) if part)
+
+
+def _rows(parts: list[Part]) -> int:
+    return sum(len(part.entries) for part in parts)
+
+
+def _drawn(parts: list[Part], width: int, spare: int) -> list[Content]:
+    """Draw each entry in one row, and let those that need more have the spare rows, the text first."""
+    wish = {part.label: len(_wrapped(part, width)) - len(part.entries) for part in parts}
+    extra: dict[str, int] = {}
+    for label in sorted(wish, key=lambda name: (name != BODY, name != "why")):
+        extra[label] = min(wish[label], spare)
+        spare -= extra[label]
+    lines: list[Content] = []
+    for part in parts:
+        lines.extend(_part(part, width, rows_each=len(part.entries) + extra[part.label]))
+    return lines
+
+
+def _wrapped(part: Part, width: int) -> list[tuple[Entry, str, bool]]:
+    """Return (entry, line, first of its entry) for every row the part would like to have."""
+    room = width - LABEL_CELLS - DIGIT_CELLS
+    return [(one, line, index == 0) for one in part.entries for index, line in enumerate(wrap(one.text, room))]
+
+
+def _part(part: Part, width: int, rows_each: int | None) -> list[Content]:
+    room = width - LABEL_CELLS - DIGIT_CELLS
+    rows = _wrapped(part, width)
+    if rows_each is not None and rows_each < len(rows):
+        rows = _squeezed(part, rows, rows_each, room)
+    return [
+        _row(part.label if number == 0 else "", one, line, first, width)
+        for number, (one, line, first) in enumerate(rows)
+    ]
+
+
+def _squeezed(
+    part: Part, rows: list[tuple[Entry, str, bool]], rows_max: int, room: int
+) -> list[tuple[Entry, str, bool]]:
+    """Cut to `rows_max` rows: one a statement, or the beginning of the text with a mark that more follows."""
+    if len(part.entries) == rows_max:
+        return [(one, cut(one.text, room), True) for one in part.entries]
+    kept = rows[:rows_max]
+    one, line, first = kept[-1]
+    return [*kept[:-1], (one, cut(line + " " * room, room - 1).rstrip(CUT).rstrip() + CUT, first)]
+
+
+def _row(label: str, one: Entry, line: str, first: bool, width: int) -> Content:
+    digit = f"[{one.digit}]" if one.digit and first else ""
+    room = width - LABEL_CELLS - len(digit)
+    return Content.assemble(
+        (fit(f" {label}", LABEL_CELLS), LABEL_STYLE), (fit(line, room), one.style), (digit, "$text-accent")
+    )

@@ -1,0 +1,1 @@
+"""Widgets: given view models, they draw; touched, they post messages. No decisions, no client."""

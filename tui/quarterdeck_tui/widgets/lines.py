@@ -1,0 +1,197 @@
+"""The one-line parts of the frame: state on top, tabs, what runs, the last decision, messages."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from ..arrangement import TABS, Tab
+from ..clock import age, span
+from ..marks import FINE, Marks
+from ..text import cut, fit, visible
+from ..views import AlertView, BenchView, DecisionView, RunView
+
+HINT = "$foreground-muted"
+Piece = tuple[str, str]
+TAB_NAMES: dict[Tab, str] = {"all": "All", "outbound": "Outbound", "other": "Other"}
+LINK_WORDS = {"connecting": "CONNECTING", "lost": "NO DAEMON", "absent": "NO DAEMON"}
+
+
+class TopBar(Widget):
+    """Workspace, screen, figures; the state and the stop key at the right edge, never clipped."""
+
+    view: reactive[BenchView] = reactive(BenchView(), repaint=True)
+    place: reactive[str] = reactive("", repaint=True)
+
+    def render(self) -> Content:
+        width = self.size.width
+        state = self._state()
+        room = width - len(state[0])
+        pieces = self._figures()
+        while pieces and sum(len(text) for text, _ in pieces) > room - len(self.place) - 12:
+            pieces.pop()
+        figures = sum(len(text) for text, _ in pieces)
+        name = visible(self.view.status.workspace or "quarterdeck")
+        left = fit(f" {cut(name, max(room - figures - len(self.place) - 6, 6))} | {self.place} ", room - figures)
+        return Content.assemble((left, "bold"), *pieces, state)
+
+    def _figures(self) -> list[Piece]:
+        """Return the figures in the order in which they matter; the last ones give way first."""
+        status, alerts = self.view.status, len(self.view.alerts)
+        waiting = len(self.view.approvals) if self.view.link == "live" else status.waiting
+        found: list[Piece] = [(f"{waiting} waiting  ", "")]
+        if status.running:
+            found.append((f"{status.running} running  ", ""))
+        if alerts:
+            found.append((f"{alerts} alert{'s' * (alerts != 1)}  ", "$text-warning bold"))
+        if status.dead:
+            found.append((f"{status.dead} dead  ", "$text-error"))
+        return [*found, (f"today {status.cost_today}  ", "")] if status.cost_today else found
+
+    def _state(self) -> Piece:
+        stop = self.view.stop
+        if stop.engaged:
+            return (" STOPPED ^g " if stop.confirmed else " STOPPING ^g ", "$text-error reverse bold")
+        if self.view.link != "live":
+            return (f" {LINK_WORDS[self.view.link]} ^g ", "$text-warning reverse bold")
+        return (" RUN ^g ", "$text-success reverse bold")
+
+
+class TabLine(Widget):
+    """Assign `counts` and `chosen`; listen for `Chosen`."""
+
+    counts: reactive[tuple[int, ...]] = reactive((0, 0, 0), repaint=True)
+    chosen: reactive[Tab] = reactive("all", repaint=True)
+    note: reactive[str] = reactive("", repaint=True)
+    marks: Marks = FINE
+
+    class Chosen(Message):
+        def __init__(self, tab: Tab) -> None:
+            super().__init__()
+            self.tab = tab
+
+    def render(self) -> Content:
+        words = self._words()
+        pieces: list[Piece] = [(" ", "")]
+        for tab, word in zip(TABS, words, strict=True):
+            pieces += [(word, "reverse bold" if tab == self.chosen else ""), (f" {self.marks.bar} ", HINT)]
+        used = sum(len(text) for text, _ in pieces[:-1])
+        note = cut(self.note, self.size.width - used - 2)
+        gap = " " * (self.size.width - used - len(note) - 1)
+        return Content.assemble(*pieces[:-1], gap, (note, HINT))
+
+    def on_click(self, event: events.Click) -> None:
+        left = 1
+        for tab, word in zip(TABS, self._words(), strict=True):
+            if left <= event.x < left + len(word):
+                self.post_message(self.Chosen(tab))
+            left += len(word) + 3
+
+    def _words(self) -> list[str]:
+        return [f" {TAB_NAMES[tab]} {count} " for tab, count in zip(TABS, self.counts, strict=True)]
+
+
+class RunningLines(Widget):
+    """What runs and what is wrong: one line where rows are dear, two columns where there is room."""
+
+    runs: reactive[tuple[RunView, ...]] = reactive((), repaint=True)
+    alerts: reactive[tuple[AlertView, ...]] = reactive((), repaint=True)
+    now_us: reactive[int] = reactive(0, repaint=True)
+    marks: Marks = FINE
+
+    def render(self) -> Content:
+        return self._table() if self.size.height > 2 else self._ticker()
+
+    def _ticker(self) -> Content:
+        width = self.size.width
+        runs = f" {self.marks.bar} ".join(self._run(run) for run in self.runs) or "nothing is running"
+        alerts = "  ".join(f"{self.marks.alarm} {visible(alert.text)}" for alert in self.alerts)
+        if self.size.height == 1:
+            right = cut(alerts, width // 2)
+            return Content.assemble(
+                (" run   ", HINT), fit(runs, width - 8 - len(right)), " ", (right, "$text-warning")
+            )
+        lines = [Content.assemble((" run   ", HINT), cut(runs, width - 7))]
+        lines.append(
+            Content.assemble((" alert ", HINT), (cut(alerts or "none", width - 7), "$text-warning" if alerts else ""))
+        )
+        return Content("\n").join(lines)
+
+    def _table(self) -> Content:
+        half, rows = self.size.width // 2 - 1, self.size.height - 1
+        left = [f"{self._run(run)}" for run in self.runs[:rows]] or ["nothing is running"]
+        right = [
+            f"{self.marks.alarm} {visible(one.text)}  {age(one.at_us, self.now_us)}" for one in self.alerts[:rows]
+        ]
+        head = Content.assemble(
+            (fit(f" RUNNING {len(self.runs)}", half), HINT), "  ", (f"ALERTS {len(self.alerts)}", HINT)
+        )
+        lines = [head]
+        for row in range(max(len(left), len(right))):
+            run = left[row] if row < len(left) else ""
+            alert = right[row] if row < len(right) else ""
+            lines.append(Content.assemble(fit(f" {run}", half), "  ", (cut(alert, half), "$text-warning")))
+        return Content("\n").join(lines)
+
+    def _run(self, run: RunView) -> str:
+        steps = f" {run.done}/{run.total}" if run.total else ""
+        step = f" {visible(run.step)}" if run.step else ""
+        paused = " paused" if run.status == "paused" else ""
+        return f"{visible(run.playbook)}{steps}{step} {age(run.at_us, self.now_us)}{paused}"
+
+
+class LastLine(Widget):
+    """The last decision, the countdown while it can still be taken back for free, and the key for it."""
+
+    last: reactive[DecisionView | None] = reactive(None, repaint=True)
+    now_us: reactive[int] = reactive(0, repaint=True)
+
+    def render(self) -> Content:
+        if self.last is None:
+            return Content.assemble((" last  ", HINT), ("nothing decided here yet", HINT))
+        state, key = outcome(self.last, self.now_us)
+        tail = f"{state}   {key}".rstrip()
+        said = f'{self.last.done} "{visible(self.last.summary)}"'
+        room = self.size.width - 10 - len(tail)
+        return Content.assemble((" last  ", HINT), fit(said, room), "  ", (tail, "bold"), " ")
+
+
+def outcome(last: DecisionView, now_us: int) -> Piece:
+    """Return what has become of a decision, and the key that takes it back."""
+    if last.status == "held" and last.release_us is not None:
+        left = (last.release_us - now_us) / 1_000_000
+        return (f"leaves in {span(left + 0.999)}", "z undo") if left > 0 else ("leaving now", "")
+    words = {
+        "intent": "leaving now",
+        "succeeded": "has left",
+        "failed": "FAILED, see @",
+        "unknown": "OUTCOME UNKNOWN",
+    }
+    state = words.get(last.status, "sent" if last.status == "sent" else "")
+    return state, "z undo" if last.done in ("approved", "snoozed") else ""
+
+
+class MessageLine(Widget):
+    """One line of talk: toasts that never cover the list. The app says when it is over."""
+
+    said: reactive[str] = reactive("", repaint=True)
+    alarm: reactive[bool] = reactive(False, repaint=True)
+
+    def render(self) -> Content:
+        style = "$text-error bold" if self.alarm else ""
+        return Content.assemble((cut(f" {self.said}", self.size.width), style))
+
+
+class Banner(Widget):
+    """Seen only when something is wrong with the connection."""
+
+    said: reactive[str] = reactive("", repaint=True)
+
+    def watch_said(self, said: str) -> None:
+        self.display = bool(said)
+
+    def render(self) -> Content:
+        return Content.assemble((fit(f" {visible(self.said)}", self.size.width), "$text-warning reverse bold"))
