@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from quarterdeck_daemon.core.commands import (
     Choice,
     DecideApprovals,
