@@ -66,7 +66,7 @@ def code_of(office: Office, method: str, token: str, **params: object) -> str:
 
 def test_without_a_token_of_ours_nothing_happens(office: Office) -> None:
     office.open()
-    codes = {code_of(office, method, token) for method in METHODS for token in ("", "guess", "\ud800" and "é" * 40)}
+    codes = {code_of(office, method, token) for method in METHODS for token in ("", "guess", "é" * 40)}
     assert codes == {"unauthorized"}
     assert office.fence()["epoch"] == 0
 
