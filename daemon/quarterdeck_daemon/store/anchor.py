@@ -49,6 +49,9 @@ class Anchor:
     def open(cls, path: Path, chain: Chain) -> Anchor:
         """Raises LogCorrupt when no slot can be trusted, FileNotFoundError without a file."""
         handle = os.open(path, os.O_RDWR)
+        if os.fstat(handle).st_size != 2 * PAGE_BYTES:
+            os.close(handle)
+            raise LogCorrupt(path, "the head anchor was cut short")
         slots = [(_read(chain, os.pread(handle, _SLOT_BYTES, n * PAGE_BYTES)), n) for n in (0, 1)]
         good = [(head, n) for head, n in slots if head is not None]
         if not good:

@@ -135,6 +135,10 @@ class Batch:
     def put(self, family: str, key: bytes, value: bytes) -> None:
         self.raw.put(key, value, self._handles[family])
 
+    @property
+    def size_bytes(self) -> int:
+        return self.raw.size_in_bytes()
+
     def delete(self, family: str, key: bytes) -> None:
         self.raw.delete(key, self._handles[family])
 

@@ -117,6 +117,7 @@ class RocksStore:
         self._guarded(lambda: self._db.write(batch))
         self._head = intake.head
         self._written += 1
+        self._room.take(batch.size_bytes)
         for entity in changed:
             self._cache.drop(entity.kind, entity.id)
             ids = self._live.setdefault(entity.kind, set())
@@ -314,6 +315,7 @@ class RocksStore:
     def put_blob(self, data: bytes) -> str:
         self._refuse_when_failed()
         self._room.check()
+        self._room.take(len(data))
         return self._blobs.put(data)
 
     def get_blob(self, hash: str) -> bytes | None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from .errors import NoSpace
 
 FREE_BYTES_MIN = 64 << 20
-CHECK_S = 0.5  # How long one look at the file system is believed.
+CHECK_S = 0.5  # How long one look at the file system is believed, less what was written since.
 
 
 class Room:
+    """How much may still be written in the file system of `path`."""
+
     def __init__(self, path: Path, free_bytes_min: int) -> None:
         self._path, self._min = path, free_bytes_min
         self._free = 0
@@ -31,3 +33,7 @@ class Room:
                 f"{self._free} bytes are free, and the last {self._min} are kept for the stop and the audit trail"
             )
             raise NoSpace(self._path, reason, free_bytes=self._free)
+
+    def take(self, size_bytes: int) -> None:
+        """Note what was written since the last look: a fast writer fills more than the floor within CHECK_S."""
+        self._free -= size_bytes

@@ -117,11 +117,13 @@ def power_cut(disk: Path, order: str, seed: int) -> tuple[int, int]:
     """Let a writer run on a disk, cut the power, mount what is left. Return (acknowledged, recovered)."""
     running, copy = disk.with_name(f"running{seed}.img"), disk.with_name(f"copy{seed}.img")
     shutil.copyfile(disk, running)
-    with mounted(running, disk.with_name("alive"), "loop,commit=300") as alive:
-        with writer(alive / "home", order, seed) as (child, acked):
-            time.sleep(random.Random(seed).uniform(0.1, 0.4))
-            child.send_signal(signal.SIGSTOP)
-            subprocess.run(["cp", "--sparse=always", str(running), str(copy)], check=True)
+    with (
+        mounted(running, disk.with_name("alive"), "loop,commit=300") as alive,
+        writer(alive / "home", order, seed) as (child, acked),
+    ):
+        time.sleep(random.Random(seed).uniform(0.1, 0.4))
+        child.send_signal(signal.SIGSTOP)
+        subprocess.run(["cp", "--sparse=always", str(running), str(copy)], check=True)
     with mounted(copy, disk.with_name("dead"), "loop") as dead:
         recovered = 0
         if (dead / "home" / "log" / "CURRENT").exists():
