@@ -12,7 +12,7 @@ from quarterdeck_protocol.codes import EXIT_STATUS
 
 from . import service
 from .session import Session
-from .status import lines, look
+from .status import hint_of, lines, look
 
 
 def open_home(session: Session) -> None:
@@ -22,7 +22,7 @@ def open_home(session: Session) -> None:
         found, error = look(session)
         session.show(found, lines(session, found))
         if error is not None:
-            session.printer.talk(f"hint: {error.hint}")
+            session.printer.talk(f"hint: {hint_of(found, error)}")
             raise click.exceptions.Exit(EXIT_STATUS["unavailable"])
         return
     if service.start(session):

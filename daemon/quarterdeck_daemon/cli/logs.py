@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .session import Session
-from .text import line
+from .text import block, line
 from .times import local, moment
 from .words import reads, verb
+
+if TYPE_CHECKING:
+    from ..service.logs import LogLine
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 TONES = {"warning": "yellow", "error": "red", "critical": "red", "debug": "dim"}
@@ -27,7 +32,14 @@ def logs(session: Session, follow: bool, since: str | None, roles: tuple[str, ..
 
     start = moment(since, past=True) if since else None
     for entry in lifecycle.follow_logs(session.folder, since=start, roles=roles, level=level, follow=follow):
-        fields = " ".join(f"{name}={value}" for name, value in entry.fields.items())
-        level_shown = session.printer.paint(f"{entry.level:<8}", TONES.get(entry.level, ""))
-        shown = f"{local(entry.at):<8}  {level_shown}  {entry.role:<10}  {line(f'{entry.message}  {fields}')}"
-        session.printer.stream(msgspec.to_builtins(entry), shown)
+        session.printer.stream(msgspec.to_builtins(entry), shown(session, entry))
+
+
+def shown(session: Session, entry: LogLine) -> str:
+    """Return the line; a traceback keeps its lines, below."""
+    fields = dict(entry.fields)
+    trace = str(fields.pop("traceback", ""))
+    said = line("  ".join((entry.message, *(f"{name}={value}" for name, value in fields.items()))))
+    level = session.printer.paint(f"{entry.level:<8}", TONES.get(entry.level, ""))
+    below = "".join(f"\n    | {row}" for row in block(trace).splitlines())
+    return f"{local(entry.at):<8}  {level}  {entry.role:<10}  {said}{below}"

@@ -31,10 +31,24 @@ def look(session: Session) -> tuple[Plain, QuarterdeckError | None]:
 
 
 def offline(session: Session) -> Plain:
+    """Return what can be known without the daemon. `supervisor` is a process id while it would start it again."""
     from ..service.fence import read_fence
+    from ..service.run_folder import owner_of, places_of
 
-    fence = read_fence(session.folder / ".quarterdeck" / "fence")
-    return {"running": False, "stopped": fence.stopped, "stop_reason": fence.reason}
+    places = places_of(session.folder)
+    fence, owner = read_fence(places.fence), owner_of(places.lock)
+    flagged = places.stop_flag.exists()
+    return {
+        "running": False,
+        "stopped": fence.stopped or flagged,
+        "stop_reason": fence.reason or ("STOP file" if flagged else ""),
+        "supervisor": owner.pid if owner else 0,
+    }
+
+
+def hint_of(found: Plain, error: QuarterdeckError) -> str:
+    """Return the next step. To somebody whose daemon keeps dying, "start it" is no help."""
+    return "See `quarterdeck logs --level error`." if found.get("supervisor") else error.hint
 
 
 def short(status: Plain) -> str:
@@ -53,7 +67,8 @@ def lines(session: Session, status: Plain) -> Iterator[str]:
     paint = session.printer.paint
     yield f"workspace  {line(text(status, 'workspace') or str(session.folder))}"
     if not status.get("running"):
-        yield f"daemon     {paint('not running', 'yellow')}"
+        state = "does not answer; it is being started again" if status.get("supervisor") else "not running"
+        yield f"daemon     {paint(state, 'yellow')}"
     else:
         pid = text(status, "pid")
         up = length(number(status, "uptime_s")) if status.get("uptime_s") else ""
@@ -102,7 +117,7 @@ def status(ctx: click.Context, session: Session, brief: bool, watch: bool) -> No
             continue
         session.show(found, [short(found)] if brief else lines(session, found))
         if error is not None:
-            session.printer.talk(f"hint: {error.hint}")
+            session.printer.talk(f"hint: {hint_of(found, error)}")
             ctx.exit(EXIT_STATUS["unavailable"])
         return
 

@@ -101,24 +101,37 @@ def resume(session: Session, runs: tuple[str, ...]) -> None:
     """Open again after a stop, with a reason."""
     if not session.reason:
         raise QuarterdeckError("bad_value", "Opening again says why.", hint="Add --reason 'TEXT'.")
-    flag = flag_of(session.folder)
     params: Plain = {"reason": session.reason}
     if runs:
         params["runs"] = list(runs)
     if session.dry_run:
         session.show({"dry_run": True, "params": params}, ["would open again"])
         return
-    found: Plain
-    try:
-        result = session.client.call("stop.release", params, request_id=session.request_id)
-        found = {"seq": result.seq, **result.result}
-    except QuarterdeckError as error:
-        # With nothing running and only the file in the way, taking the file away is the whole of it.
-        if error.code != "unavailable" or not flag.exists():
-            raise
-        flag.unlink()
-        found = {"flag_removed": str(flag)}
+    found = release(session, params)
     undo = session.command("stop")
     session.show({"id": "stop", "stopped": False, **found, "undo": undo}, ["open again"])
     session.printer.talk("next: what was held goes out after its hold; see `quarterdeck status`")
     session.printer.talk(f"undo: {undo}")
+
+
+def release(session: Session, params: Plain) -> Plain:
+    """Open again through the daemon; while it is down, through the supervisor, or by taking the file away.
+
+    Only the daemon can pause runs, so a release of some runs waits for it.
+    """
+    try:
+        result = session.client.call("stop.release", params, request_id=session.request_id)
+        return {"seq": result.seq, **result.result}
+    except QuarterdeckError as error:
+        if error.code not in ("unavailable", "deadline") or "runs" in params:
+            raise
+        refused = error
+    try:
+        return session.client.call_control("stop.release", params, deadline_ms=DEADLINE_MS).result
+    except QuarterdeckError as error:
+        flag = flag_of(session.folder)
+        # With nothing running and only the file in the way, taking the file away is the whole of it.
+        if error.code != "unavailable" or not flag.exists():
+            raise refused from error
+        flag.unlink()
+        return {"flag_removed": str(flag)}

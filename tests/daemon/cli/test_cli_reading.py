@@ -122,7 +122,7 @@ def test_the_status_when_nothing_runs(shell: Shell) -> None:
     assert "daemon     not running" in ran.out
     assert ran.err == "hint: Start it with `quarterdeck up`.\n"
     assert shell("status", "--short").out == "down\n"
-    assert shell("status", "--json").json == {"running": False, "stopped": False, "stop_reason": ""}
+    assert shell("status", "--json").json == {"running": False, "stopped": False, "stop_reason": "", "supervisor": 0}
 
 
 def test_the_status_with_alerts(house: House, shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.connection import daemon_file
 
 if TYPE_CHECKING:
     from .conftest import House, Shell
@@ -54,6 +55,25 @@ def test_resume_says_why_and_may_name_runs(house: House, shell: Shell) -> None:
     assert shell("resume").status == 2
     assert shell("resume", "--reason", "checked", "--run", "r7").status == 0
     assert house.calls("stop.release") == [{"reason": "checked", "runs": ["r7"]}]
+
+
+def test_while_the_daemon_is_down_the_supervisor_opens_again(closed_house: House, shell: Shell) -> None:
+    closed_house.control["stop.release"] = {"epoch": 5, "changed": True}
+    closed_house.open(control=True)
+    daemon_file(closed_house.workspace).unlink()
+    assert shell("resume", "--reason", "checked").status == 0
+    assert closed_house.control_asked[0].params == {"reason": "checked"}
+    assert shell("resume", "--reason", "checked", "--run", "r7").status == 6
+
+
+def test_the_status_tells_a_stop_by_file_and_by_fence(shell: Shell) -> None:
+    state = shell.folder / ".quarterdeck"
+    state.mkdir()
+    (state / "STOP").write_text("")
+    assert shell("status", "--short").out == "STOPPED, down\n"
+    (state / "STOP").unlink()
+    (state / "fence").write_text('{"epoch":3,"stopped":true,"reason":"wrong price list"}')
+    assert "outward    STOPPED: wrong price list\n" in shell("status").out
 
 
 def test_what_is_stopped_exits_with_7(house: House, shell: Shell) -> None:

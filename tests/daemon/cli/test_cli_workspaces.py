@@ -66,7 +66,7 @@ def test_up_down_and_logs_without_a_daemon(shell: Shell) -> None:
     (logs / "daemon.log").write_text(
         '{"at":"2026-03-01T10:00:00.000000Z","level":"info","role":"daemon","pid":1,"message":"up\\u001b[2J","fields":{"n":1}}\n'
     )
-    assert shell("logs").out.endswith("info      daemon      up\\x1b[2J n=1\n")
+    assert shell("logs").out.endswith("info      daemon      up\\x1b[2J  n=1\n")
     assert shell("logs", "--level", "error").out == ""
     assert shell("logs", "--json").json["message"] == "up\x1b[2J"
 
