@@ -114,10 +114,11 @@ class RocksStore:
         batch = self._db.batch()
         self._batch_log(batch, intake)
         changed = self._batch_records(batch, intake)
+        size_bytes = batch.size_bytes  # Before writing: that empties the batch.
         self._guarded(lambda: self._db.write(batch))
         self._head = intake.head
         self._written += 1
-        self._room.take(batch.size_bytes)
+        self._room.take(size_bytes)
         for entity in changed:
             self._cache.drop(entity.kind, entity.id)
             ids = self._live.setdefault(entity.kind, set())

@@ -255,7 +255,7 @@ def edit(home: Path, change: Callable[[dict[bytes, bytes]], None], *, family: st
     """Let `change` work on all rows of a family and write back what it leaves."""
     db = bare(home)
     rows = db.get_column_family(family)
-    before: dict[bytes, bytes] = dict(rows.items())
+    before: dict[bytes, bytes] = {key: value for key, value in rows.items()}  # noqa: C416 - its type is opaque.
     after = dict(before)
     change(after)
     for key in before.keys() - after.keys():

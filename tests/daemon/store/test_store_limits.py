@@ -248,10 +248,12 @@ def test_appending_goes_on_while_another_thread_syncs(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=sync_all_the_time)
     thread.start()
-    for _ in range(500):
-        store.append([commit(store.head.seq + 1)])
-    done.set()
-    thread.join()
+    try:
+        for _ in range(500):
+            store.append([commit(store.head.seq + 1)])
+    finally:
+        done.set()
+        thread.join()
     store.sync()
     assert (store._anchor.head, store.verify().broken_at) == (store.head, None)
     store.close()
