@@ -16,13 +16,15 @@ import psutil
 import pytest
 
 from quarterdeck_daemon.connectors.faults import POINTS
-from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, ExecuteEffect, Failed
+from quarterdeck_daemon.core.entities import Plain
+from quarterdeck_daemon.core.hashing import action_hash
+from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, ExecuteEffect, Failed, ParseDocument
 from quarterdeck_daemon.core.verbs import targets_of
 
 from .connectors.daemon_side import CONFIG, TOKEN, EffectorRig, execute, reconcile
 from .connectors.smtp_server import MailServer
 
-MAIL = {
+MAIL: Plain = {
     "to": ["Inês Duarte <ines@northwind.test>"],
     "subject": "Re: Grüße",
     "body": "Dear Inês,\n\n3 days from Monday. 😀\n",
@@ -86,7 +88,7 @@ def test_it_says_hello_sends_the_mail_and_says_when_it_started(rig: EffectorRig)
     assert rig.process is not None
     assert (hello.role, hello.pid, hello.token) == ("effector", rig.process.pid, TOKEN)
     outcome = rig.ask(execute(MAIL))
-    expected = {
+    expected: Plain = {
         "message_id": "<qd-1@studio-example.test>",
         "recipients": ["ines@northwind.test"],
         "copy": "qd-1.quarterdeck",
@@ -109,19 +111,9 @@ def test_the_same_order_again_is_answered_from_the_journal(rig: EffectorRig) -> 
 
 def test_an_order_for_another_role_is_refused(rig: EffectorRig) -> None:
     rig.start()
-    outcome = rig.ask(
-        msgspec.convert(
-            {"type": "document.parse", "document": "doc1", "media_type": "x", "data": b""}, type=_parse_type()
-        )
-    )
+    outcome = rig.ask(ParseDocument(document="doc1", media_type="text/plain", data=b"x"))
     assert isinstance(outcome, Failed)
     assert (outcome.failure.failure, outcome.failure.code) == ("contract", "wrong_role")
-
-
-def _parse_type() -> type:
-    from quarterdeck_daemon.core.orders import ParseDocument
-
-    return ParseDocument
 
 
 def test_a_daemon_that_comes_back_is_greeted_and_served(rig: EffectorRig) -> None:
@@ -374,8 +366,6 @@ def test_an_operation_id_cannot_be_used_for_something_else(rig: EffectorRig) -> 
 
 def test_targets_that_are_not_those_of_the_arguments_are_refused(rig: EffectorRig) -> None:
     """The hash is right, but what the operator saw as targets is not where it goes."""
-    from quarterdeck_daemon.core.hashing import action_hash
-
     shown = ("harmless@northwind.test",)
     work = msgspec.structs.replace(
         execute(MAIL), targets=shown, approved_hash=action_hash("mail", "send", MAIL, shown)

@@ -47,7 +47,7 @@ class Handler:
             (self.folder / f"{number:04}.eml").write_bytes(envelope.content)
             (self.folder / f"{number:04}.to").write_text("\n".join(envelope.rcpt_tos))
         if mode in ("drop", "lose"):
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 2.0.0 taken"
 
