@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -255,7 +256,7 @@ def edit(home: Path, change: Callable[[dict[bytes, bytes]], None], *, family: st
     """Let `change` work on all rows of a family and write back what it leaves."""
     db = bare(home)
     rows = db.get_column_family(family)
-    before: dict[bytes, bytes] = {key: value for key, value in rows.items()}  # noqa: C416 - its type is opaque.
+    before = dict(cast(Iterable[tuple[bytes, bytes]], rows.items()))
     after = dict(before)
     change(after)
     for key in before.keys() - after.keys():
