@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import email
 import os
+import re
 import shutil
 import signal
 import time
@@ -142,7 +143,7 @@ def studio(tmp_path: Path, *, hold: str = "8s") -> Path:
     config = folder / "quarterdeck.toml"
     config.write_text(config.read_text("utf-8").replace('hold = "8s" ', f'hold = "{hold}" '), "utf-8")
     policy = folder / "policies" / "mail.toml"
-    policy.write_text(policy.read_text("utf-8").replace('hold = "8s"', f'hold = "{hold}"'), "utf-8")
+    policy.write_text(re.sub(r'hold = "\d+s"', f'hold = "{hold}"', policy.read_text("utf-8")), "utf-8")
     return folder
 
 

@@ -55,7 +55,7 @@ def _propose(
     id = f"a{turn.number('a')}"
     name = f"{proposed.connector}.{proposed.verb}"
     targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
-    settings = turn.draft.get(Settings, "workspace") or Settings(id="workspace")
+    settings = settings_of(turn.draft)
     question = Question(
         connector=proposed.connector,
         verb=proposed.verb,
@@ -88,6 +88,11 @@ def _propose(
         turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
         _hold(turn, find(turn, Action, id))
     return id
+
+
+def settings_of(table: Table) -> Settings:
+    """The recorded settings, or the defaults before any were recorded."""
+    return table.get(Settings, "workspace") or Settings(id="workspace")
 
 
 def known_addresses(table: Table) -> tuple[str, ...]:
@@ -344,7 +349,7 @@ def _correction(turn: Turn, action: Action, reason: str) -> str:
 def _correction_text(turn: Turn, action: Action) -> tuple[str, str]:
     """Subject and body of the correction, from the workspace's template when there is one."""
     subject = str(action.args.get("subject", ""))
-    settings = turn.draft.get(Settings, "workspace") or Settings(id="workspace")
+    settings = settings_of(turn.draft)
     name = settings.operator.partition("<")[0].strip()
     body = f"Hello,\n\nplease disregard my last message; it was sent by mistake. A corrected one will follow.\n\n{name}\n"
     return subject if subject.lower().startswith("re:") else f"Re: {subject}", body

@@ -91,7 +91,7 @@ def _template(reader: _Reader, read: Plain) -> object:
     variants: Plain = {}
     base: Plain | None = None
     for asset in reader.draft.scan(Asset, prefix=f"template/{name}"):
-        if asset.removed or asset.name.partition(".")[0] != name:
+        if asset.removed or "@" in asset.id or asset.name.partition(".")[0] != name:
             continue
         reader.sources[f"asset:{asset.id}"] = None
         text: Plain = {"id": f"asset:{asset.id}", "name": asset.name, "text": asset.text, "hash": asset.hash}

@@ -16,9 +16,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
-from .actions import propose
+from .actions import propose, settings_of
 from .commands import Command, PutFact, RecallAnswered, StartRun, StepAnswered
-from .entities import ACTION_ENDED, Action, Asset, Document, Plain, Run, Settings, Step
+from .entities import ACTION_ENDED, Action, Asset, Document, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
 from .facts import assert_fact
 from .lookup import find
@@ -194,17 +194,21 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
         "agent": spec.agent,
         "attempt": run.steps[spec.id].attempts + 1,
         "input": resolve(spec.input, values),
-        "context": reading.context,
+        "context": {"workspace": _about(turn), **reading.context},
         "sources": list(reading.sources),
         "deadline_ms": _deadline_ms(turn, spec),
     }
     turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
 
 
+def _about(turn: Turn) -> Plain:
+    """Who the house is; every agent may know that."""
+    settings = settings_of(turn.draft)
+    return {"name": settings.name, "operator": settings.operator, "timezone": settings.timezone}
+
+
 def _deadline_ms(turn: Turn, spec: StepSpec) -> int:
-    if spec.timeout:
-        return max(1, duration_us(spec.timeout) // 1000)
-    return (turn.draft.get(Settings, "workspace") or Settings(id="workspace")).step_deadline_ms
+    return max(1, duration_us(spec.timeout) // 1000) if spec.timeout else settings_of(turn.draft).step_deadline_ms
 
 
 def _ending(turn: Turn, run: Run) -> tuple[str, str]:

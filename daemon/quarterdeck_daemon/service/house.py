@@ -13,8 +13,9 @@ from pathlib import Path
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
+from ..core.actions import settings_of
 from ..core.commands import Command, EngageStop, ReleaseStop
-from ..core.entities import Fact, Plain, Settings, Stop
+from ..core.entities import Fact, Plain, Stop
 from ..store.api import Store
 from .doing import Doing
 from .engine import Engine
@@ -78,7 +79,7 @@ class House:
 
     @property
     def hold_us(self) -> int:
-        return (self.store.get(Settings, "workspace") or Settings(id="workspace")).hold_us
+        return settings_of(self.store).hold_us
 
     async def hear_fence(self, fence: Fence) -> None:
         """Record what the supervisor did to the fence, unless the log says so already."""

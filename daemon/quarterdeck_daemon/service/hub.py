@@ -133,6 +133,7 @@ class Hub:
         self._spawn(self._watch())
         while True:
             frames = await self._socket.recv_multipart()
+            await asyncio.sleep(0)  # A full queue never yields by itself, and others want to live.
             if len(frames) != 3 or frames[1]:
                 continue  # Not ours; nobody with the token speaks like this.
             try:

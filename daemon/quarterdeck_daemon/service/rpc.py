@@ -75,6 +75,7 @@ class Rpc:
         """Receive until cancelled."""
         while True:
             peer, *frames = await self._router.recv_multipart()
+            await asyncio.sleep(0)  # A full queue never yields by itself, and others want to live.
             try:
                 request = parse_request(frames)
             except RequestRefused as refused:

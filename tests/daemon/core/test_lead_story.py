@@ -207,15 +207,17 @@ def test_nothing_outward_is_needed_while_stopped_and_old_intents_are_reconciled_
     assert len(bench.needs("effect")) == 1
     bench.do(EngageStop(epoch=1, reason="enough"))
     assert bench.needs("effect") == []
-    other = Bench()
-    with pytest.raises(QuarterdeckError, match="nothing is stopped"):
-        other.do(ReleaseStop(epoch=2, reason="again"))
     bench.do(ReleaseStop(epoch=2, reason="fine"))
     assert bench.needs("effect") == []
     assert [need.entity for need in bench.needs("reconcile")] == [action.id]
     bench.do(EffectAnswered(action=action.id, outcome=EffectAbsent()))
     bench.pass_time(0)
     assert [need.entity for need in bench.needs("effect")] == [action.id]
+
+
+def test_releasing_what_is_not_stopped_is_a_conflict() -> None:
+    with pytest.raises(QuarterdeckError, match="nothing is stopped"):
+        Bench().do(ReleaseStop(epoch=0, reason="again"))
 
 
 def test_approving_while_stopped_is_refused_with_its_code() -> None:
