@@ -79,14 +79,15 @@ class Bench:
 
 
 class SmtpBench(Bench):
-    def __init__(self, workspace: Path, *, auth: bool = False) -> None:
-        self.server = MailServer(workspace / "server", auth=auth)
+    def __init__(self, workspace: Path, *, auth: bool = False, tls: bool = False) -> None:
+        self.server = MailServer(workspace / "server", auth=auth, tls=tls)
+        self.starttls = tls
         self.user = USER if auth else ""
         super().__init__(workspace)
 
     def config(self) -> Config:
         out = MailOut(
-            kind="smtp", port=self.server.port, starttls=False, user=self.user, password="secret://mail/smtp"
+            kind="smtp", port=self.server.port, starttls=self.starttls, user=self.user, password="secret://mail/smtp"
         )
         return Config(workspace=OPERATOR, mail=Mail(out=out))
 
@@ -406,6 +407,31 @@ def test_secrets_that_others_may_read_are_not_used(locked: SmtpBench) -> None:
     locked.secret(f'[mail]\nsmtp = "{PASSWORD}"\n', mode=0o640)
     refusal = locked.refused()
     assert (refusal.failure, refusal.code, locked.effects()) == ("permanent", "secret_unsafe", [])
+
+
+def test_a_certificate_that_nobody_vouches_for_ends_it_before_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the same server is fine once its authority is known."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes its certificate with openssl, which is not here")
+    bench = SmtpBench(tmp_path, auth=True, tls=True)
+    try:
+        bench.secret(f'[mail]\nsmtp = "{PASSWORD}"\n')
+        refusal = bench.refused()
+        assert (refusal.failure, refusal.code, bench.effects()) == ("permanent", "tls_failed", [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(bench.server.folder / "cert.pem"))
+        assert isinstance(bench.do(bench.work()), EffectDone)
+        assert len(bench.effects()) == 1
+    finally:
+        bench.close()
+
+
+def test_a_server_without_encryption_is_not_trusted_when_encryption_is_asked_for(smtp: SmtpBench) -> None:
+    smtp.starttls = True
+    smtp.runner = smtp.fresh_runner()
+    refusal = smtp.refused()
+    assert (refusal.failure, refusal.code, smtp.effects()) == ("permanent", "smtp_unsupported", [])
 
 
 # --- files ----------------------------------------------------------------------------------------

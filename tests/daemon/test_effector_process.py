@@ -123,6 +123,22 @@ def test_a_daemon_that_comes_back_is_greeted_and_served(rig: EffectorRig) -> Non
     assert isinstance(rig.ask(execute(MAIL)), EffectDone)
 
 
+def test_a_slow_server_holds_up_only_its_own_connector(smtp_rig: EffectorRig, mail_server: MailServer) -> None:
+    """And the order that waits, sent again meanwhile, is still done once."""
+    smtp_rig.start()
+    mail_server.process.send_signal(signal.SIGSTOP)
+    smtp_rig.send("slow", execute(MAIL))
+    smtp_rig.until(lambda: smtp_rig.started == ["slow"])
+    smtp_rig.send("slow", execute(MAIL))
+    note = execute({"path": "notes/a.md", "text": "x"}, operation="qd-2", connector="files", verb="write")
+    assert isinstance(smtp_rig.ask(note, "quick"), EffectDone)
+    assert "slow" not in smtp_rig.answers
+    mail_server.process.send_signal(signal.SIGCONT)
+    smtp_rig.until(lambda: "slow" in smtp_rig.answers)
+    assert isinstance(smtp_rig.ask(execute(MAIL), "after"), EffectDone)
+    assert (smtp_rig.started, len(mail_server.mails())) == (["slow", "quick"], 1)
+
+
 def test_it_ends_with_its_parent(rig: EffectorRig) -> None:
     rig.start()
     assert rig.process is not None

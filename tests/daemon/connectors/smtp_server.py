@@ -9,6 +9,7 @@ accept · later (451) · never (550) · recipient-never (550 at RCPT) · drop (a
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 import time
@@ -60,10 +61,12 @@ def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: 
 class MailServer:
     """The server as a test sees it."""
 
-    def __init__(self, folder: Path, *, auth: bool = False) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False, tls: bool = False) -> None:
         folder.mkdir()
         self.folder = folder
         self.mode("accept")
+        if tls:
+            make_certificate(folder)
         self.process = subprocess.Popen([sys.executable, __file__, str(folder), *(["auth"] if auth else [])])
         deadline = time.monotonic() + START_WAIT_S
         while not (folder / "port").exists():
@@ -86,8 +89,21 @@ class MailServer:
         self.process.wait()
 
 
+def make_certificate(folder: Path) -> None:
+    """A certificate for 127.0.0.1 that is its own authority."""
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+
+
 async def serve(folder: Path, *, auth: bool) -> None:
     handler = Handler(folder)
+    context = None
+    if (folder / "cert.pem").exists():
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
 
     def session() -> SMTP:
         return SMTP(
@@ -96,6 +112,7 @@ async def serve(folder: Path, *, auth: bool) -> None:
             authenticator=authenticate if auth else None,
             auth_required=auth,
             auth_require_tls=False,
+            tls_context=context,
         )
 
     server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
