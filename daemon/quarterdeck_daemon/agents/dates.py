@@ -18,6 +18,8 @@ from .words import DEADLINE, START, compiled
 DATES_MAX = 20
 CUE_CHARS = 40  # How far before a date the word stands that makes it a deadline or a start.
 PAST_DAYS_MAX = 2
+ROLE_WEIGHTS = {"deadline": 4, "start": 2, "": 0}
+EXACT_WEIGHT = 3
 AHEAD_DAYS_MAX = 3 * 366
 
 _ISO = r"\d{4}-\d{2}-\d{2}"
@@ -49,12 +51,11 @@ def dates_in(text: str, *, language: str, now: datetime) -> list[Moment]:
 
 
 def deadline_of(moments: list[Moment]) -> Moment | None:
-    """The last date called a deadline, else one called a start, else the only one there is."""
-    for role in ("deadline", "start"):
-        named = [moment for moment in moments if moment.role == role]
-        if named:
-            return max(named, key=lambda moment: (moment.exact, moment.day))
-    return moments[0] if len(moments) == 1 else None
+    """The date that a word calls a deadline, else an exact one, else one called a start, else the only one."""
+    weights = [ROLE_WEIGHTS[moment.role] + EXACT_WEIGHT * moment.exact for moment in moments]
+    if not moments or (max(weights) == 0 and len(moments) > 1):
+        return None
+    return moments[weights.index(max(weights))]
 
 
 @cache
@@ -102,7 +103,9 @@ def _moment(match: re.Match[str], text: str, language: str, today: date) -> Mome
 
 
 def _role(text: str, begin: int, end: int) -> str:
-    before = re.split(r"[.!?;]\s|\n\s*\n", text[max(0, begin - CUE_CHARS) : begin])[-1]
+    before = re.split(
+        r"[.!?;]\s|\n\s*\n|\b(?:because|since|weil|car|porque|eftersom)\b", text[max(0, begin - CUE_CHARS) : begin]
+    )[-1]
     inside = text[begin:end]
     # A word of a deadline outweighs one of a start: "to start before March" names a limit.
     for role, cues in (("deadline", DEADLINE), ("start", START)):

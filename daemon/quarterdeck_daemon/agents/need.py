@@ -9,8 +9,10 @@ from .words import CLAUSE_END, WISH, by_language, compiled, found
 
 NEED_CHARS_MAX = 160
 SENTENCES_MAX = 120
+WISH_CHARS_MAX = 90  # How far behind its cue the verb may stand.
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.](?=\S)[^.!?\n]*)*[.!?]*|\n\s*\n")
+_OTHERS_DO = re.compile(r"\b(?:we|they|i|which|who) $", re.IGNORECASE)  # "what we build" is no wish.
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,31 @@ def _clause(sentence: re.Match[str], language: str) -> Need:
     end_match = compiled(CLAUSE_END).search(whole, begin + 8)
     end = min(end_match.start() if end_match else len(whole), begin + NEED_CHARS_MAX)
     text = whole[begin:end].rstrip(" .,;:!?")
-    start = sentence.start() + begin + len(text) - len(text.lstrip())
+    start = sentence.start() + begin + len(text) - len(text.lstrip(" .,;:!?"))
+    text = text.lstrip(" .,;:!?")
     return Need(
-        text=text.strip(),
+        text=text,
         sentence=whole.strip(),
-        span=(start, start + len(text.strip())),
+        span=(start, start + len(text)),
         cues=tuple(cue[0].strip() for cue in cues),
         work=tuple(match[0] for match in found("work", language, whole)),
     )
 
 
 def _beginning(whole: str, cue: re.Match[str], language: str) -> int:
-    verbs = [compiled(WISH[key]) for key in ([language] if language in WISH else WISH)]
-    found_at = [match.start() for verb in verbs if (match := verb.search(whole, cue.start()))]
-    return min(found_at) if found_at else cue.start()
+    """Where the wish begins: its verb, when one follows in the same clause, else what comes after the cue."""
+    end_match = compiled(CLAUSE_END).search(whole, cue.end() + 2)
+    end = min(end_match.start() if end_match else len(whole), cue.end() + WISH_CHARS_MAX)
+    wishes = [compiled(WISH[key]) for key in ([language] if language in WISH else WISH)]
+    found_at = [
+        match.start()
+        for wish in wishes
+        for match in wish.finditer(whole, cue.start(), end)
+        if not _OTHERS_DO.search(whole[max(cue.start(), match.start() - 8) : match.start()])
+    ]
+    if found_at:
+        return min(found_at)
+    return cue.end() if whole[cue.end() :].strip(" .,;:!?") else cue.start()
 
 
 def work_words(text: str, language: str) -> list[str]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from .outside_text import without_addresses
 from .seen import Mail
-from .words import LEGAL_FORMS, ROLES, compiled
+from .words import CLOSINGS, LEGAL_FORMS, ROLES, compiled
 
 NAME_CHARS_MAX = 80
 COMPANY_CHARS_MAX = 80
 SIGNATURE_LINES_MAX = 14
 COMPANY_WORDS_MAX = 5
+LABEL_CHARS_MIN = 5  # Shorter first parts of a domain are ordinary words.
 
 _WORD = r"[^\W\d_][^\W\d_'’.-]*(?:[-'’][^\W\d_]+)*\.?"
 _PARTICLE = r"(?:de|da|do|dos|del|della|di|du|van|von|der|den|ter|te|la|le|el|al|bin|ibn|zu|af|av)"
@@ -158,6 +159,8 @@ def _signed_name(mail: Mail) -> str:
 
 def _reads_like_a_name(piece: str) -> bool:
     words = piece.split()
+    if compiled(CLOSINGS).match(piece):
+        return False
     if (
         not _NAME.fullmatch(piece)
         or compiled(ROLES).search(piece)
@@ -188,13 +191,14 @@ def _domain_label(address: str) -> str:
 
 def _like_domain(text: str, label: str) -> str:
     """Words of the text that, written together, are the domain's name; with the capitalised word that goes on."""
-    target = _squashed(label)
+    first = label.split("-")[0]
+    targets = {_squashed(label), _squashed(first) if len(first) >= LABEL_CHARS_MIN else ""} - {""}
     words = list(re.finditer(r"[^\W_][\w'’&.-]*|&", text[:4_000]))
     for size in range(COMPANY_WORDS_MAX, 0, -1):
         for at in range(len(words) - size + 1):
             run = words[at : at + size]
             phrase = text[run[0].start() : run[-1].end()].rstrip(".,")
-            if run[0][0][:1].isupper() and _squashed(phrase) == target and "@" not in phrase and "\n" not in phrase:
+            if run[0][0][:1].isupper() and _squashed(phrase) in targets and "@" not in phrase and "\n" not in phrase:
                 return _with_next(text, words, at + size, phrase)
     return ""
 

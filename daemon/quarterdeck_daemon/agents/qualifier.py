@@ -60,9 +60,12 @@ def run(step: RunStep) -> StepDone:
     weak = score < SCORE_MIN
     if weak:
         reasons.append(Reason("score.low", f"Little was found ({score:.2f} of 1).", mail.source))
+    damaged = [warning for warning in mail.meta.warnings if "cut off" in warning]
+    if damaged:
+        reasons.append(Reason("mail.damaged", "The mail is incomplete; ask for it again by hand.", mail.source))
     if not view.sender:
         reasons.append(Reason("sender.none", "There is no address to answer to.", mail.source))
-    qualified = not weak and bool(view.sender) and not any(finding.obstacle for finding in found)
+    qualified = not weak and not damaged and bool(view.sender) and not any(finding.obstacle for finding in found)
     return StepDone(
         output=_output("lead", qualified, score, reasons, [name for name in NEEDED if not lead.get(name)])
     )

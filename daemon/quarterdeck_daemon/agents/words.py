@@ -18,7 +18,9 @@ Table = dict[str, tuple[str, ...]]
 NEED: Table = {
     "en": (
         r"\b(?:we|i)(?:'re| are|'m| am)? (?:currently |now |also )?(?:looking|searching) (?:for|to) ",
-        r"\b(?:we|i)(?:'d| would| do)? (?:really |urgently |just )?(?:need|require|want|love|like) (?:you |someone |somebody )?(?:to |help|an? |some|support)",
+        r"\b(?:we|i)(?:'d| would| do)? (?:really |urgently |just )?(?:need|require|want|love|like) (?:you |someone |somebody )?(?=to |help|an? |some|support|new )",
+        r"\bwhat we(?:'d| would| are)? (?:really )?(?:want|need|like|looking for|after)\b",
+        r"\b(?:an?|your|new) (?:[\w-]+ ){0,2}?(?:partner|agency|designer|studio|freelancer|consultant) (?:to|who|that|for)\b",
         r"\b(?:could|can|would) you (?:please |possibly |perhaps |maybe )?(?:help|design|build|redesign|make|create|quote|take on|review|audit|develop|do)\b",
         r"\b(?:are you|would you be|is this something you would) (?:available|free|interested|take on|open)\b",
         r"\bdo you (?:have (?:time|capacity|room|availability)|take on|offer|do (?:that|this|such))\b",
@@ -31,6 +33,7 @@ NEED: Table = {
     ),
     "de": (
         r"\b(?:wir|ich) (?:\w+ ){0,2}?(?:suchen?|brauchen?|benötigen?|wünschen?|bräuchten?|planen?)\b|\b(?:suchen|brauchen|benötigen) wir\b",
+        r"\b(?:suche|brauche|benötige|möchte|plane) ich\b|\b(?:bräuchte|hätten?|hätte) (?:wir |ich )?(?:\w+ )?gerne?\b|\bgesucht\b",
         r"\b(?:wir|ich) (?:möchten?|wollen|will|würden?) (?:\w+ ){0,12}?(?:lassen|gestalten|überarbeiten|erneuern|neu|beauftragen|entwickeln|modernisieren)\b",
         r"\bangebot\b|\b(?:projekt)?anfrage\b|\bkostenvoranschlag\b",
         r"\b(?:könnten|können|würden|hätten|haben|hättest|hast|kannst|könntest) (?:sie|du|ihr) (?:\w+ ){0,6}?(?:helfen|zeit|lust|kapazität|vorstellen|übernehmen|gestalten|unterstützen|machen|interesse|frei)",
@@ -134,7 +137,7 @@ INVOICE: Table = {
         r"\brechnung\w*|\bquittung\b|\bmahnung\b|\bzahlungserinnerung\b|\bgutschrift\b|\bbeleg\b|\bzahlungseingang\b",
         r"\bzahlbar\b|\bfällig\w*|\bgesamtbetrag\b|\boffene[rn]? betrag\b|\bumsatzsteuer\b|\bust\b|\biban\b|\büberweis\w+",
     ),
-    "fr": (r"\bfacture\w*|\breçu\b|\bavoir\b|\brelance\b|\bpaiement\b", r"\bmontant (?:dû|total)\b|\bttc\b|\btva\b|\biban\b|\béchéance\b"),
+    "fr": (r"\bfacture\w*|\breçu\b|\brelance\b|\bpaiement\b", r"\bmontant (?:dû|total)\b|\bttc\b|\btva\b|\biban\b|\béchéance\b"),
     "sv": (r"\bfaktura\w*|\bkvitto\b|\bbetalning\w*|\bpåminnelse\b", r"\bförfallo\w*|\bmoms\b|\batt betala\b|\bbankgiro\b|\biban\b"),
     "es": (r"\bfactura\w*|\brecibo\b|\bpago\b|\brecordatorio de pago\b", r"\bimporte (?:total|pendiente)\b|\biva\b|\bvencimiento\b|\biban\b"),
 }  # fmt: skip
@@ -154,13 +157,20 @@ PER_MONTH = r"(?:per|a|each|every|/) ?month|monthly|im monat|pro monat|monatlich
 PER_SMALL = r"(?:per|an?|each|/) ?(?:hour|hr|day|week|user|seat|page)|pro (?:stunde|tag|woche)|die stunde|am tag|par (?:heure|jour)|per (?:timme|dag)|por (?:hora|día)"
 
 DEADLINE = (
-    r"\b(?:by|before|until|till|no later than|deadline|due|ready|finished|done|live|launch\w*|latest|in time for|at the latest)\b"
-    r"|\b(?:bis|vor|spätestens|frist|fertig|abgabe|live|vorliegen)\b|\b(?:avant|d['’]ici|jusqu|au plus tard|prêt\w*|livr\w+|échéance)"
+    r"\b(?:by|before|until|till|no later than|deadline|due|ready|finished|done|live|opens?|opening|launch\w*|latest|in time for|at the latest)\b"
+    r"|\b(?:bis|vor|spätestens|frist|fertig|abgabe|eröffn\w*|live|vorliegen)\b|\b(?:avant|d['’]ici|jusqu|au plus tard|prêt\w*|livr\w+|échéance)"
     r"|\b(?:senast|före|innan|till|klar\w*|lansering)\b|\b(?:antes|para|hasta|plazo|a más tardar|listo)\b"
 )
 START = (
     r"\b(?:start\w*|begin\w*|kick[- ]?off|from|as of|available in)\b|\b(?:ab|beginn\w*|starten|loslegen|anfangen)\b"
     r"|\b(?:à partir|commencer|démarrer|début)|\b(?:börja|starta|från)\b|\b(?:empezar|comenzar|a partir|desde)\b"
+)
+
+# First words of a line that ends a letter.
+CLOSINGS = (
+    r"(?:kind|best|warm\w*|many|with|all the|yours|regards|sincerely|cheers|thanks|thank you|talk soon"
+    r"|mit|viele|liebe|beste|herzliche|freundliche|gr[uü](?:ß|ss)\w*|danke|vielen|mfg|lg|vg"
+    r"|bien|cordialement|amicalement|salutations|merci|med|vänlig\w*|bästa|hälsn\w+|mvh|tack|saludos?|un saludo|atentamente|gracias)\b"
 )
 
 # Lines of a signature that name what somebody does, not who they are.
@@ -186,7 +196,7 @@ WISH: dict[str, str] = {
     "es": r"\b(?:rediseñar|diseñar|renovar|crear|mejorar|rehacer|desarrollar|modernizar|un\w* (?=\w)|ayuda con)",
 }  # fmt: skip
 CLAUSE_END = (
-    r"[,;:!?()]|\.(?:\s|$)|\s[-–—]\s|\s(?:so that|because|since|and we|and i|but|which|damit|weil|sodass|aber|da wir|afin|parce|mais|car"
+    r",(?!\d)|[;:!?()]|\.(?:\s|$)|\s[-–—]\s|\s(?:so that|because|since|and we|and i|but|which|damit|weil|sodass|aber|da wir|afin|parce|mais|car"
     r"|så att|eftersom|men|para que|porque|pero)\s"
 )
 

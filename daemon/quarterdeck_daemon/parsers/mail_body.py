@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
+from email.errors import CloseBoundaryNotFoundDefect, InvalidBase64LengthDefect, StartBoundaryNotFoundDefect
 from email.message import Message
 
 from .decoding import clean, decoded
@@ -14,6 +16,7 @@ from .mail_raw import Part
 
 STUB_CHARS_MAX = 160  # A plain part this short beside a long HTML part says "use another program".
 STUB_TIMES_SHORTER = 4
+CUT_OFF = (CloseBoundaryNotFoundDefect, StartBoundaryNotFoundDefect, InvalidBase64LengthDefect)
 
 
 @dataclass
@@ -31,7 +34,13 @@ class Body:
 def body_of(message: Part) -> Body:
     body = Body()
     body.text = clean(_walk(message, body))
+    if any(isinstance(defect, CUT_OFF) for part in _first_parts(message) for defect in part.defects):
+        body.warnings.append("the mail is cut off or damaged")
     return body
+
+
+def _first_parts(message: Part) -> list[Part]:
+    return list(itertools.islice(message.walk(), PARTS_MAX))
 
 
 def _walk(part: Part, body: Body) -> str:

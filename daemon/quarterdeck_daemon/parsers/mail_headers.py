@@ -59,7 +59,7 @@ class Headers:
         if not raw:
             return []
         try:
-            pairs = _structured(name, raw) if raw.count("=?") <= ENCODED_WORDS_MAX else []
+            pairs = _structured(raw) if raw.count("=?") <= ENCODED_WORDS_MAX else []
         except BROKEN:
             self.damage.append(f"header {name} is damaged")
             pairs = []
@@ -100,8 +100,9 @@ class Headers:
         )
 
 
-def _structured(name: str, raw: str) -> list[tuple[str, str]]:
-    header = email.policy.default.header_fetch_parse(name, raw)
+def _structured(raw: str) -> list[tuple[str, str]]:
+    # Always read like To: the library has no structured reading for Delivered-To and its like.
+    header = email.policy.default.header_fetch_parse("to", raw)
     return [(one.display_name, one.addr_spec) for one in header.addresses]
 
 

@@ -16,6 +16,7 @@ _NO_REPLY = re.compile(
     r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|noreply|nao-?responda|ne-?pas-?repondre|notifications?|notify|alerts?"
     r"|mailer|automated?|system|bounces?)(?:[-+._].*)?$|.*[-+._]no[-_]?reply$"
 )
+_NOTIFIER = re.compile(r"^(?:notifications?|notify|alerts?)(?:[-+._].*)?$")  # Also when one can unsubscribe.
 _DAEMON = re.compile(r"^(?:mailer-daemon|postmaster|mail-daemon|mda)$")
 _AWAY = re.compile(
     r"^\s*(?:(?:re|aw|sv)\s*:\s*)?(?:out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response)"
@@ -87,6 +88,8 @@ def _own_form(domain: str, headers: Headers, text: str) -> bool:
 def _machine(headers: Headers, local: str) -> str:
     precedence = headers.raw("precedence").lower()
     submitted = headers.raw("auto-submitted").lower()
+    if _NOTIFIER.match(local):
+        return "notification"
     if "list-unsubscribe" in headers or any(name in headers for name in _BULK_SENDERS):
         return "newsletter"
     if "list-id" in headers or "list-post" in headers or precedence in ("bulk", "list", "junk"):

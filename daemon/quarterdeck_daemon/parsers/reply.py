@@ -20,18 +20,21 @@ CLOSING_CHARS_MAX = 48  # The first line of a signature is short; a longer one i
 
 _QUOTED = re.compile(r"^\s*>")
 _DELIMITER = re.compile(r"^-- ?$")
-# Closings the library does not know. Always a line of their own.
-CLOSINGS = (
-    r"(?:kind|best|warm|many|with (?:kind|best|warm)) (?:regards|wishes|thanks)",
-    r"regards|best|cheers|thanks|thank you|many thanks|sincerely|yours (?:sincerely|faithfully|truly)|talk soon",
-    r"(?:mit |viele |liebe |beste |herzliche ){0,2}(?:freundlichen |besten |vielen )?gr(?:ü|ue|u)(?:ß|ss)(?:en?)?",
-    r"danke(?: und gru(?:ß|ss))?|mfg|lg|vg|vielen dank|besten dank",
-    r"(?:bien )?cordialement|(?:bien |très )?amicalement|bien à (?:vous|toi)|(?:meilleures )?salutations|merci",
-    r"(?:med )?(?:vänliga?|bästa|varma) hälsn\w+|hälsningar|mvh|tack(?: på förhand)?|vänligen",
-    r"(?:un )?(?:cordial |atento )?saludos?(?: cordial(?:es)?)?|atentamente|(?:muchas )?gracias(?: de antemano)?",
+# Closings the library does not know. Those of thanks stand alone in their line, since sentences begin so too.
+REGARDS = (
+    r"(?:kind|best|warm|warmest|many|with (?:kind|best|warm)) (?:regards|wishes)|regards|all the best|talk soon",
+    r"sincerely|yours (?:sincerely|faithfully|truly)|cheers|best",
+    r"(?:mit |viele |liebe |beste |herzliche ){0,2}(?:freundlichen |besten |vielen )?gr(?:ü|ue|u)(?:ß|ss)(?:en?)?|mfg|lg|vg",
+    r"(?:bien )?cordialement|(?:bien |très )?amicalement|bien à (?:vous|toi)|(?:meilleures )?salutations",
+    r"(?:med )?(?:vänliga?|bästa|varma) hälsn\w+|hälsningar|mvh|vänligen",
+    r"(?:un )?(?:cordial |atento )?saludos?(?: cordial(?:es)?)?|atentamente",
     r"met vriendelijke groet(?:en)?|cordiali saluti|atenciosamente",
 )
-_CLOSING = re.compile(rf"(?:{'|'.join(CLOSINGS)})(?: aus \w+)?\s*[,.!–-]*", re.IGNORECASE)
+THANKS = (
+    r"(?:many |kind |best )?thanks|thank you|danke(?: und gru(?:ß|ss))?|(?:vielen|besten) dank|merci(?: d'avance)?"
+    r"|tack(?: på förhand)?|(?:muchas )?gracias(?: de antemano)?"
+)
+_CLOSING = re.compile(rf"(?:(?:{'|'.join(REGARDS)})(?: [\w'’]+){{0,4}}|{THANKS})\s*[,.!–-]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,13 @@ def _without_signature(lines: list[str], first_line: str) -> tuple[str, str]:
 
 
 def _signature_at(lines: list[str], first_line: str) -> int:
-    """Line where the signature begins: the delimiter, a closing, or what the library says if it is plausible."""
-    candidates = [i for i, line in enumerate(lines) if _DELIMITER.match(line)][:1]
-    candidates += [i for i, line in enumerate(lines) if _CLOSING.fullmatch(line.strip()[:CLOSING_CHARS_MAX])]
+    """Line where the signature begins: the last closing, or the delimiter, or what the library says."""
+    delimiter = next((i for i, line in enumerate(lines) if _DELIMITER.match(line)), len(lines))
+    closings = [i for i in range(delimiter) if _CLOSING.fullmatch(lines[i].strip()[: CLOSING_CHARS_MAX + 1])]
+    candidates = [*closings[::-1], delimiter] if delimiter < len(lines) else closings[::-1]
     if first_line and len(first_line) <= CLOSING_CHARS_MAX:
         candidates += [i for i, line in enumerate(lines) if line.strip() == first_line]
-    plausible = [i for i in candidates if _plausible(lines, i)]
-    return min(plausible, default=len(lines))
+    return next((i for i in candidates if _plausible(lines, i)), len(lines))
 
 
 def _plausible(lines: list[str], at: int) -> bool:
