@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck_daemon.store.api import IndexRow, KeywordIndex
 from quarterdeck_daemon.store.errors import LogLocked
-from quarterdeck_daemon.store.keyword import TantivyIndex
+from quarterdeck_daemon.store.keyword import TantivyIndex, _schema
 from quarterdeck_protocol.codes import QuarterdeckError
 
 PLAIN = IndexRow(
@@ -100,19 +101,18 @@ def test_a_changed_row_replaces_the_old_and_a_removed_one_is_gone(index: Tantivy
     assert (ids(index, "acme"), ids(index, "changed"), index.seq) == (["m5"], ["m1"], 9)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TantivyIndex]:
+    index = TantivyIndex.open(tmp_path_factory.mktemp("shared") / "keyword-v1")
+    index.put(ROWS, removed=(), seq=1)
+    yield index
+    index.close()
+
+
 @settings(max_examples=200, deadline=None)
 @given(query=st.text(max_size=60) | st.sampled_from(["AND OR (", 'a:"b', "* OR NOT", "[1 TO", "id:m1^", "\\", "a~9"]))
-def test_no_text_is_a_syntax_error(query: str) -> None:
-    assert isinstance(_shared().search(query, limit=3, where={}), list)
-
-
-def _shared(cache: list[TantivyIndex] = []) -> TantivyIndex:  # noqa: B006 - one index for all examples.
-    if not cache:
-        import tempfile
-
-        cache.append(TantivyIndex.open(Path(tempfile.mkdtemp()) / "keyword-v1"))
-        cache[0].put(ROWS, removed=(), seq=1)
-    return cache[0]
+def test_no_text_is_a_syntax_error(shared: TantivyIndex, query: str) -> None:
+    assert isinstance(shared.search(query, limit=3, where={}), list)
 
 
 def test_what_was_committed_is_there_after_reopening(tmp_path: Path) -> None:
@@ -174,10 +174,6 @@ def test_without_the_note_or_with_a_missing_file_the_index_starts_anew(closed: P
 
 def test_without_the_check_a_flipped_byte_would_be_served(closed: Path) -> None:
     """The twin: tantivy alone opens a damaged store of documents and answers with another id."""
-    import tantivy
-
-    from quarterdeck_daemon.store import keyword
-
     damaged = 0
     for path in sorted(closed.glob("*")):
         if path.suffix not in {".fieldnorm", ".fast", ".term", ".store", ".idx"}:
@@ -185,7 +181,7 @@ def test_without_the_check_a_flipped_byte_would_be_served(closed: Path) -> None:
         raw = path.read_bytes()
         path.write_bytes(raw[:10] + bytes((raw[10] ^ 0x10,)) + raw[11:])
         try:
-            tantivy.Index(keyword._schema(), str(closed), True)
+            tantivy.Index(_schema(), str(closed), True)
             damaged += 1
         except ValueError:
             pass

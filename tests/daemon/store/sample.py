@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck_daemon.core.commit import Commit
-from quarterdeck_daemon.core.entities import Counter, Fact, Link, Memory
+from quarterdeck_daemon.core.entities import Counter, Link, Memory
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import OPERATOR
 
@@ -26,7 +26,3 @@ def commit(first: int, *, events: int = 1, filler: str = "") -> Commit:
         ),
         links=(Link(source=f"memory:m{first}", relation="derived_from", target="document:d1", seq=last),),
     )  # fmt: skip
-
-
-def fact(seq: int, text: str) -> Fact:
-    return Fact(id="k/a", seq=seq, fact_kind="k", key="a", version=1, at_us=1, labels=OPERATOR, value={"t": text})
