@@ -20,7 +20,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from . import proposal, service
 from .approvals import waiting
 from .home import open_screen
-from .plain import Plain, number, record, records, text
+from .plain import Plain, number, record, records, strings, text
 from .runs import steps_of
 from .session import CONFIG_NAME, Session
 from .text import line
@@ -28,6 +28,8 @@ from .words import reads, verb
 
 MARKER = ".quarterdeck-demo"
 MARKER_TEXT = "This folder was made by `quarterdeck demo`; `quarterdeck demo --reset` may delete it.\n"
+OUTSIDE = frozenset(("sent", "succeeded", "unknown", "compensated", "compensation_failed"))
+LEAD = "lead"  # The qualifier's word for a mail that asks for work.
 WAIT_S_MAX = 180.0
 POLL_MS = 1_000
 ANSWER_MS = 10_000
@@ -58,7 +60,7 @@ def lay_out(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     # The marker first: a copy that is interrupted can be reset.
     (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
-    ignored = shutil.ignore_patterns(".quarterdeck", "__pycache__")
+    ignored = shutil.ignore_patterns(".quarterdeck", ".git*", "__pycache__")
     shutil.copytree(company(), folder, dirs_exist_ok=True, ignore=ignored)
     return True
 
@@ -82,15 +84,17 @@ def clear(session: Session, folder: Path) -> None:
     session.printer.talk(f"deleted {folder}")
 
 
-def expected(folder: Path) -> int:
-    """Return how many files the connectors will bring in: the inbox and the folders named in [[files]]."""
+def _files(folder: Path, place: str) -> int:
+    return sum(path.is_file() and not path.name.startswith(".") for path in (folder / place).rglob("*"))
+
+
+def expected(folder: Path) -> tuple[int, int]:
+    """Return how many mails lie in the inbox, and how many files the connectors will bring in altogether."""
     from ..service.workspace import load_config
 
     config = load_config(folder)
-    places = [*(entry.path for entry in config.files), config.mail.inward.path]
-    return sum(
-        path.is_file() and not path.name.startswith(".") for place in places for path in (folder / place).rglob("*")
-    )
+    mails = _files(folder, config.mail.inward.path)
+    return mails, mails + sum(_files(folder, entry.path) for entry in config.files)
 
 
 class Settling:
@@ -115,7 +119,7 @@ class Settling:
 def settle(session: Session) -> Plain:
     """Wait until all mail is read and no run moves by itself. Raises QuarterdeckError `deadline`."""
     began = told = time.monotonic()
-    settling = Settling(expected(session.folder), began)
+    settling = Settling(expected(session.folder)[1], began)
     while True:
         found = _look(session, settling.last)
         now = time.monotonic()
@@ -159,55 +163,74 @@ def _tell(session: Session, found: Plain, files: int, *, end: bool = False) -> N
 
 
 def summary(session: Session, found: Plain) -> Plain:
-    """Return what was done: documents by medium, runs by end, why mails were left alone, what waits."""
+    """Return what was done: documents, leads, why mails were left alone, what waits."""
     runs = session.items("run.list")
     items = waiting(session)
     quiet = [text(run, "run_id", "id") for run in runs if text(run, "status") == "no_op"]
-    alone = Counter(left_alone(session.ask("run.get", {"id": id})) for id in quiet)
+    alone = [one for id in quiet if (one := left_alone(session.ask("run.get", {"id": id})))]
+    actions = session.items("action.list")
+    mails = expected(session.folder)[0]
     return {
         "documents": number(found, "documents"),
+        "mails": mails,
         "runs": dict(Counter(text(run, "status") for run in runs)),
-        "playbooks": dict(Counter(text(run, "playbook") for run in runs)),
-        "left_alone": dict(alone),
-        "drafted": len(items),
+        "drafted": len(actions),
+        "left_the_house": sum(text(one, "status") in OUTSIDE for one in actions),
+        "leads": len(actions) + sum(kind == LEAD for kind, _ in alone),
+        "not_qualified": [reason for kind, reason in alone if kind == LEAD],
+        "left_alone": dict(Counter(kind for kind, _ in alone if kind != LEAD).most_common()),
+        "without_run": max(0, mails - len(runs)),
         "waiting": items,
     }
 
 
-def left_alone(run: Plain) -> str:
-    """Return why nothing was proposed: what a step found, else the run's own reason."""
+def left_alone(run: Plain) -> tuple[str, str] | None:
+    """Return the kind of a mail to which nothing was proposed and the last reason given; None when one was rejected."""
+    for step in steps_of(run):
+        if step.get("actions"):
+            return None
     for step in steps_of(run):
         output = record(step.get("output"))
-        said = text(output, "kind", "category", "disqualified", "reason", "reasons")
-        if said:
-            return said
-    return text(run, "reason") or "nothing to do"
+        reasons = [text(one, "text") for one in records(output.get("reasons"))]
+        if text(output, "kind"):
+            return text(output, "kind"), reasons[-1] if reasons else ""
+    return text(run, "reason") or "nothing to do", ""
 
 
 def lines(session: Session, done: Plain) -> Iterator[str]:
-    runs, alone = record(done.get("runs")), record(done.get("left_alone"))
     items = records(done.get("waiting"))
-    total = sum(number(runs, name) for name in runs)
-    yield f"{number(done, 'documents')} documents read, {total} runs, {len(items)} drafts wait for your yes"
-    for name, count in sorted(alone.items(), key=lambda one: (-number(alone, one[0]), one[0])):
-        yield f"  {count} left alone: {line(name)}"
+    yield f"{number(done, 'documents')} documents read, {number(done, 'mails')} of them mail"
+    yield f"{number(done, 'leads')} leads found, {number(done, 'drafted')} answers drafted, {len(items)} wait for your yes"
+    for reason in strings(done.get("not_qualified")):
+        yield f"  not answered: {line(reason)}"
+    alone = record(done.get("left_alone"))
+    kinds = [f"{number(alone, name)} {name}" for name in alone]
+    if number(done, "without_run"):
+        kinds.append(f"{number(done, 'without_run')} from machines")
+    yield line(f"left alone: {', '.join(kinds) or 'nothing'}")
+    runs = record(done.get("runs"))
     failed = sum(number(runs, name) for name in ("failed", "blocked", "exhausted", "timed_out", "stalled"))
     if failed:
-        yield f"  {failed} gave up: see `{session.command('dead list')}`"
+        yield f"{failed} runs gave up: see `{session.command('dead list')}`"
     yield ""
     if items:
         yield from session.printer.table(proposal.HEADERS, proposal.rows(items))
         yield ""
-    yield "Nothing has left the house. Next:"
-    first = text(items[0], "id") if items else "ID"
-    for words, about in (
+    left = number(done, "left_the_house")
+    yield f"{left or 'Nothing'} has left the house. Next:" if left < 2 else f"{left} have left the house. Next:"
+    yield from _next_steps(session, text(items[0], "id") if items else "ID")
+
+
+def _next_steps(session: Session, first: str) -> Iterator[str]:
+    steps = (
         (f"why {first}", "where a draft comes from, down to the quote"),
         ("review", "decide one by one"),
         (f"approve {first}", "send one, after a hold in which undo is free"),
         ("", "open the screen"),
         ("down", "end the daemon"),
-    ):
-        yield f"  {session.command(words).strip():<44}  {about}"
+    )
+    for words, about in steps:
+        yield f"  {session.command(words):<44}  {about}"
 
 
 @verb("demo", examples=("quarterdeck demo", "quarterdeck demo ~/studio --no-tui", "quarterdeck demo --reset"))

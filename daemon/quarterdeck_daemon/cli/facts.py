@@ -49,7 +49,7 @@ def put(
         return
     id = text(result.result, "id") or f"{kind}/{key}"
     version = text(result.result, "version")
-    undo = session.command(f"fact get {kind} {key} --as-of {result.seq - 1}") + " shows the version before; put that"
+    undo = session.command(f"memory history fact:{id}") + " shows the versions before; put the right one"
     session.done(
         result, id, f"wrote {id} version {version}", then=session.command(f"fact get {kind} {key}"), undo=undo
     )

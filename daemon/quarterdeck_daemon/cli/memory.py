@@ -14,6 +14,7 @@ from .why import lines_of_tree
 from .words import changes, noun, reads, verb, verb_of
 
 SNIPPET_COLUMNS = 300
+TELLING = ("text", "value", "summary", "status")  # Of an entity of any kind, the first that it has.
 
 memory = noun("memory", "One memory: show, history, why, used-by, endorse.")
 
@@ -94,7 +95,7 @@ def _whole(found: Plain) -> Iterator[str]:
         if value:
             yield f"  {name + ':':<10}{line(value)}"
     yield ""
-    for row in block(text(one, "text")).split("\n"):
+    for row in block(text(one, "text", "value", "summary", "status")).split("\n"):
         yield f"  | {row}".rstrip()
 
 
@@ -102,13 +103,18 @@ def _whole(found: Plain) -> Iterator[str]:
 @click.argument("id")
 @reads
 def history(session: Session, id: str) -> None:
-    """List the versions of a memory, oldest first."""
+    """List the versions of a memory, or of kind:id, oldest first."""
     items = [flat(one) for one in session.items("memory.history", {"id": id})]
     rows = [
-        (text(one, "seq"), local(one.get("at") or one.get("at_us")), text(one, "tier"), text(one, "text"))
+        (
+            text(one, "seq"),
+            local(one.get("at") or one.get("at_us")),
+            text(one, "tier"),
+            text(one, "text", "value", "summary", "status"),
+        )
         for one in items
     ]
-    session.show_items(items, session.printer.table(("SEQ", "WHEN", "TIER", "TEXT"), rows), none="No versions.")
+    session.show_items(items, session.printer.table(("SEQ", "WHEN", "TIER", "CONTENT"), rows), none="No versions.")
 
 
 def _tree(session: Session, method: str, id: str) -> None:
@@ -142,7 +148,7 @@ def endorse(session: Session, id: str) -> None:
     params: Plain = {"id": id}
     if text(one, "hash"):
         params["hash"] = text(one, "hash")
-    shown = cut(line(text(one, "text")), SNIPPET_COLUMNS)
+    shown = cut(line(text(one, "text", "value", "summary", "status")), SNIPPET_COLUMNS)
     result = session.change("memory.endorse", params, does=f"endorse {id}: {shown}")
     if result is not None:
         session.done(

@@ -90,5 +90,9 @@ def _remember(session: Session, params: Plain, at: int, of: int) -> None:
     id = text(result.result, "id")
     where = session.command(f"memory show {id}")
     session.done(
-        result, id, f"remembered {id}: {shown}", then=where, undo="tell us to forget it in the memory screen"
+        result,
+        id,
+        f"remembered {id}: {shown}",
+        then=where,
+        undo="a note stays in the log; remember what is right instead",
     )

@@ -127,7 +127,12 @@ def outcome(step: Plain) -> str:
     if actions:
         return f"proposed {actions}"
     output = record(step.get("output"))
-    return ", ".join(f"{name}={value}" for name, value in output.items())
+    return ", ".join(f"{name}={value}" for name, value in output.items() if _says_something(value))
+
+
+def _says_something(value: object) -> bool:
+    """Lists and maps are for `--json`; a row of a table has room for words and numbers."""
+    return isinstance(value, str | int | float) and value != ""
 
 
 @verb_of(runs, "list", examples=("quarterdeck runs", "quarterdeck runs list --status failed --json"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from quarterdeck_protocol.client import Client
 
 CONFIG_NAME = "quarterdeck.toml"
+PROGRAMS = ("quarterdeck", "qd")
 LEVELS_MAX = 64  # Folders to look at upward.
 PAGES_MAX = 1_000  # Of one list, when all of it is wanted.
 
@@ -55,7 +58,8 @@ class Session:
 
     def command(self, words: str) -> str:
         """Return a command to type, with the workspace when it was named by -w."""
-        return f"quarterdeck -w {self.named} {words}" if self.named else f"quarterdeck {words}"
+        where = f" -w {shlex.quote(str(self.named))}" if self.named else ""
+        return f"{program()}{where} {words}".rstrip()
 
     # --- the daemon
 
@@ -118,6 +122,14 @@ class Session:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def program() -> str:
+    """Return what to type to call us: the name when the shell finds it, else the path that was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name in PROGRAMS and shutil.which(typed.name) is None:
+        return str(typed)
+    return PROGRAMS[0]
 
 
 def _upward(start: Path) -> Path:

@@ -86,7 +86,7 @@ def _said(way: str, found: Plain) -> str:
     killed = len(strings(found.get("killed")))
     flying = text(found, "in_flight")
     parts = [f"stopped (epoch {number(found, 'epoch')})"]
-    parts += [f"{killed} processes ended"] if killed else []
+    parts += [f"{killed} process{'es' if killed > 1 else ''} ended"] if killed else []
     parts += [f"were on the wire: {flying}"] if flying else []
     return line(", ".join(parts))
 

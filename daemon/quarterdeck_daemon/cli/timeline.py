@@ -13,9 +13,10 @@ from .words import reads, verb
 SHOWN_COLUMNS = 160
 PAGE = 500
 EVENTS_MAX = 100_000
+HIDDEN = frozenset(("request.answered",))  # Receipts for idempotency: truth for --json, noise for people.
 # The fields of a body that say most, in this order; the rest is in `--json` and `quarterdeck why`.
 TELLING = (
-    "action", "summary", "playbook", "document", "id", "step", "agent", "fact_kind", "key", "title", "status", "verdict",
+    "action", "summary", "playbook", "document", "id", "step", "agent", "kind", "key", "title", "status", "verdict",
     "reason", "text",
 )  # fmt: skip
 
@@ -53,17 +54,23 @@ def filter_of(run: str | None, kind: str | None) -> Plain:
 def timeline(
     session: Session, follow: bool, after: int | None, run: str | None, kind: str | None, limit: int
 ) -> None:
-    """Show events, the last ones or those after SEQ. With -f --json: JSON Lines."""
+    """Show events, the last ones or those after SEQ; receipts of requests only in --json or by --kind request.
+
+    With -f --json: JSON Lines.
+    """
     params: Plain = {"filter": filter_of(run, kind)}
     seq = number(session.ask("system.hello"), "seq")
     items = _read(session, params | {"after": after}, limit) if after is not None else _last(session, params, limit)
     items = [one | {"id": text(one, "id") or f"e{number(one, 'seq')}"} for one in items]
+    last = number(items[-1], "seq") if after is not None and items else seq
+    if not (session.printer.json or kind):
+        items = [one for one in items if text(one, "kind") not in HIDDEN]
     if not follow:
         session.show_items(items, (row(session, one) for one in items), none="Nothing happened.")
         return
     for one in items:
         session.printer.stream(one, row(session, one))
-    _follow(session, number(items[-1], "seq") if after is not None and items else seq, params)
+    _follow(session, last, params)
 
 
 def _read(session: Session, params: Plain, limit: int) -> list[Plain]:
@@ -89,6 +96,7 @@ def _follow(session: Session, after: int, params: Plain) -> None:
 
     wanted = record(params["filter"])
     for event in session.client.events(after, strings(wanted.get("kinds"))):
-        if wanted.get("run") in (None, event.run):
+        hidden = event.kind in HIDDEN and not (session.printer.json or wanted.get("kinds"))
+        if wanted.get("run") in (None, event.run) and not hidden:
             plain = record(msgspec.to_builtins(event))
             session.printer.stream(plain, row(session, plain))

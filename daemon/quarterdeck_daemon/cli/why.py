@@ -9,7 +9,7 @@ import click
 
 from . import proposal
 from .output import Printer
-from .plain import Plain, record, records, text
+from .plain import Plain, number, record, records, text
 from .session import Session
 from .text import cut, line
 from .words import reads, verb
@@ -70,14 +70,15 @@ def tree(session: Session, id: str) -> Iterator[str]:
     yield from lines(session.printer, found)
 
 
-def lines(printer: Printer, found: Plain) -> Iterator[str]:
+def lines(printer: Printer, found: Plain, *, everything: bool = False) -> Iterator[str]:
     entity = record(found.get("entity"))
     inner = entity | record(entity.get("fields")) | record(entity.get("event"))
     yield from HEADS.get(str(found["kind"]), _head)(printer, str(found["id"]), inner)
     provenance = record(found.get("provenance"))
     if provenance:
         yield "made from:"
-        yield from lines_of_tree(printer, provenance)
+        cited = frozenset(text(one, "source") for one in records(inner.get("evidence")))
+        yield from lines_of_tree(printer, provenance, Tree(printer, cited=cited, everything=everything))
 
 
 def _head(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
@@ -114,13 +115,12 @@ def _run(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
 HEADS: dict[str, Callable[[Printer, str, Plain], Iterator[str]]] = {"action": _action, "run": _run}
 
 
-def lines_of_tree(printer: Printer, found: Plain) -> Iterator[str]:
+def lines_of_tree(printer: Printer, found: Plain, tree: Tree | None = None) -> Iterator[str]:
     """Yield a provenance answer as an indented tree."""
     children = _children(record(found.get("tree")) or found)
     if not children:
         yield "  nothing else: it came from outside, or was typed"
-    for child in children:
-        yield from _branch(printer, child, 1)
+    yield from (tree or Tree(printer)).level(children, 1)
 
 
 def _children(node: Plain) -> list[Plain]:
@@ -131,26 +131,55 @@ def _children(node: Plain) -> list[Plain]:
     return []
 
 
-def _branch(printer: Printer, node: Plain, depth: int) -> Iterator[str]:
-    indent = "  " * max(depth, int(str(node.get("depth") or 0)))
-    relation = text(node, "relation")
-    name = text(node, "entity") or text(node, "id")
-    head = f"{relation + ' ' if relation else ''}{name}  {text(node, 'title', 'summary', 'name')}"
-    labels = record(node.get("labels"))
-    trust = text(labels, "integrity")
-    yield f"{indent}{line(head)}" + (f"  {printer.paint(f'[{line(trust)}]', 'dim')}" if trust else "")
-    quote = text(node, "quote", "value")
-    if quote:
-        yield f'{indent}  "{cut(line(quote), QUOTE_COLUMNS)}"'
-    if depth < DEPTH_MAX:
-        for child in _children(node):
-            yield from _branch(printer, child, depth + 1)
+class Tree:
+    """Prints nodes. What was merely looked at is named on one line, so that what counts stands out.
+
+    cited: ids that the evidence names.  everything: print all nodes in full.
+    """
+
+    def __init__(self, printer: Printer, *, cited: frozenset[str] = frozenset(), everything: bool = False) -> None:
+        self.printer = printer
+        self.cited = cited
+        self.everything = everything
+
+    def level(self, nodes: list[Plain], depth: int) -> Iterator[str]:
+        seen: list[str] = []
+        for node in nodes:
+            if self._in_full(node):
+                yield from self._branch(node, depth)
+            elif not node.get("repeated"):
+                seen.append(_name(node).removeprefix("fact:").removeprefix("asset:"))
+        if seen:
+            yield f"{'  ' * depth}looked at as well: {line(', '.join(seen))}"
+
+    def _in_full(self, node: Plain) -> bool:
+        name = _name(node)
+        if node.get("repeated"):
+            return self.everything
+        return self.everything or name in self.cited or not (self.cited and name.startswith(("fact:", "asset:")))
+
+    def _branch(self, node: Plain, depth: int) -> Iterator[str]:
+        indent = "  " * max(depth, number(node, "depth"))
+        relation = text(node, "relation")
+        head = f"{relation + ' ' if relation else ''}{_name(node)}  {text(node, 'title', 'summary', 'name')}"
+        trust = text(record(node.get("labels")), "integrity")
+        yield f"{indent}{line(head)}" + (f"  {self.printer.paint(f'[{line(trust)}]', 'dim')}" if trust else "")
+        quote = text(node, "quote", "value")
+        if quote:
+            yield f'{indent}  "{cut(line(quote), QUOTE_COLUMNS)}"'
+        if depth < DEPTH_MAX:
+            yield from self.level(_children(node), depth + 1)
+
+
+def _name(node: Plain) -> str:
+    return text(node, "entity") or text(node, "id")
 
 
 @verb("why", examples=("quarterdeck why a17", "quarterdeck why client/northwind", "quarterdeck why m12 --json"))
 @click.argument("id")
+@click.option("--all", "everything", is_flag=True, help="Also all that was merely looked at, in full.")
 @reads
-def why(session: Session, id: str) -> None:
+def why(session: Session, id: str, everything: bool) -> None:
     """Show where ID comes from: an action, run, fact, memory, document, dead letter or event."""
     found = collect(session, id)
-    session.show(found, lines(session.printer, found))
+    session.show(found, lines(session.printer, found, everything=everything))

@@ -216,11 +216,15 @@ def test_why_shows_the_tree_down_to_the_quote(with_approvals: House, shell: Shel
         "quote": "from 8 000 euro",
         "parents": [mail],
     }
+    seen = {"id": "fact:client/acme", "relation": "derived_from", "title": "client/acme", "value": {"name": "ACME"}}
     with_approvals.answers["memory.why"] = {
         "items": [],
-        "tree": {"id": "action:a17", "kind": "action", "parents": [memory]},
+        "tree": {"id": "action:a17", "kind": "action", "parents": [memory, seen]},
     }
     out = shell("why", "a17").out
+    assert "ACME" not in out
+    assert "  looked at as well: client/acme\n" in out
+    assert "ACME" in shell("why", "a17", "--all").out
     for said in (
         "rule:    ask by mail.reply (policies/mail.toml): first answer",
         'because  budget 12000  [doc3] "our budget is 12 000 euro"',

@@ -17,7 +17,7 @@ def test_stop_works_while_the_daemon_hangs(closed_house: House, shell: Shell) ->
     closed_house.open(control=True)
     closed_house.control["stop.engage"] = {"epoch": 3, "killed": [11]}
     ran = shell("stop", "--reason", "wrong price list", "--kill")
-    assert (ran.status, ran.out) == (0, "stopped (epoch 3), 1 processes ended\n")
+    assert (ran.status, ran.out) == (0, "stopped (epoch 3), 1 process ended\n")
     assert closed_house.control_asked[0].params == {"reason": "wrong price list", "kill": True}
     assert closed_house.asked == []
 

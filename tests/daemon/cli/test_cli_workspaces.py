@@ -131,22 +131,26 @@ def test_the_end_of_the_demo_says_what_was_done_and_what_to_type(
     with_approvals: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(with_approvals.workspace)
-    with_approvals.answers["run.list"] = {
-        "items": [
-            {"id": "r1", "status": "running", "playbook": "p"},
-            {"id": "r2", "status": "no_op", "playbook": "p"},
-        ]
+    runs = [{"id": f"r{n}", "status": "no_op" if n > 1 else "running", "playbook": "p"} for n in range(1, 4)]
+    outputs = {
+        "r2": {"kind": "lead", "reasons": [{"text": "Asks for work."}, {"text": "The budget is below the minimum."}]},
+        "r3": {"kind": "invoice", "reasons": []},
     }
-    with_approvals.answers["run.get"] = {
-        "id": "r2",
-        "status": "no_op",
-        "steps": [{"id": "qualify", "output": {"reason": "below the minimum"}}],
+    with_approvals.answers["run.list"] = {"items": runs}
+    with_approvals.answers["run.get"] = lambda params: {
+        "id": params["id"], "steps": [{"id": "qualify", "output": outputs[str(params["id"])]}],
+    }  # fmt: skip
+    with_approvals.answers["action.list"] = {
+        "items": [{"id": "a17", "status": "proposed"}, {"id": "a18", "status": "proposed"}]
     }
     session = Session()
-    done = demo.summary(session, {"documents": 9, "runs": 2, "waiting": 0})
-    shown = "\n".join(demo.lines(session, done))
+    done = demo.summary(session, {"documents": 9, "runs": 3, "waiting": 0})
+    shown = list(demo.lines(session, done))
     session.close()
-    assert shown.startswith(
-        "9 documents read, 2 runs, 2 drafts wait for your yes\n  1 left alone: below the minimum\n"
-    )
-    assert "quarterdeck approve a17" in shown
+    assert shown[:4] == [
+        "9 documents read, 0 of them mail",
+        "3 leads found, 2 answers drafted, 2 wait for your yes",
+        "  not answered: The budget is below the minimum.",
+        "left alone: 1 invoice",
+    ]
+    assert any(row.startswith("  quarterdeck approve a17 ") for row in shown)

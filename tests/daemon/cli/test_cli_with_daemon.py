@@ -1,0 +1,78 @@
+"""The command line and the real daemon, once through: what the scripted house cannot show."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quarterdeck_daemon.service import lifecycle
+
+if TYPE_CHECKING:
+    from .conftest import Shell
+
+
+@pytest.fixture
+def living(shell: Shell) -> Iterator[Path]:
+    """A fresh workspace whose daemon runs, ended afterwards whatever happened."""
+    shell.folder = shell.folder.parent / "living"
+    shell.folder.mkdir()
+    assert shell("init").status == 0
+    ran = shell("up", "--json")
+    assert ran.status == 0, ran.err
+    yield shell.folder
+    lifecycle.stop_all(shell.folder)
+
+
+def test_a_day_with_the_daemon(living: Path, shell: Shell) -> None:
+    """Remember, recall, follow, refuse a stale write, stop, resume, verify, end."""
+    assert shell("up").out.startswith("running already: daemon ")
+    assert shell("remember", "Northwind pays within 14 days", "--request-id", "one").out.startswith("remembered m1: ")
+    assert shell("remember", "Northwind pays within 14 days", "--request-id", "one").out.startswith("remembered m1: ")
+    assert shell("remember", "something else", "--request-id", "one").status == 8
+    assert shell("memory", "show", "m1", "--json").json["id"] == "m1"
+    assert shell("fact", "put", "client", "acme", "name=ACME").status == 0
+    assert shell("fact", "put", "client", "acme", "name=ACME", "--if-version", "5").status == 8
+    assert "  name: ACME" in shell("why", "client/acme").out
+    assert shell("why", "m99").status == 3
+    _follows(shell)
+    assert shell("stop", "--reason", "a test").status == 0
+    assert "outward    STOPPED: a test" in shell("status").out
+    assert shell("resume", "--reason", "checked").status == 0
+    assert "outward    open" in shell("status").out
+    assert shell("policies").out.splitlines()[1].startswith("mail.reply")
+    assert shell("audit", "verify").status == 0
+    assert shell("down").out == "ended\n"
+    assert shell("status").status == 6
+
+
+def _follows(shell: Shell) -> None:
+    """`timeline -f --json` hands on an event that happens after it was started."""
+    words = [
+        sys.executable,
+        "-m",
+        "quarterdeck_daemon.cli",
+        "timeline",
+        "-f",
+        "--json",
+        "--kind",
+        "memory",
+        "--after",
+        "0",
+    ]
+    process = subprocess.Popen(words, cwd=shell.folder, env=shell.env, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        first = json.loads(process.stdout.readline())
+        assert (first["kind"], first["id"]) == ("memory.remembered", f"e{first['seq']}")
+        assert shell("remember", "a second note").status == 0
+        second = json.loads(process.stdout.readline())
+        assert (second["kind"], second["body"]["text"]) == ("memory.remembered", "a second note")
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
