@@ -31,6 +31,7 @@ class SupervisorLink:
         self._on_fence = on_fence
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Plain]] = {}
+        self._hearing: set[asyncio.Future[None]] = set()
         self._socket = context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.connect(endpoint)
@@ -68,7 +69,10 @@ class SupervisorLink:
                 log.warning("unreadable word from the supervisor: %s", error.message)
                 continue
             if isinstance(answer, Chunk):
-                await self._on_fence(msgspec.convert(answer.chunk["fence"], Fence))
+                # In a task of its own: whoever handles it may wait for a reply that only this loop can deliver.
+                heard = asyncio.ensure_future(self._on_fence(msgspec.convert(answer.chunk["fence"], Fence)))
+                self._hearing.add(heard)
+                heard.add_done_callback(self._heard)
                 continue
             waiting = self._waiting.get(answer.id) if isinstance(answer.id, int) else None
             if waiting is None or waiting.done():
@@ -77,6 +81,11 @@ class SupervisorLink:
                 waiting.set_result(answer.result)
             else:
                 waiting.set_exception(answer.to_error())
+
+    def _heard(self, heard: asyncio.Future[None]) -> None:
+        self._hearing.discard(heard)
+        if not heard.cancelled() and (error := heard.exception()) is not None:
+            log.error("the fence's change could not be recorded", exc_info=error)
 
     async def _send(self, id: int, method: str, params: Plain) -> None:
         await self._socket.send_multipart(
