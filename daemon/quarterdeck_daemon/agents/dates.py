@@ -20,6 +20,7 @@ CUE_CHARS = 40  # How far before a date the word stands that makes it a deadline
 PAST_DAYS_MAX = 2
 ROLE_WEIGHTS = {"deadline": 4, "start": 2, "": 0}
 EXACT_WEIGHT = 3
+DAY_AND_MONTH = frozenset({"de"})  # Where 3.5. is written for the third of May.
 AHEAD_DAYS_MAX = 3 * 366
 
 _ISO = r"\d{4}-\d{2}-\d{2}"
@@ -86,6 +87,8 @@ def _moment(match: re.Match[str], text: str, language: str, today: date) -> Mome
     groups = match.groupdict()
     if language == "en" and any(groups[name] in ("may", "march", "mar") for name in ("m1", "m2", "m3", "m4", "m5")):
         return None  # Ordinary words, unless written like the month.
+    if groups["numeric"] and language not in DAY_AND_MONTH and not re.search(r"\d{4}|\.\d\d$", match[0]):
+        return None  # "a rating of 1.9." is no date.
     if groups["part"]:
         day, exact = _part_of_month(groups, match[0], language, today), False
     elif groups["m4"] or groups["m5"]:

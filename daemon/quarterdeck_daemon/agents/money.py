@@ -24,7 +24,7 @@ _NUMBER = rf"\d{{1,3}}(?:(?:{_SPACE}|[.,'’])\d{{3}})+(?:[.,]\d{{1,2}})?(?!\d)|
 _SCALE = r"k|K|tsd\.?|Tsd\.?|tausend|thousand|grand|mille|tusen|tkr|mio\.?|Mio\.?|million(?:en)?|m(?=\b)"
 _CURRENCY = (
     r"US\$|A\$|C\$|AU\$|CA\$|\$|€|£|zł|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CAD|AUD|JPY|CZK|ISK|HUF"
-    r"|[Ee]uros?|[Dd]ollars?|[Pp]ounds?(?: sterling)?|Pfund|Franken|kronor|kroner|kr\.?(?![a-z])"
+    r"|[Ee]uros?|[Dd]ollars?|[Pp]ounds?(?: sterling)?|Pfund|Franken|kronor|kroner|kr(?![a-z])"
 )
 _RANGE = rf"{_SPACE}?(?:-|–|—|\bto\b|\bbis\b|\bà\b|\btill\b|\boch\b|\band\b|\bund\b|\bet\b|\ba\b|\by\b){_SPACE}?"
 _PREFIXED = re.compile(

@@ -31,7 +31,7 @@ def need_in(text: str, language: str) -> Need | None:
     best: tuple[int, re.Match[str]] | None = None
     for sentence in list(_SENTENCE.finditer(_unwrapped(text)))[:SENTENCES_MAX]:
         cues, work = found("need", language, sentence[0]), found("work", language, sentence[0])
-        score = 3 * len(cues[:2]) + min(len(work), 3) if cues else 0
+        score = 2 * len(cues[:2]) + 2 * len(work[:2]) if cues else 0
         if score > (best[0] if best else 0):
             best = (score, sentence)
     return _clause(best[1], language) if best else None
@@ -51,6 +51,9 @@ def _clause(sentence: re.Match[str], language: str) -> Need:
     text = whole[begin:end].rstrip(" .,;:!?")
     start = sentence.start() + begin + len(text) - len(text.lstrip(" .,;:!?"))
     text = text.lstrip(" .,;:!?")
+    filler = re.match(r"(?:to|for|nach|att) ", text, re.IGNORECASE)
+    if filler:
+        text, start = text[filler.end() :], start + filler.end()
     return Need(
         text=text,
         sentence=whole.strip(),

@@ -18,6 +18,7 @@ from .seen import Fact, Mail, facts_of, input_map, mail_of
 REFERENCES_MAX = 20
 NEEDED = ("person", "need", "amount", "deadline_text")
 SCORE_WITHOUT_QUALIFIER = 0.5
+MISLEADING = ("hidden text", "instructions to", "reply-to differs", "sender name contains", "more than one From")
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
 
 CONTRACT = Contract(
@@ -43,7 +44,7 @@ def run(step: RunStep) -> StepDone:
             "contract", "missing_input", "outreach needs a draft with a body", "Give it `in: {draft: …}`."
         )
     to = _recipient(mail)
-    confidence = _confidence(lead, draft, judged)
+    confidence = _confidence(mail, lead, draft, judged)
     risks = _risks(mail, lead, draft, to, facts_of(step))
     action = ProposedAction(
         connector="mail",
@@ -131,15 +132,19 @@ def _evidence(mail: Mail, lead: Plain, draft: Plain, judged: Plain) -> tuple[Evi
     return (*found, *(Evidence(claim="inserted into the text", source=source) for source in facts))
 
 
-def _confidence(lead: Plain, draft: Plain, judged: Plain) -> float:
-    """0.5 * share of the needed values that were found + 0.4 * score of the qualification + 0.1 for the language.
+def _confidence(mail: Mail, lead: Plain, draft: Plain, judged: Plain) -> float:
+    """0.45 * share of the needed values that were found + 0.4 * score of the qualification + 0.1 for the language,
+    less 0.15 for each sign that the mail tries to mislead; never below 0.
 
     Only observations count: nothing a mail says about itself, and no opinion of a model.
     """
     found = sum(1 for name in NEEDED if lead.get(name)) / len(NEEDED)
     score = judged.get("score")
     rating = float(score) if isinstance(score, int | float) else SCORE_WITHOUT_QUALIFIER
-    return round(0.5 * found + 0.4 * min(max(rating, 0.0), 1.0) + (0.0 if _other_language(draft) else 0.1), 2)
+    language = 0.0 if _other_language(draft) else 0.1
+    suspicious = sum(1 for warning in mail.meta.warnings if warning.startswith(MISLEADING))
+    total = 0.45 * found + 0.4 * min(max(rating, 0.0), 1.0) + language - 0.15 * suspicious
+    return round(max(total, 0.0), 2)
 
 
 def _other_language(draft: Plain) -> bool:

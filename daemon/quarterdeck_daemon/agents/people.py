@@ -117,13 +117,22 @@ def company_of(mail: Mail, person: Person) -> str:
         for piece in re.split(r"\s*[,|·•]\s*|\s[-–—]\s", line):
             if _LEGAL.search(piece) and not compiled(ROLES).fullmatch(piece):
                 return _company(piece)
+            if label and len(piece.split()) <= COMPANY_WORDS_MAX and _named_in(piece, label, person):
+                return _company(piece)
     if not label:
         return ""
-    for text in (*lines, mail.meta.from_name, mail.newest, mail.meta.subject):
-        named = _like_domain(text, label)
-        if named and _squashed(named) != _squashed(person.name):
+    for text in (mail.meta.from_name, mail.newest, mail.meta.subject):
+        named = _named_in(text, label, person)
+        if named:
             return _company(named)
     return ""
+
+
+def _named_in(text: str, label: str, person: Person) -> str:
+    """The company as the text names it; a domain that is only the writer's own name is none."""
+    named = _like_domain(text, label)
+    own = set(map(_squashed, person.name.split()))
+    return "" if set(map(_squashed, named.split())) <= own else named
 
 
 def _person(name: str, address: str, *, from_form: bool) -> Person:

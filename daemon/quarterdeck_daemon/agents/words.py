@@ -196,7 +196,7 @@ WISH: dict[str, str] = {
     "es": r"\b(?:rediseñar|diseñar|renovar|crear|mejorar|rehacer|desarrollar|modernizar|un\w* (?=\w)|ayuda con)",
 }  # fmt: skip
 CLAUSE_END = (
-    r",(?!\d)|[;:!?()]|\.(?:\s|$)|\s[-–—]\s|\s(?:so that|because|since|and we|and i|but|which|damit|weil|sodass|aber|da wir|afin|parce|mais|car"
+    r",(?!\d| (?:die|der|das|who|som|qui) )|[;:!?()]|\.(?:\s|$)|\s[-–—]\s|\s(?:so that|because|since|and we|and i|but|which|damit|weil|sodass|aber|da wir|afin|parce|mais|car"
     r"|så att|eftersom|men|para que|porque|pero)\s"
 )
 

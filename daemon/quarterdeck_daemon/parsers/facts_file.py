@@ -25,7 +25,8 @@ def parse_facts(order: ParseDocument) -> Parsed:
         line = order.data[: error.start].count(b"\n") + 1
         return _refused(order, "", f"line {line}: not UTF-8; save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
-        return _refused(order, text, f"not valid TOML: {error}")
+        last = f"at line {text.count(chr(10)) + 1}, the end"
+        return _refused(order, text, f"not valid TOML: {error}".replace("at end of document", last))
     except (FactsError, RecursionError) as error:
         return _refused(order, text, str(error))
     return Parsed(title=order.name, text=text, meta={"facts": str(len(facts))}, facts=facts)

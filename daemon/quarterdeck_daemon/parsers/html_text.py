@@ -39,7 +39,7 @@ NEVER_SHOWN = frozenset(
 DEPTH_MAX = 400  # Deeper elements count as children of the last one kept.
 
 _HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:\.\d+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)"
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*(?:0(?:\.\d+)?(?:px|pt|em|rem|%)?|[12](?:\.\d+)?(?:px|pt))\s*(?:;|!|$)"
     r"|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)|mso-hide\s*:\s*all|text-indent\s*:\s*-\d{3,}"
     r"|(?:max-)?(?:height|width)\s*:\s*0(?:px)?\s*(?:;|!|$)|left\s*:\s*-\d{3,}",
     re.IGNORECASE,
@@ -50,7 +50,8 @@ _SPACES = re.compile(r"[ \t\r\f\v\u00a0\u200b-\u200d\u2060\ufeff\u034f\u00ad]+")
 # The library's parser looks for the end of each tag up to the end of the text, which is quadratic when
 # tags never end. So what cannot be a tag is made plain text before.
 _LONE_BRACKET = re.compile(r"<(?![^<>]{0,200000}>)")
-WHITE = {"white", "#fff", "#ffffff", "rgb(255,255,255)", "#fefefe"}
+NAMES = {"white": "#ffffff", "snow": "#fffafa", "ivory": "#fffff0", "whitesmoke": "#f5f5f5", "black": "#000000"}
+CONTRAST_MIN = 32  # Of 255; text nearer to its background than this is not meant to be seen.
 
 
 def text_of(html: str) -> tuple[str, str]:
@@ -125,8 +126,26 @@ def _visibility(tag: str, values: dict[str, str], background: str) -> str:
     if "hidden" in values or _HIDING.search(style):
         return "hidden"
     colour = _colour(_COLOUR, style) or values.get("color", "").replace(" ", "").lower()
-    same = colour and (colour == background or (colour in WHITE and background in WHITE))
-    return "hidden" if same or colour == "transparent" else ""
+    return "hidden" if colour == "transparent" or _alike(colour, background) else ""
+
+
+def _alike(colour: str, background: str) -> bool:
+    one, other = _channels(colour), _channels(background)
+    if not one or not other:
+        return bool(colour) and colour == background
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) < CONTRAST_MIN
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    """Red, green, blue; empty for what is not understood."""
+    colour = NAMES.get(colour, colour)
+    short = re.fullmatch(r"#([0-9a-f])([0-9a-f])([0-9a-f])", colour)
+    long = re.fullmatch(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", colour)
+    written = re.fullmatch(r"rgba?\((\d{1,3}),(\d{1,3}),(\d{1,3})(?:,[\d.]+)?\)", colour)
+    if written:
+        return tuple(int(part) for part in written.groups())
+    digits = short or long
+    return tuple(int(part * (3 - len(part)), 16) for part in digits.groups()) if digits else ()
 
 
 def _colour(pattern: re.Pattern[str], style: str) -> str:

@@ -24,7 +24,8 @@ _DELIMITER = re.compile(r"^-- ?$")
 REGARDS = (
     r"(?:kind|best|warm|warmest|many|with (?:kind|best|warm)) (?:regards|wishes)|regards|all the best|talk soon",
     r"sincerely|yours (?:sincerely|faithfully|truly)|cheers|best",
-    r"(?:mit |viele |liebe |beste |herzliche ){0,2}(?:freundlichen |besten |vielen )?gr(?:ü|ue|u)(?:ß|ss)(?:en?)?|mfg|lg|vg",
+    r"(?:mit |viele |liebe |beste |herzliche |freundliche ){0,2}(?:freundlichen |besten |vielen )?"
+    r"gr(?:ü|ue|u)(?:ß|ss)(?:en?)?|mfg|lg|vg",
     r"(?:bien )?cordialement|(?:bien |très )?amicalement|bien à (?:vous|toi)|(?:meilleures )?salutations",
     r"(?:med )?(?:vänliga?|bästa|varma) hälsn\w+|hälsningar|mvh|vänligen",
     r"(?:un )?(?:cordial |atento )?saludos?(?: cordial(?:es)?)?|atentamente",
