@@ -11,6 +11,7 @@ Reads and `append` belong to one thread; `sync` may run in another at the same t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -297,7 +298,9 @@ class RocksStore:
             if stored is None:
                 return Verification(checked=0, head=head, broken_at=after, reason="the event is missing")
             start = Head(seq=after, mac=self._chain.mac(stored))
-        return self._chain.follow(start, events_after(self._db, after), head)
+        # What is appended meanwhile lies beyond the head that is compared with.
+        rows = itertools.takewhile(lambda row: row[0] <= head.seq, events_after(self._db, after))
+        return self._chain.follow(start, rows, head)
 
     # graph
 
