@@ -72,7 +72,11 @@ def foreign(folder: Path) -> QuarterdeckError:
 
 
 def clear(session: Session, folder: Path) -> None:
-    """End the daemon and delete the folder. Raises QuarterdeckError `conflict` for a folder without our marker."""
+    """End the daemon and empty the folder. Raises QuarterdeckError `conflict` for a folder without our marker.
+
+    The folder itself stays, since a shell may stand in it; the marker goes last, so that an interrupted reset can
+    be done again.
+    """
     if not folder.exists():
         return
     if folder.is_symlink() or not (folder / MARKER).is_file():
@@ -80,8 +84,13 @@ def clear(session: Session, folder: Path) -> None:
     from ..service import lifecycle
 
     lifecycle.stop_all(folder)
-    shutil.rmtree(folder)
-    session.printer.talk(f"deleted {folder}")
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != MARKER:
+            path.unlink()
+    (folder / MARKER).unlink()
+    session.printer.talk(f"emptied {folder}")
 
 
 def _files(folder: Path, place: str) -> int:
@@ -168,7 +177,8 @@ def summary(session: Session, found: Plain) -> Plain:
     items = waiting(session)
     quiet = [text(run, "run_id", "id") for run in runs if text(run, "status") == "no_op"]
     alone = [one for id in quiet if (one := left_alone(session.ask("run.get", {"id": id})))]
-    actions = session.items("action.list")
+    # A correction of a mail that has left answers nobody anew.
+    actions = [one for one in session.items("action.list") if not one.get("compensates")]
     mails = expected(session.folder)[0]
     return {
         "documents": number(found, "documents"),
@@ -235,7 +245,7 @@ def _next_steps(session: Session, first: str) -> Iterator[str]:
 
 @verb("demo", examples=("quarterdeck demo", "quarterdeck demo ~/studio --no-tui", "quarterdeck demo --reset"))
 @click.argument("directory", default="./demo-workspace", metavar="[DIR]")
-@click.option("--reset", is_flag=True, help="End its daemon, delete the folder, start over. Only if we made it.")
+@click.option("--reset", is_flag=True, help="End its daemon, empty the folder, start over. Only if we made it.")
 @click.option("--no-tui", is_flag=True, help="Print what was done; do not open the screen.")
 @reads
 def demo(session: Session, directory: str, reset: bool, no_tui: bool) -> None:

@@ -53,6 +53,11 @@ def _run(words: Sequence[str], session: Session) -> int:
     except click.ClickException as error:
         print_error(session, "internal", error.format_message(), "")
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # The disk's word, with the path in it, is what helps.
+        print_error(session, "internal", str(error), "")
+        return 1
     except (KeyboardInterrupt, click.Abort):
         session.printer.talk("interrupted")
         return INTERRUPTED

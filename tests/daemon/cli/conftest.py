@@ -26,7 +26,6 @@ from quarterdeck_protocol.frames import Plain, Request
 Answer = Plain | QuarterdeckError | Callable[[Plain], Plain]
 POLL_MS = 5
 RUN_S_MAX = 60
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,17 @@ def test_reset_refuses_a_folder_that_is_not_ours(tmp_path: Path, shell: Shell) -
     assert shell("demo", str(precious), "--no-tui").status == 8
 
 
-def test_reset_deletes_a_folder_with_our_marker(tmp_path: Path) -> None:
+def test_reset_empties_a_folder_with_our_marker_and_follows_no_link_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    folder.mkdir()
+    (folder / "notes").mkdir(parents=True)
+    (folder / "notes" / "a.md").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "work.txt").write_text("years")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / demo.MARKER).write_text(demo.MARKER_TEXT)
     demo.clear(Session(), folder)
-    assert not folder.exists()
+    assert list(folder.iterdir()) == []
+    assert (tmp_path / "elsewhere" / "work.txt").read_text() == "years"
 
 
 def test_reset_does_not_follow_a_link(tmp_path: Path) -> None:
