@@ -25,6 +25,7 @@ from quarterdeck_tui.views import (
 from .studio import MORNING, NOW_US
 
 HOLD_US = 8_000_000
+ASKED = StopView(engaged=True, reason="key ctrl+g", by="you", at_us=NOW_US)
 
 
 class StillClock:
@@ -64,6 +65,7 @@ class FakeSession:
     released: list[str] = field(default_factory=list)
     sources: dict[str, SourceView] = field(default_factory=dict)
     refreshed: int = 0
+    stop_view: StopView = ASKED
     log: tuple[LogLine, ...] = ()
     on_change: OnChange = lambda view: None
 
@@ -115,7 +117,7 @@ class FakeSession:
 
     async def stop(self, reason: str) -> Verdict:
         self.stops.append(reason)
-        self.push(replace(self.view, stop=StopView(engaged=True, reason=reason, by="you", at_us=NOW_US)))
+        self.push(replace(self.view, stop=self.stop_view))
         return Verdict("stop", message="stopped")
 
     async def release(self, reason: str) -> Verdict:

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from .clock import Clock
 from .context import Context
@@ -22,6 +24,7 @@ from .screens.evidence import EvidenceScreen
 from .screens.frame import FrameScreen
 from .screens.keys import KeysScreen, key_help
 from .screens.log import LogScreen
+from .screens.palette import Palette
 from .screens.stop import StopScreen
 from .screens.why import WhyScreen
 from .session import Session
@@ -157,6 +160,18 @@ class QuarterdeckApp(App[None]):
     def action_log(self) -> None:
         self.push_screen(LogScreen((*self.session.log, *self._said)))
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(placeholder="Search for commands"))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes"))
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys by sign, or by name where only ASCII may be drawn."""
+        shown = super().get_key_display(binding)
+        return shown if shown.isascii() or not self._ascii else binding.key
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that has a key here is also in the palette, with its line of help."""
         seen: set[str] = set()
@@ -164,10 +179,11 @@ class QuarterdeckApp(App[None]):
             binding = one.binding
             if binding.id and one.enabled and binding.action not in seen:
                 seen.add(binding.action)
-                name = f"{binding.description.capitalize()}  ({self.get_key_display(binding)})"
                 said = one.tooltip or binding.description
-                yield SystemCommand(name, said, lambda key=binding.key: self.simulate_key(key))
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+                name = f"{binding.id.replace('.', ' ').replace('_', ' ')}: {said}"
+                keys = f"key {self.get_key_display(binding)}"
+                yield SystemCommand(name, keys, lambda key=binding.key: self.simulate_key(key))
+        yield SystemCommand("theme: Change the colours", "no key", self.action_change_theme)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """An SVG of the screen that loads nothing from anywhere."""

@@ -20,17 +20,20 @@ LINKS_MAX = 9  # One digit each; the rest are listed without one.
 LABEL_STYLE = "$foreground-muted"
 ALARM_STYLE = "$text-error bold"
 BODY = "text"
+BODY_ROWS_MIN = 2  # Of the text that would leave; the lesser parts go first.
+JOINS = frozenset(("seen", "mem", "args", "risk", BODY))  # May stand side by side in one row.
 # What leaves first when rows are short; parts not named here stay.
 GIVES_WAY = ("from", "rule", "odds", "mem", "undo", "seen")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One statement; `digit` opens its evidence."""
+    """One statement; `digit` opens its evidence, `brief` says it in fewer words."""
 
     text: str
     digit: int | None = None
     style: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,12 @@ class Part:
         """The same in one row: statements side by side, their digits behind them."""
         if len(self.entries) < 2 and self.label != BODY:
             return self
-        words = (f"{one.text} [{one.digit}]" if one.digit else one.text for one in self.entries if one.text)
-        return replace(self, entries=(Entry("  ".join(words), style=self.entries[0].style if self.entries else ""),))
+        short = [(one.brief or one.text, one.digit) for one in self.entries if one.text]
+        words = (f"{text} [{digit}]" if digit else text for text, digit in short)
+        between = " " if self.label == BODY else "  "
+        return replace(
+            self, entries=(Entry(between.join(words), style=self.entries[0].style if self.entries else ""),)
+        )
 
 
 def links(view: ApprovalView) -> tuple[EvidenceView, ...]:
@@ -62,7 +69,7 @@ def hidden_count(view: ApprovalView) -> int:
 
 def trust(view: ApprovalView) -> str:
     """Return the labels in words, the least trusted first."""
-    words = {"external": "text from outside", "agent": "made by an agent", "operator": "your own words"}
+    words = {"external": "from outside", "agent": "by an agent", "operator": "your words"}
     said = (words.get(view.integrity, view.integrity), view.sensitivity)
     return ", ".join(visible(word) for word in said if word)
 
@@ -71,9 +78,9 @@ def compact(view: ApprovalView, width: int, rows: int) -> list[Content]:
     """Return at most `rows` lines of `width` cells; rows left over go to the text, then to the reasons."""
     parts = [part for part in _parts(view, brief=True) if part.entries]
     if _rows(parts) > rows:
-        parts = [part.joined() if part.label in ("seen", "mem", "args", BODY) else part for part in parts]
+        parts = [part.joined() if part.label in JOINS else part for part in parts]
     for label in GIVES_WAY:
-        if _rows(parts) <= rows:
+        if _rows(parts) + BODY_ROWS_MIN - 1 <= rows:
             break
         parts = [part for part in parts if part.label != label]
     lines = _drawn(parts, width, spare=max(rows - _rows(parts), 0))
@@ -95,11 +102,12 @@ def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
     seen = tuple(_evidence(one, digit) for digit, one in numbered if not one.remembered)
     memory = tuple(_evidence(one, digit) for digit, one in numbered if one.remembered)
     return [
+        Part("!", _warning(view)),
         Part("why", _text(view.why)),
         Part("seen", seen),
         Part("mem", memory),
         *_preview(view, brief=brief),
-        Part("risk", _risks(view)),
+        Part("risk", tuple(Entry(visible(risk)) for risk in view.risks)),
         Part("undo", _text(_undo(view))),
         Part("rule", _text(_rule(view))),
         Part("odds", _text(_odds(view))),
@@ -113,7 +121,8 @@ def _text(text: str) -> tuple[Entry, ...]:
 
 def _evidence(one: EvidenceView, digit: int) -> Entry:
     quote = f' "{visible(one.quote)}"' if one.quote and one.quote not in one.claim else ""
-    return Entry(f"{visible(one.claim)}{quote}", digit if digit <= LINKS_MAX else None)
+    claim = visible(one.claim)
+    return Entry(f"{claim}{quote}", digit if digit <= LINKS_MAX else None, brief=claim)
 
 
 def _preview(view: ApprovalView, *, brief: bool) -> list[Part]:
@@ -135,11 +144,12 @@ def _plain(value: object) -> str:
     return ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _risks(view: ApprovalView) -> tuple[Entry, ...]:
+def _warning(view: ApprovalView) -> tuple[Entry, ...]:
     hidden = hidden_count(view)
-    warning = f"{hidden} hidden character{'s' * (hidden != 1)} inside, shown as \\x.. or \\u...."
-    found = (Entry(f"! {warning}", style=ALARM_STYLE),) if hidden else ()
-    return found + tuple(Entry(visible(risk)) for risk in view.risks)
+    if not hidden:
+        return ()
+    words = f"{hidden} hidden character{'s' * (hidden != 1)} inside, shown as \\x.. or \\u...."
+    return (Entry(words, style=ALARM_STYLE),)
 
 
 def _undo(view: ApprovalView) -> str:

@@ -20,6 +20,7 @@ class EvidenceScreen(Sheet[None]):
     """Assign `source` when it has been read."""
 
     TITLE_TEXT = "Evidence: "
+    KEYS = "arrows scroll   esc back"
     BINDINGS = [Binding("q", "close", "back", show=False)]
 
     source: reactive[SourceView | None] = reactive(None)

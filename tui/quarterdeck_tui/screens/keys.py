@@ -15,6 +15,7 @@ from ..text import fit
 from .sheet import Sheet
 
 KEY_CELLS = 16
+PLACES = ("In the list", "On this screen", "Everywhere")  # The focused widget first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class KeyHelp:
 
 
 def key_help(active: Iterable[ActiveBinding], display: dict[str, str]) -> tuple[KeyHelp, ...]:
-    """Return the help of live bindings, one for each action, in the order of their nodes."""
+    """Return the help of live bindings, one for each action, those of the footer first in their place."""
     found: dict[tuple[str, str], KeyHelp] = {}
-    for one in active:
+    for one in sorted(active, key=lambda one: not one.binding.show):
         binding: Binding = one.binding
         if binding.system or not binding.description or not one.enabled:
             continue
@@ -39,7 +40,7 @@ def key_help(active: Iterable[ActiveBinding], display: dict[str, str]) -> tuple[
         known = found.get((place, binding.action))
         keys = f"{known.keys} {key}" if known else key
         found[place, binding.action] = KeyHelp(place, keys, binding.description, one.tooltip or binding.tooltip)
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda one: PLACES.index(one.place)))
 
 
 def place_name(name: str) -> str:
@@ -51,6 +52,7 @@ class KeysScreen(Sheet[None]):
     """Shows the help it was given."""
 
     TITLE_TEXT = "Keys that work here"
+    KEYS = "arrows scroll   esc back"
     BINDINGS = [Binding("question_mark,q", "close", "back", show=False)]
 
     def __init__(self, helps: tuple[KeyHelp, ...]) -> None:

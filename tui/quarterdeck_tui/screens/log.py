@@ -19,6 +19,7 @@ class LogScreen(Sheet[None]):
     """Shows the lines it was given, newest first."""
 
     TITLE_TEXT = "What was asked and said"
+    KEYS = "arrows scroll   esc back"
     BINDINGS = [Binding("at,q", "close", "back", show=False)]
 
     def __init__(self, lines: tuple[LogLine, ...]) -> None:
