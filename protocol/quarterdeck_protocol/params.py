@@ -180,6 +180,9 @@ class RunStart(Change, frozen=True, kw_only=True):
 
 
 class RunList(Listing, frozen=True, kw_only=True):
+    """live: only those that have not ended."""
+
+    live: bool = False
     status: Short | None = None
     playbook: Short | None = None
 
@@ -220,6 +223,9 @@ class ApprovalDecide(Change, frozen=True, kw_only=True):
 
 
 class ActionList(Listing, frozen=True, kw_only=True):
+    """live: only those that have not ended."""
+
+    live: bool = False
     status: Short | None = None
     run: Short | None = None
     connector: Short | None = None

@@ -46,6 +46,13 @@ class Sourced(str):
         return self._source
 
 
+class Missing(Undefined):
+    """A value that is not there: may be asked about (`{% if … %}`, `or`), and never becomes text."""
+
+    def __str__(self) -> str:
+        raise ValueError(f"{self._undefined_name or 'a value'} is missing")
+
+
 @dataclass
 class Rendered:
     """inserted: {value, source, span_in_body} of every value the template printed, in the order of the text."""
@@ -113,7 +120,7 @@ def _environment(sources: list[str]) -> ImmutableSandboxedEnvironment:
         sources.append(value.origin if isinstance(value, Sourced) else "template")
         return f"{BEGIN}{len(sources) - 1}{NUMBERED}{value}{END}"
 
-    environment = ImmutableSandboxedEnvironment(finalize=marked, autoescape=False, keep_trailing_newline=False)
+    environment = ImmutableSandboxedEnvironment(finalize=marked, undefined=Missing, autoescape=False)
     environment.globals = {"namespace": environment.globals["namespace"], "range": _short_range}
     return environment
 

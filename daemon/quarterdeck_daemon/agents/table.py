@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
 from .composer import COMPOSER
@@ -11,6 +12,23 @@ from .outreach import OUTREACH
 from .qualifier import QUALIFIER
 
 AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH)}
+
+
+def contracts() -> tuple[Plain, ...]:
+    """Every agent with its contract, as it is shown to the operator."""
+    return tuple(
+        {
+            "name": agent.name,
+            "version": agent.version,
+            "purpose": agent.contract.purpose,
+            "reads": dict(agent.contract.reads),
+            "inputs": dict(agent.contract.inputs),
+            "outputs": dict(agent.contract.outputs),
+            "effects": list(agent.contract.effects),
+            "facts": list(agent.contract.facts),
+        }
+        for agent in AGENTS.values()
+    )
 
 
 def run_agent(step: RunStep) -> StepDone:

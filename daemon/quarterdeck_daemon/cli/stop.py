@@ -71,7 +71,7 @@ def stop(session: Session, kill: bool) -> None:
         session.show({"dry_run": True, "params": params}, ["would stop everything outward"])
         return
     way, found = engage(session, params)
-    undo = session.command("resume --reason TEXT")
+    undo = session.command("resume")
     value = {"id": "stop", "stopped": True, "by_way_of": way, **found, "next": "nothing leaves", "undo": undo}
     session.show(value, [_said(way, found)])
     session.printer.talk(
@@ -98,10 +98,8 @@ def _said(way: str, found: Plain) -> str:
 @click.option("--run", "runs", multiple=True, metavar="ID", help="Only these runs go on; the others are paused.")
 @changes
 def resume(session: Session, runs: tuple[str, ...]) -> None:
-    """Open again after a stop, with a reason."""
-    if not session.reason:
-        raise QuarterdeckError("bad_value", "Opening again says why.", hint="Add --reason 'TEXT'.")
-    params: Plain = {"reason": session.reason}
+    """Open again after a stop."""
+    params: Plain = {"reason": session.reason or "resumed from the command line"}
     if runs:
         params["runs"] = list(runs)
     if session.dry_run:

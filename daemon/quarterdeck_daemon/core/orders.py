@@ -188,11 +188,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="a
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
-    """First message of a process. The token came to it through its standard input."""
+    """First message of a process. The token came to it through its standard input.
+
+    agents   what a worker can run: {name, version, purpose, reads, inputs, outputs, effects, facts}
+    """
 
     role: Literal["worker", "effector"]
     pid: int
     token: str
+    agents: tuple[Plain, ...] = ()
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started"):

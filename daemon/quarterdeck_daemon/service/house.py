@@ -61,7 +61,6 @@ class House:
     link: SupervisorLink
     tally: Tally
     started_s: float = field(default_factory=time.monotonic)
-    agents: list[Plain] = field(default_factory=list)
     alerts: dict[str, Plain] = field(default_factory=dict)
     end: Callable[[], None] = lambda: None
     first_offer_s: float | None = None  # When connectors first said what they see.

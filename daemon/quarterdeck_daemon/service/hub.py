@@ -21,6 +21,7 @@ import msgspec
 import zmq
 import zmq.asyncio
 
+from ..core.entities import Plain
 from ..core.orders import (
     Answer,
     Arrived,
@@ -95,6 +96,7 @@ class Hub:
             "effector": collections.deque(),
         }
         self._tasks: set[asyncio.Task[None]] = set()
+        self.agents: dict[str, Plain] = {}  # By name, as the last worker told.
 
     # --- for the daemon ---
 
@@ -167,6 +169,7 @@ class Hub:
             log.warning("a process claimed to be a %s without the token", hello.role)
             return
         self._processes[identity] = _Process(identity, hello.role, hello.pid, set())
+        self.agents |= {str(agent.get("name")): agent for agent in hello.agents}
         self._bury_dead()
         self._spawn(self._dispatch(hello.role))
 

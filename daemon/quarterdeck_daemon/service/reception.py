@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import PurePosixPath
 
 from ..core.commands import ReceiveDocument
 from ..core.entities import Alias
@@ -39,9 +40,18 @@ class Reception:
             size_bytes=len(arrived.data),
             labels=arrived.labels,
             trigger=arrived.trigger,
+            tags=self._tags(house, arrived),
         )
         await house.engine.execute(command, actor=f"connector:{arrived.connector}")
         return Kept(external_id=arrived.external_id)
+
+    @staticmethod
+    def _tags(house: House, arrived: Arrived) -> tuple[str, ...]:
+        """The tags that the settings give to the folder it lies in."""
+        if arrived.connector != "files":
+            return (arrived.connector,)
+        path = PurePosixPath(arrived.external_id.partition("#")[0])
+        return next((place.tags for place in house.config.files if path.is_relative_to(place.path)), ())
 
     def _attached(self) -> House:
         assert self._house is not None, "attach the house before processes connect"

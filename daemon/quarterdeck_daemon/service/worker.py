@@ -22,7 +22,7 @@ import msgspec
 import zmq
 
 from ..agents.contract import AgentFailure
-from ..agents.table import run_agent
+from ..agents.table import contracts, run_agent
 from ..agents.warm_up import warm_up
 from ..core.orders import (
     Answer,
@@ -148,7 +148,7 @@ class Worker:
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             socket.connect(self._launch.orders)
-            hello = Hello(role="worker", pid=os.getpid(), token=self._launch.token)
+            hello = Hello(role="worker", pid=os.getpid(), token=self._launch.token, agents=contracts())
             socket.send_multipart([b"", msgspec.msgpack.encode(hello)])
             self._receive(socket, monitor)
         finally:

@@ -97,5 +97,7 @@ def _decided(item: Plain) -> Plain:
 
 
 def _fits(action: Action, params: p.ActionList) -> bool:
+    if params.live and not action.live:
+        return False
     wanted = ((params.status, action.status), (params.run, action.run), (params.connector, action.connector))
     return all(value in (None, present) for value, present in wanted)

@@ -31,7 +31,7 @@ def handlers(house: House) -> dict[str, Handler]:
         return _listed(house, params, "policy")
 
     async def agents(asked: Asked, params: p.Listing) -> object:
-        return {"items": [dict(row) for row in house.agents], "next": None}
+        return {"items": [_agent(name, told) for name, told in sorted(house.hub.agents.items())], "next": None}
 
     async def connectors(asked: Asked, params: p.Listing) -> object:
         return {"items": _connectors(house), "next": None}
@@ -83,6 +83,13 @@ def _row(asset: Asset) -> Plain:
             ]
         }
     return {**asset_view(asset), "details": details}
+
+
+def _agent(name: str, told: Plain) -> Plain:
+    """Built-in agents work by rules and templates alone: the deterministic mode."""
+    details = {key: value for key, value in told.items() if key not in ("name", "version", "purpose")}
+    row: Plain = {"id": name, "name": name, "version": told.get("version", ""), "description": told.get("purpose", "")}
+    return {**row, "details": {**details, "mode": "deterministic"}}
 
 
 def _connectors(house: House) -> list[Plain]:

@@ -17,6 +17,9 @@ from .memory import labels_for
 from .pages import newest_first
 
 
+LIVE_MAX = 10_000
+
+
 def handlers(house: House) -> dict[str, Handler]:
     async def start(asked: Asked, params: p.RunStart) -> object:
         if house.stopped and not params.dry_run:
@@ -98,6 +101,9 @@ def _step_order(house: House, run: Run) -> list[str]:
 
 def _list(house: House, params: p.RunList) -> Plain:
     as_of = house.position(params.as_of)
+    if params.live and as_of is None:
+        alive = sorted(house.store.live(Run), key=lambda run: -run.at_us)
+        return _page(((0, run) for run in alive if params.playbook in (None, run.playbook)), LIVE_MAX)
     page = newest_first(house.store, Run, "run.started", "run", cursor=params.cursor, as_of=as_of)
     fitting = (
         (seq, run)
