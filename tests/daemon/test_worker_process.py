@@ -121,7 +121,8 @@ def step(agent: str, context: Plain) -> RunStep:
 def test_it_says_hello_parses_a_mail_and_runs_an_agent_on_it(rig: WorkerRig) -> None:
     hello = rig.start()
     assert rig.process is not None
-    assert hello == Hello(role="worker", pid=rig.process.pid, token="t0")
+    assert (hello.role, hello.pid, hello.token) == ("worker", rig.process.pid, "t0")
+    assert {contract["name"] for contract in hello.agents} == {"extractor", "qualifier", "composer", "outreach"}
     parsed = rig.ask(parse_order())
     assert isinstance(parsed, Parsed)
     mail = {"id": "doc1", "title": parsed.title, "text": parsed.text, "meta": parsed.meta}
