@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, NoReturn, TypeVar, cast
 
-import msgpack  # type: ignore[import-untyped]  # It ships no types; its one use is below.
+import msgpack
 import msgspec
 
 from . import PROTOCOL_VERSION
@@ -189,8 +189,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     id: Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)] | int | float | bool | None
     method: Annotated[str, msgspec.Meta(max_length=METHOD_CHARS_MAX)]
-    params: Plain
-    token: Annotated[str, msgspec.Meta(max_length=TOKEN_CHARS_MAX)]
+    params: Plain = {}
+    token: Annotated[str, msgspec.Meta(max_length=TOKEN_CHARS_MAX)] = ""
     request_id: Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX)] | None = None
     deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=DEADLINE_MS_MAX)] | None = None
     protocol: str | None = None

@@ -222,7 +222,9 @@ def test_the_supervisor_is_asked_at_its_own_socket(client: Client, server: ToySe
     try:
         info = other.connection
         file = supervisor_file(server.workspace)
-        write_connection(file, type(info)(protocol="1.0", pid=info.pid, workspace="", token=info.token, control=info.rpc))
+        write_connection(
+            file, type(info)(protocol="1.0", pid=info.pid, workspace="", token=info.token, control=info.rpc)
+        )
         assert client.call_control("system.status").result == {"running": True}
     finally:
         other.kill()

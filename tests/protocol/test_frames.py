@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-import msgpack  # type: ignore[import-untyped]  # It ships no types.
+import msgpack
 import msgspec
 import pytest
 from hypothesis import given, settings

@@ -52,6 +52,7 @@ class ToyServer:
             "system.hello": self._hello,
             "system.status": lambda _: {"running": True},
             "memory.remember": self._remember,
+            "memory.search": lambda _: {"items": [{"score": 0.5, "text": "the red folder"}]},
             "timeline.read": self._timeline,
         }
 
@@ -65,7 +66,7 @@ class ToyServer:
         self.token = f"token-{self.starts}"
         self._context = zmq.Context()
         router = self._context.socket(zmq.ROUTER)
-        self._pub = self._context.socket(zmq.PUB)
+        self._pub = self._context.socket(zmq.XPUB)  # A PUB socket that tells who came.
         self._pub.setsockopt(zmq.SNDHWM, self._pub_hwm)
         self.rpc, self.events = f"ipc://{run}/rpc.sock", f"ipc://{run}/events.sock"
         router.bind(self.rpc)
@@ -106,6 +107,12 @@ class ToyServer:
             if self._pub is not None and seq not in self.hush:
                 self._pub.send_multipart(frames.event_frames(event))
             return event
+
+    def heard(self) -> bool:
+        """Whether a subscription has arrived since this was last true: from now on events reach it."""
+        with self._lock:
+            assert self._pub is not None, "nobody can subscribe to a dead server"
+            return bool(self._pub.poll(0)) and self._pub.recv() == b"\x01"
 
     # --- serving --------------------------------------------------------------------------------
 
