@@ -7,11 +7,12 @@ from quarterdeck_daemon.core.orders import RunStep, StepDone
 
 from .composer import COMPOSER
 from .contract import Agent, AgentFailure, breach
+from .corrector import CORRECTOR
 from .extractor import EXTRACTOR
 from .outreach import OUTREACH
 from .qualifier import QUALIFIER
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH)}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR)}
 
 
 def contracts() -> tuple[Plain, ...]:

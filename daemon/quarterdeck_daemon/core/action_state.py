@@ -124,6 +124,7 @@ APPLY: dict[str, Applier] = {
     "action.proposed": _proposed,
     "action.denied": _ended("denied"),
     "action.permitted": _permitted,
+    "action.correction_wanted": _permitted,
     "action.held": _held,
     "action.expired": _ended("expired"),
     "action.withdrawn": _ended("withdrawn"),

@@ -50,7 +50,7 @@ def _seen_by(run: Run) -> tuple[str, ...]:
 
 def _propose(
     turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
-    made_from: tuple[str, ...] = (), compensates: str = "",
+    made_from: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
     id = f"a{turn.number('a')}"
     name = f"{proposed.connector}.{proposed.verb}"
@@ -78,7 +78,7 @@ def _propose(
         "step": step,
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": turn.env.now_us + settings.expires_us,
-        "compensates": compensates,
+        "compensates": _mended(turn, proposed),
         "made_from": list(made_from),
     }
     turn.emit("action.proposed", body, run=run or None, labels=labels, actor=f"agent:{agent}")
@@ -88,6 +88,13 @@ def _propose(
         turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
         _hold(turn, find(turn, Action, id))
     return id
+
+
+def _mended(turn: Turn, proposed: ProposedAction) -> str:
+    """The action that this one corrects, if it really is one that left through the same connector."""
+    mended = turn.draft.get(Action, proposed.compensates) if proposed.compensates else None
+    fits = mended is not None and mended.status == "succeeded" and mended.connector == proposed.connector
+    return proposed.compensates if fits else ""
 
 
 def settings_of(table: Table) -> Settings:
@@ -310,13 +317,10 @@ def undo(turn: Turn, command: UndoAction) -> Plain:
     if action.status == "succeeded" and f"{action.connector}.{action.verb}" == "mail.send":
         if action.compensated_by:
             raise QuarterdeckError("conflict", f"{action.id} has a correction already: {action.compensated_by}")
-        correction = _correction(turn, action, command.reason)
-        return {
-            "id": action.id,
-            "status": action.status,
-            "correction": correction,
-            "message": "It has left and cannot be called back. A correction mail waits for your approval.",
-        }
+        wanted: Plain = {"action": action.id, "reason": command.reason}
+        turn.emit("action.correction_wanted", wanted, run=action.run or None, labels=action.labels)
+        message = "It has left and cannot be called back. A correction mail will wait for your approval."
+        return {"id": action.id, "status": action.status, "message": message}
     raise QuarterdeckError(
         "conflict",
         f"{action.id} is {action.status} and cannot be undone",
@@ -324,10 +328,15 @@ def undo(turn: Turn, command: UndoAction) -> Plain:
     )
 
 
-def _correction(turn: Turn, action: Action, reason: str) -> str:
-    subject, body = _correction_text(turn, action)
+def correct_plainly(turn: Turn, action: Action, reason: str) -> None:
+    """Propose a correction in plain words, for a workspace that has no playbook for it."""
+    subject = str(action.args.get("subject", ""))
+    name = settings_of(turn.draft).operator.partition("<")[0].strip()
+    body = f"Hello,\n\nplease disregard my last message; it was sent by mistake.\n\n{name}\n"
     message_id = action.result.get("message_id", "")
-    args = {**action.args, "subject": subject, "body": body, "in_reply_to": message_id, "references": [message_id]}
+    told: Plain = {"subject": subject if subject.lower().startswith("re:") else f"Re: {subject}", "body": body}
+    thread: Plain = {"in_reply_to": message_id, "references": [message_id]}
+    args = {**action.args, **told, **thread}
     proposed = ProposedAction(
         connector=action.connector,
         verb=action.verb,
@@ -339,20 +348,10 @@ def _correction(turn: Turn, action: Action, reason: str) -> str:
         confidence=1.0,
         risks=("The first mail has been received; the correction does not remove it.",),
         undo="Until the hold ends it can be withdrawn.",
+        compensates=action.id,
     )
     # The operator's own request, to people who already have the first mail.
-    id = _propose(turn, proposed, OPERATOR, agent="kernel", made_from=(f"action:{action.id}",), compensates=action.id)
-    turn.draft.link(f"action:{id}", "compensates", f"action:{action.id}", turn.seq)
-    return id
-
-
-def _correction_text(turn: Turn, action: Action) -> tuple[str, str]:
-    """Subject and body of the correction, from the workspace's template when there is one."""
-    subject = str(action.args.get("subject", ""))
-    settings = settings_of(turn.draft)
-    name = settings.operator.partition("<")[0].strip()
-    body = f"Hello,\n\nplease disregard my last message; it was sent by mistake. A corrected one will follow.\n\n{name}\n"
-    return subject if subject.lower().startswith("re:") else f"Re: {subject}", body
+    _propose(turn, proposed, OPERATOR, agent="kernel", made_from=(f"action:{action.id}",))
 
 
 def expire(turn: Turn, action: Action) -> None:

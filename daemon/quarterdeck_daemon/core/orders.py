@@ -47,7 +47,10 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
 
     Context values by kind of read:
       document  {"id", "title", "text", "meta", "labels"}      fact   {"id", "key", "value", "version"} or None
-      facts     [fact, …]      template {"id", "name", "text"}  recall [{"id", "title", "text", "score", "source"}, …]
+      facts     [fact, …]      template {"id", "name", "text", "variants"}
+      recall    [{"id", "title", "text", "score", "source"}, …]
+      action    {"id", "connector", "verb", "args", "targets", "result", "status"}
+    `workspace` is always there: {"name", "operator", "timezone"}.
     """
 
     run: str
@@ -150,6 +153,7 @@ class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     risks: tuple[str, ...] = ()
     undo: str = ""
     group: str = ""
+    compensates: str = ""  # The action that this one mends, when it is a correction.
 
 
 class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step.done"):

@@ -153,7 +153,7 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
         raise QuarterdeckError("schema", f"step {step.id!r}: {error}") from error
 
 
-READ_KINDS = frozenset(("document", "fact", "facts", "template", "recall"))
+READ_KINDS = frozenset(("document", "fact", "facts", "template", "recall", "action"))
 
 
 def check_inputs(playbook: Playbook, given: Plain) -> Plain:

@@ -8,7 +8,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import EXTERNAL, Labels
 
-from .entities import Asset, Document, Fact, Memory, Plain
+from .entities import Action, Asset, Document, Fact, Memory, Plain
 from .expressions import resolve
 from .table import Draft
 
@@ -29,7 +29,7 @@ class _Reader:
         self.sources: dict[str, None] = {}
         self.labels: list[Labels] = []
 
-    def saw(self, entity: Document | Fact | Memory) -> None:
+    def saw(self, entity: Document | Fact | Memory | Action) -> None:
         self.sources[f"{entity.kind}:{entity.id}"] = None
         self.labels.append(entity.labels)
 
@@ -86,6 +86,15 @@ def _plain_fact(fact: Fact) -> Plain:
     return {"id": fact.id, "key": fact.key, "value": fact.value, "version": fact.version}
 
 
+def _action(reader: _Reader, read: Plain) -> object:
+    action = reader.draft.get(Action, str(read["action"]))
+    if action is None:
+        return None
+    reader.saw(action)
+    shown = ("id", "connector", "verb", "args", "targets", "result", "status")
+    return {name: msgspec.to_builtins(getattr(action, name)) for name in shown}
+
+
 def _template(reader: _Reader, read: Plain) -> object:
     name = str(read["template"])
     variants: Plain = {}
@@ -116,4 +125,5 @@ READERS: dict[str, Callable[[_Reader, Plain], object]] = {
     "facts": _facts,
     "fact": _fact,
     "template": _template,
+    "action": _action,
 }

@@ -16,7 +16,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
-from .actions import propose, settings_of
+from .actions import correct_plainly, propose, settings_of
 from .commands import Command, PutFact, RecallAnswered, StartRun, StepAnswered
 from .entities import ACTION_ENDED, Action, Asset, Document, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
@@ -29,6 +29,7 @@ from .turn import Turn
 
 RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
 BACKOFF_MAX_US = 3_600_000_000
+CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.
 RUN_ID = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
 
@@ -109,6 +110,25 @@ def start_triggered(turn: Turn, event: Event) -> None:
             continue
         if wanted:
             _begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels)
+
+
+def start_correction(turn: Turn, event: Event) -> None:
+    """A mail that has left is undone: the workspace's own playbook writes the correction, if it has one."""
+    action = find(turn, Action, str(event.body["action"]))
+    asset = turn.draft.get(Asset, f"playbook/{CORRECTION}")
+    document = turn.draft.get(Run, action.run)
+    given: Plain = {"action": action.id}
+    if document is not None and "document" in document.inputs:
+        given["document"] = document.inputs["document"]
+    try:
+        if asset is None or asset.removed:
+            raise QuarterdeckError("not_found", f"no playbook {CORRECTION}")
+        playbook = parse_playbook(asset.text)
+        inputs = check_inputs(playbook, {name: value for name, value in given.items() if name in playbook.inputs})
+    except QuarterdeckError:
+        correct_plainly(turn, action, str(event.body["reason"]))
+        return
+    _begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels)
 
 
 # --- advancing ------------------------------------------------------------------------------------
@@ -367,6 +387,7 @@ DECIDE: dict[type[Command], Callable[..., Plain]] = {
 }
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "document.parsed": start_triggered,
+    "action.correction_wanted": start_correction,
     "run.started": advance,
     "run.resumed": advance,
     "run.cancelled": withdraw_actions,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -12,6 +14,9 @@ from ..house import House, time_us
 from ..rpc import Asked, Handler
 from ..views import action_view, iso
 from .pages import newest_first
+
+CORRECTION_WAIT_S = 5.0
+CORRECTION_POLL_S = 0.02
 
 
 def handlers(house: House) -> dict[str, Handler]:
@@ -56,8 +61,9 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def undo(asked: Asked, params: p.ChangeOne) -> object:
         reply, seq = await house.change(asked, UndoAction(id=params.id, reason=params.reason))
-        extra: Plain = {"withdrawn": reply["status"] == "withdrawn", "compensation": reply.get("correction", "")}
-        return {**reply, **extra}, seq
+        withdrawn = reply["status"] == "withdrawn"
+        compensation = "" if withdrawn else await _correction_of(house, params.id)
+        return {**reply, "withdrawn": withdrawn, "compensation": compensation}, seq
 
     return {
         "approval.list": approvals,
@@ -73,6 +79,16 @@ def waiting_actions(house: House) -> list[Action]:
     now = house.engine.now_us()
     waiting = [a for a in house.store.live(Action) if a.status == "proposed" and (a.snoozed_until_us or 0) <= now]
     return sorted(waiting, key=lambda action: (-RISK_ORDER[action.verdict.risk], action.at_us, action.seq))
+
+
+async def _correction_of(house: House, id: str) -> str:
+    """The action that corrects this one; drafting it takes a worker a moment."""
+    for _ in range(int(CORRECTION_WAIT_S / CORRECTION_POLL_S)):
+        found = next((action.id for action in house.store.live(Action) if action.compensates == id), "")
+        if found:
+            return found
+        await asyncio.sleep(CORRECTION_POLL_S)
+    return ""
 
 
 def _page(items: list[Plain], params: p.ApprovalList) -> Plain:

@@ -88,7 +88,12 @@ def _row(asset: Asset) -> Plain:
 def _agent(name: str, told: Plain) -> Plain:
     """Built-in agents work by rules and templates alone: the deterministic mode."""
     details = {key: value for key, value in told.items() if key not in ("name", "version", "purpose")}
-    row: Plain = {"id": name, "name": name, "version": told.get("version", ""), "description": told.get("purpose", "")}
+    row: Plain = {
+        "id": name,
+        "name": name,
+        "version": told.get("version", ""),
+        "description": told.get("purpose", ""),
+    }
     return {**row, "details": {**details, "mode": "deterministic"}}
 
 

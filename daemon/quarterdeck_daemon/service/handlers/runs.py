@@ -16,7 +16,6 @@ from ..views import dead_letter_view, run_row, run_view
 from .memory import labels_for
 from .pages import newest_first
 
-
 LIVE_MAX = 10_000
 
 
