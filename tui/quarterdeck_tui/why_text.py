@@ -87,14 +87,14 @@ def compact(view: ApprovalView, width: int, rows: int) -> list[Content]:
     return lines[:rows]
 
 
-def full(view: ApprovalView, width: int) -> list[Content]:
-    """Return everything that is known, wrapped to `width` cells."""
+def full(view: ApprovalView, width: int, *, spaced: bool = True) -> list[Content]:
+    """Return everything that is known, wrapped to `width` cells; `spaced` puts an empty line between the parts."""
     lines: list[Content] = []
     for part in _parts(view, brief=False):
         if part.entries:
             lines.extend(_part(part, width, rows_each=None))
-            lines.append(Content(""))
-    return lines[:-1]
+            lines += [Content("")] if spaced else []
+    return lines[:-1] if spaced else lines
 
 
 def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:

@@ -12,7 +12,7 @@ from ..text import visible
 from ..views import ApprovalView
 from .sheet import Sheet
 
-TEXT_CELLS = 68
+TEXT_CELLS = 74
 
 
 class ConfirmScreen(Sheet[bool]):
@@ -27,7 +27,7 @@ class ConfirmScreen(Sheet[bool]):
 
     def compose_sheet(self) -> ComposeResult:
         with VerticalScroll(classes="sheet-scroll", can_focus=False):
-            yield Static(Content("\n").join(why_text.full(self._item, TEXT_CELLS)))
+            yield Static(Content("\n").join(why_text.full(self._item, TEXT_CELLS, spaced=False)))
         yield Static(Content.assemble("To approve, type  ", (visible(self._item.confirm_word), "bold reverse")))
         yield Input(id="word", compact=True)
 
