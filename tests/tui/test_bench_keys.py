@@ -117,6 +117,23 @@ async def test_edit_then_approve_costs_two_keys_and_sends_what_the_diff_showed()
         assert session.decided == [Decided((INES_SHOWN,), "approve", edits={"body": f"Dear Ines, and {INES.body}"})]
 
 
+async def test_an_edited_high_risk_is_confirmed_over_the_edited_text() -> None:
+    app, session, clock = fake_app(bench(replace(INES, risk="high")))
+    async with app.run_test(size=(100, 50)) as pilot:
+        await settle(pilot, clock)
+        await pilot.press("e")
+        app.screen.query_one(TextArea).text = "Dear Ines, EUR 5,000."
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        shown = "\n".join(painted(app))
+        assert "To approve, type  northwind.test" in shown
+        assert "EUR 5,000." in shown
+        assert session.decided == []
+        await pilot.press(*"northwind.test", "enter")
+        await pilot.pause()
+        assert session.decided == [Decided((INES_SHOWN,), "approve", edits={"body": "Dear Ines, EUR 5,000."})]
+
+
 async def test_an_edit_of_nothing_is_not_sent() -> None:
     app, session, clock = fake_app(QUIET)
     async with app.run_test() as pilot:

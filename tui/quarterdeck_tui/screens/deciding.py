@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 
 from textual.binding import Binding
 
@@ -133,7 +134,8 @@ class DecidingScreen(FrameScreen):
             if yes:
                 self._send((shown,), "approve", edits=edits)
 
-        self.app.push_screen(ConfirmScreen(item), confirmed)
+        edited = replace(item, args={**item.args, **edits})  # The sheet shows what would leave now.
+        self.app.push_screen(ConfirmScreen(edited), confirmed)
 
     def _send(
         self,
