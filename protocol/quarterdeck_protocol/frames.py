@@ -182,6 +182,8 @@ _CHECKS: dict[type, Callable[[object, int], None] | None] = {
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a client asks. The reply carries the same `id`.
 
+    params       left out, it is read as an empty map
+    token        left out, it is read as no token, so that the answer is `unauthorized` and not about the schema
     request_id   the caller's idempotency key: the same key with the same method and params gives the first reply
     deadline_ms  after this the caller no longer waits; the daemon answers `deadline`
     protocol     "major.minor" of the caller; left out, it takes what the daemon speaks
@@ -206,7 +208,8 @@ class RequestRefused(QuarterdeckError):
 
 def request_frames(request: Request) -> list[bytes]:
     """Return `[empty, body]`. Raises `bad_value` for params that cannot be encoded, `bad_envelope` above 1 MiB."""
-    body = encode(request)
+    # Written in full: only the reader is lenient.
+    body = encode({"id": None, "method": "", "params": {}, "token": "", **_fields_given(request)})
     if len(body) > ENVELOPE_BYTES_MAX:
         raise QuarterdeckError(
             "bad_envelope",
@@ -214,6 +217,10 @@ def request_frames(request: Request) -> list[bytes]:
             hint="Send large content in pieces.",
         )
     return [b"", body]
+
+
+def _fields_given(request: Request) -> Plain:
+    return {name: value for name, value in msgspec.structs.asdict(request).items() if value is not None}
 
 
 def parse_request(frames: Sequence[bytes]) -> Request:
@@ -230,7 +237,8 @@ def parse_request(frames: Sequence[bytes]) -> Request:
         _check_version(fields.get("protocol"))
         return msgspec.convert(fields, Request)
     except msgspec.ValidationError as error:
-        raise RequestRefused(_schema_error(error), id) from error
+        hint = "protocol/README.md lists the fields of a request."
+        raise RequestRefused(QuarterdeckError("schema", str(error), hint=hint), id) from error
     except QuarterdeckError as error:
         raise RequestRefused(error, id) from error
 
@@ -262,14 +270,6 @@ def _check_version(theirs: object) -> None:
         f"this daemon speaks protocol {PROTOCOL_VERSION}, the request is in {theirs[:20]}",
         hint="Use a client and a daemon of the same major version.",
         details={"protocol": PROTOCOL_VERSION},
-    )
-
-
-def _schema_error(error: msgspec.ValidationError) -> QuarterdeckError:
-    return QuarterdeckError(
-        "schema",
-        str(error),
-        hint="A request has the fields id, method, params and token; protocol/README.md lists them all.",
     )
 
 

@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[str, bytes]] = {
     "refused_surrogate": ("bad_value", b"\xa3\xed\xa0\x80"),
     "refused_no_map": ("schema", b"\x93\x01\x02\x03"),
     "refused_unknown_field": ("schema", frames.encode({**GOOD, "colour": "red"})),
-    "refused_missing_token": ("schema", frames.encode({"id": 9, "method": "system.hello", "params": {}})),
+    "refused_missing_method": ("schema", frames.encode({"id": 9, "params": {}, "token": "t"})),
     "refused_params_no_map": ("schema", frames.encode({**GOOD, "params": []})),
     "refused_major_version": ("unsupported_version", frames.encode({**GOOD, "protocol": "2.0"})),
 }

@@ -195,11 +195,18 @@ def test_a_wrong_request_keeps_its_id_for_the_reply(change: dict[str, object], c
     assert (error.code, error.id) == (code, "mine")
 
 
-@pytest.mark.parametrize("field", ["id", "method", "params", "token"])
+@pytest.mark.parametrize("field", ["id", "method"])
 def test_a_missing_field_is_named(field: str) -> None:
     error = refused(b"", frames.encode({name: value for name, value in GOOD.items() if name != field}))
     assert error.code == "schema"
     assert field in error.message
+
+
+def test_a_request_without_token_and_params_is_read_so_that_the_daemon_can_refuse_it() -> None:
+    """`unauthorized` is the answer to a missing token, not a lecture on fields. We ourselves write in full."""
+    bare = frames.parse_request([b"", frames.encode({"id": 1, "method": "system.hello"})])
+    assert bare == Request(id=1, method="system.hello", params={}, token="")
+    assert frames.decode(frames.request_frames(bare)[1]) == {**GOOD, "token": ""}
 
 
 @pytest.mark.parametrize("id", [[1], {"a": 1}, b"x", "i" * 129])
