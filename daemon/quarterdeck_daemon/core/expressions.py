@@ -21,6 +21,7 @@ from typing import cast
 from .entities import Plain
 
 EXPRESSION_CHARS_MAX = 2_000
+REASON_CHARS_MAX = 500  # Why there is no answer goes into the log; the parser would draw kilobytes of it.
 _WHOLE = re.compile(r"\A\$\{(.*)\}\Z", re.DOTALL)
 _INNER = re.compile(r"\$\{([^}]*)\}")
 
@@ -38,15 +39,15 @@ class Program:
         self.text = text
         try:
             self._program = _engine().compile(text)
-        except (ValueError, RuntimeError, TypeError) as error:
-            raise Unanswerable(f"{text!r}: {error}") from error
+        except Exception as error:
+            raise Unanswerable(_short(f"{text!r}: {error}")) from error
 
     def answer(self, values: Plain) -> object:
         """Evaluate over plain values. Raises Unanswerable for a missing name or a wrong type."""
         try:
             return cast(object, self._program.execute(values))
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
-            raise Unanswerable(f"{self.text!r}: {error}") from error
+        except Exception as error:  # The binding raises whatever fits: ZeroDivisionError, IndexError, KeyError …
+            raise Unanswerable(_short(f"{self.text!r}: {error}")) from error
 
 
 @functools.lru_cache(maxsize=1024)
@@ -75,6 +76,10 @@ def resolve(template: object, values: Plain) -> object:
     if isinstance(template, list):
         return [resolve(value, values) for value in template]
     return template
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= REASON_CHARS_MAX else reason[: REASON_CHARS_MAX - 1] + "…"
 
 
 def _as_text(value: object) -> str:
