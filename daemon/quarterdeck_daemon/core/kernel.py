@@ -191,7 +191,7 @@ _MODULES = (memory, facts, runs, run_state, actions, stopping, assets)
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
-FOLLOW: dict[str, Follower] = {**runs.FOLLOW, **run_state.FOLLOW, **actions.FOLLOW}
+FOLLOW: dict[str, Follower] = {**runs.FOLLOW, **actions.FOLLOW}
 APPLY: dict[str, Applier] = _merged(
     memory.APPLY,
     facts.APPLY,

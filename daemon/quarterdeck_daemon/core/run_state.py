@@ -62,7 +62,7 @@ def _run_of(draft: Draft, event: Event) -> Run:
 def _status(status: str) -> Applier:
     def apply(draft: Draft, event: Event) -> None:
         run = _run_of(draft, event)
-        draft.put(replace(run, seq=event.seq, status=status, ended_us=None))
+        draft.put(replace(run, seq=event.seq, status=status, ended_us=None, reason=""))
 
     return apply
 
@@ -70,7 +70,15 @@ def _status(status: str) -> Applier:
 def _ended(draft: Draft, event: Event) -> None:
     run = _run_of(draft, event)
     status, reason = event.body["status"], str(event.body.get("reason", ""))
-    draft.put(replace(run, seq=event.seq, status=status, reason=reason, ended_us=event.at_us))
+    steps = {id: _let_go(step) for id, step in run.steps.items()}
+    draft.put(replace(run, seq=event.seq, status=status, reason=reason, ended_us=event.at_us, steps=steps))
+
+
+def _let_go(step: Step) -> Step:
+    """Work under way belongs to nobody when its run has ended; reopened, it begins anew. Actions live on."""
+    if step.status in ("recalling", "started", "backoff") or (step.status == "waiting" and not step.actions):
+        return replace(step, status="pending", until_us=None, recall={}, signal="")
+    return step
 
 
 def _signalled(draft: Draft, event: Event) -> None:
@@ -144,8 +152,7 @@ def _step_pending(draft: Draft, event: Event) -> None:
 
 
 def _step_retried(draft: Draft, event: Event) -> None:
-    run = _change(draft, event, status="pending", attempts=0, error={}, until_us=None, ended_us=None)
-    draft.put(replace(run, status="running", ended_us=None, reason=""))
+    _change(draft, event, status="pending", attempts=0, error={}, until_us=None, ended_us=None)
 
 
 def _touch_run(draft: Draft, event: Event) -> None:
@@ -202,10 +209,16 @@ def steer_step(turn: Turn, command: SteerStep) -> Plain:
         raise QuarterdeckError(
             "not_found", f"run {run.id} has no step {command.step!r}", hint=f"It has: {', '.join(run.steps)}."
         )
-    allowed = ("failed", "backoff") if command.verb == "retry" else ("failed", "backoff", "pending", "waiting")
+    allowed: tuple[str, ...] = (
+        ("failed", "backoff") if command.verb == "retry" else ("failed", "backoff", "pending", "waiting")
+    )
+    if not run.live:
+        allowed = ("failed",)  # Only the step that ended the run can open it again.
     if step.status not in allowed or step.actions:
         raise QuarterdeckError(
-            "conflict", f"step {step.id} is {step.status}; {command.verb} needs it {' or '.join(allowed)}"
+            "conflict",
+            f"step {step.id} of the {run.status} run {run.id} is {step.status}; "
+            f"{command.verb} needs it {' or '.join(allowed)}",
         )
     body: Plain = {"run": run.id, "step": step.id, "reason": command.reason or f"{command.verb} by the operator"}
     for letter in list(turn.draft.live(DeadLetter)):
@@ -239,24 +252,12 @@ def signal(turn: Turn, command: SignalRun) -> Plain:
     return {"run_id": run.id, "signal": command.signal}
 
 
-def deliver_signal(turn: Turn, event: Event) -> None:
-    """Somebody may be waiting for it."""
-    run = find(turn, Run, event.run or "")
-    for step in run.steps.values():
-        if run.status == "running" and step.status == "waiting" and step.signal == event.body["signal"]:
-            output: Plain = {"signal": event.body["payload"], "timed_out": False}
-            turn.emit(
-                "step.succeeded", {"run": run.id, "step": step.id, "output": output}, run=run.id, labels=step.labels
-            )
-
-
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
     SteerRun: steer,
     SteerStep: steer_step,
     SignalRun: signal,
     ResolveDeadLetter: resolve_dead_letter,
 }
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"run.signalled": deliver_signal}
 APPLY: dict[str, Applier] = {
     "run.started": _started,
     "run.paused": _status("paused"),

@@ -30,7 +30,8 @@ from .turn import Turn
 RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
 BACKOFF_MAX_US = 3_600_000_000
 CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.
-RUN_ID = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+RUN_ID = re.compile(r"\A(?!r\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")  # Numbers this high stay free for us.
+RECALL_MAX = 100  # Memories that one read may ask for.
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
 
 
@@ -143,12 +144,29 @@ def advance(turn: Turn, event: Event) -> None:
     playbook = pinned_playbook(turn, run)
     for spec in playbook.steps:
         run = find(turn, Run, run.id)
-        if run.status == "running" and run.steps[spec.id].status == "pending":
+        step = run.steps[spec.id]
+        if run.status == "running" and step.status == "pending":
             _consider(turn, run, spec)
+        elif run.status == "running" and step.status == "waiting" and step.signal in run.signals:
+            _deliver(turn, run, step)
     run = find(turn, Run, run.id)
-    if run.status == "running" and all(step.status in STEP_OVER for step in run.steps.values()):
+    if run.status == "running" and not any(_can_move(run, spec) for spec in playbook.steps):
         status, reason = _ending(turn, run)
         turn.emit("run.ended", {"run": run.id, "status": status, "reason": reason}, run=run.id, labels=run.labels)
+
+
+def _can_move(run: Run, spec: StepSpec) -> bool:
+    """Whether something is still to come of a step: it is under way, or all that it needs went well."""
+    status = run.steps[spec.id].status
+    return status not in STEP_OVER and (status != "pending" or _ready(run, spec))
+
+
+def _ready(run: Run, spec: StepSpec) -> bool:
+    return all(run.steps[need].status in ("succeeded", "skipped") for need in spec.needs)
+
+
+def _deliver(turn: Turn, run: Run, step: Step) -> None:
+    succeed(turn, run, step.id, {"signal": run.signals[step.signal], "timed_out": False})
 
 
 def pinned_playbook(turn: Turn, run: Run) -> Playbook:
@@ -157,10 +175,9 @@ def pinned_playbook(turn: Turn, run: Run) -> Playbook:
 
 
 def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
-    needed = [run.steps[need].status for need in spec.needs]
-    if any(status not in STEP_OVER or status == "failed" for status in needed):
+    if not _ready(run, spec):
         return
-    if "skipped" in needed:
+    if any(run.steps[need].status == "skipped" for need in spec.needs):
         _skip(turn, run, spec.id, "a step it needs was skipped")
         return
     try:
@@ -168,8 +185,14 @@ def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
             _skip(turn, run, spec.id, f"not the case: {spec.when}")
             return
         _begin_step(turn, run, spec)
-    except Unanswerable as error:
-        _fail(turn, run, spec.id, Failure(failure="permanent", code="bad_value", message=str(error)))
+    except (Unanswerable, QuarterdeckError) as error:
+        _fail(turn, run, spec.id, _no_answer(error))
+
+
+def _no_answer(error: Unanswerable | QuarterdeckError) -> Failure:
+    """A reference that leads nowhere, or to an id that nothing can have."""
+    code = error.code if isinstance(error, QuarterdeckError) else "bad_value"
+    return Failure(failure="permanent", code=code, message=str(error))
 
 
 def _skip(turn: Turn, run: Run, step: str, reason: str) -> None:
@@ -187,9 +210,9 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
         until = turn.env.now_us + duration_us(spec.wait.limit) if spec.wait.limit else None
         body: Plain = {"run": run.id, "step": spec.id, "signal": spec.wait.signal, "until_us": until}
         turn.emit("step.waiting", body, run=run.id, labels=run.labels)
+        run = find(turn, Run, run.id)
         if spec.wait.signal in run.signals:
-            output: Plain = {"signal": run.signals[spec.wait.signal], "timed_out": False}
-            succeed(turn, run, spec.id, output)
+            _deliver(turn, run, run.steps[spec.id])
         return
     values = values_of(run)
     recall = {name: _recall_query(read, values) for name, read in spec.reads.items() if "recall" in read}
@@ -202,7 +225,8 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
 
 def _recall_query(read: Plain, values: Plain) -> Plain:
     limit = read.get("limit", 5)
-    return {"query": str(resolve(read["recall"], values)), "limit": limit if isinstance(limit, int) else 5}
+    limit = min(max(limit, 1), RECALL_MAX) if isinstance(limit, int) else 5
+    return {"query": str(resolve(read["recall"], values)), "limit": limit}
 
 
 def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
@@ -235,6 +259,9 @@ def _ending(turn: Turn, run: Run) -> tuple[str, str]:
     """How a run whose steps are all over ended, and why in words."""
     actions = [turn.draft.get(Action, id) for step in run.steps.values() for id in step.actions]
     states = [action.status for action in actions if action is not None]
+    failed = [id for id, step in run.steps.items() if step.status == "failed"]
+    if failed:
+        return "failed", f"step {failed[0]} failed"
     if any(status == "failed" for status in states):
         return "failed", "an effect failed"
     if states and not any(status == "succeeded" for status in states):
@@ -257,7 +284,10 @@ def recall_answered(turn: Turn, command: RecallAnswered) -> Plain:
     body: Plain = {"run": run.id, "step": step.id, "queries": step.recall, "found": found}
     turn.emit("memory.recalled", body, run=run.id, labels=run.labels)
     spec = pinned_playbook(turn, run).step(command.step)
-    _start_step(turn, find(turn, Run, run.id), spec, command.hits)
+    try:
+        _start_step(turn, find(turn, Run, run.id), spec, command.hits)
+    except (Unanswerable, QuarterdeckError) as error:
+        _fail(turn, run, step.id, _no_answer(error))
     return {"run_id": run.id}
 
 
@@ -350,11 +380,11 @@ def file_dead_letter(turn: Turn, event: Event) -> None:
 
 
 def settle_step(turn: Turn, event: Event) -> None:
-    """An action has ended: when it was the last of its step, the step has ended too."""
+    """An action has ended: when it was the last of its step, the step has ended too, also in an ended run."""
     action = find(turn, Action, str(event.body["action"]))
     run = turn.draft.get(Run, action.run)
     step = run.steps.get(action.step) if run else None
-    if run is None or step is None or not run.live or step.status != "waiting":
+    if run is None or step is None or step.status != "waiting":
         return
     actions = [find(turn, Action, id) for id in step.actions]
     if action.status in ACTION_ENDED and all(one.status in ACTION_ENDED for one in actions):
@@ -390,6 +420,7 @@ FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "action.correction_wanted": start_correction,
     "run.started": advance,
     "run.resumed": advance,
+    "run.signalled": advance,
     "run.cancelled": withdraw_actions,
     "step.succeeded": advance,
     "step.skipped": advance,
@@ -400,5 +431,6 @@ FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "effect.succeeded": settle_step,
     "effect.failed": settle_step,
     "step.resumed": advance,
+    "step.retried": advance,
     "step.failed": file_dead_letter,
 }
