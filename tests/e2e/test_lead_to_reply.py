@@ -147,3 +147,11 @@ def test_recall_finds_a_note_of_the_studio_and_says_why(client: Client) -> None:
 def test_the_chain_of_the_whole_day_verifies(client: Client) -> None:
     verified = client.call("audit.verify").result
     assert (verified["ok"], verified["broken_at"]) == (True, None)
+
+
+def test_the_whole_log_can_be_exported_in_chunks(client: Client) -> None:
+    stream = client.stream("audit.export")
+    seqs = [event["seq"] for chunk in stream for event in chunk["events"]]  # type: ignore[attr-defined] # plain maps
+    head = int(str(client.call("system.hello").result["seq"]))
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(seqs) <= head

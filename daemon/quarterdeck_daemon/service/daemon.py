@@ -50,6 +50,7 @@ log = logging.getLogger("quarterdeck.daemon")
 
 def role_tokens(operator_token: str) -> dict[str, Role]:
     """Return role by token. Lesser tokens are derived from the operator's, one way."""
+    assert operator_token, "an empty token would let everybody in"
     tokens: dict[str, Role] = {operator_token: "operator"}
     for role in ROLES[:-1]:
         tokens[hmac.new(operator_token.encode(), role.encode(), hashlib.sha256).hexdigest()] = role

@@ -20,7 +20,16 @@ import zmq.asyncio
 
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
-from quarterdeck_protocol.frames import Request, RequestRefused, error_frames, event_frames, ok_frames, parse_request
+from quarterdeck_protocol.frames import (
+    Plain,
+    Request,
+    RequestRefused,
+    chunk_frames,
+    error_frames,
+    event_frames,
+    ok_frames,
+    parse_request,
+)
 from quarterdeck_protocol.messages import Role, may_call, method_of, parse_params
 
 from ..core.hashing import value_hash
@@ -35,13 +44,18 @@ log = logging.getLogger("quarterdeck.rpc")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as a handler sees it. `body_hash` tells a repetition from a clash of request ids."""
+    """One request as a handler sees it.
+
+    body_hash  tells a repetition from a clash of request ids
+    send       sends one chunk of a stream before the reply
+    """
 
     role: Role
     actor: str
     request_id: str | None
     body_hash: str
     deadline_ms: int | None
+    send: Callable[[Plain], Awaitable[None]]
 
 
 Handler = Callable[..., Awaitable[object]]
@@ -90,7 +104,7 @@ class Rpc:
 
     async def _answer(self, peer: bytes, request: Request) -> None:
         try:
-            frames = await self._result(request)
+            frames = await self._result(peer, request)
         except QuarterdeckError as error:
             frames = error_frames(request.id, error)
         except TimeoutError:
@@ -102,7 +116,7 @@ class Rpc:
             )
         await self._send(peer, frames)
 
-    async def _result(self, request: Request) -> list[bytes]:
+    async def _result(self, peer: bytes, request: Request) -> list[bytes]:
         role = self._role_of(request.token)
         if role is None:
             raise QuarterdeckError("unauthorized", "the token is not known", hint="Read it from the connection file.")
@@ -119,6 +133,7 @@ class Rpc:
             request_id=request.request_id if method.changes else None,
             body_hash=value_hash([request.method, request.params]) if request.request_id else "",
             deadline_ms=request.deadline_ms,
+            send=lambda chunk: self._send(peer, chunk_frames(request.id, chunk)),
         )
         limit = request.deadline_ms / 1000 if request.deadline_ms else None
         result = await asyncio.wait_for(handler(asked, params), limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import itertools
 from collections.abc import Iterator
 
 import msgspec
@@ -19,6 +20,7 @@ from ..rpc import Asked, Handler
 SCANNED_MAX = 50_000  # Events looked at for one page; then the page ends where it is and says how to go on.
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 CONSEQUENCES_MAX = 100
+EXPORT_CHUNK = 500
 OPENED = {"input": "inputs", "context": "context", "output": "output", "verdict": "verdict", "args": "args"}
 
 
@@ -37,10 +39,26 @@ def handlers(house: House) -> dict[str, Handler]:
         ok = result.broken_at is None
         return {"ok": ok, "checked": result.checked, "broken_at": result.broken_at, "reason": result.reason, **head}
 
+    async def export(asked: Asked, params: p.AuditExport) -> object:
+        await house.engine.settled()
+        head = house.store.head
+        before = min(head.seq + 1, params.before) if params.before is not None else head.seq + 1
+        count, after = 0, params.after
+        while chunk := list(itertools.islice(house.store.events(after=after, before=before), EXPORT_CHUNK)):
+            await asked.send({"events": [msgspec.to_builtins(event, builtin_types=(bytes,)) for event in chunk]})
+            count, after = count + len(chunk), chunk[-1].seq
+        return {"count": count, "head_seq": head.seq, "head_mac": head.mac}
+
     async def cost(asked: Asked, params: p.CostReport) -> object:
         return {"calls": 0, "tokens": 0, "seconds": 0.0, "money": "0", "items": []}
 
-    return {"timeline.read": read, "timeline.event": event, "audit.verify": verify, "cost.report": cost}
+    return {
+        "timeline.read": read,
+        "timeline.event": event,
+        "audit.verify": verify,
+        "audit.export": export,
+        "cost.report": cost,
+    }
 
 
 def _read(house: House, params: p.TimelineRead) -> Plain:
