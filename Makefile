@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 $(VENV)/.demo: pyproject.toml requirements/base.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo requirements/test.txt
