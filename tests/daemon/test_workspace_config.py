@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from quarterdeck_daemon.core.durations import duration_us
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.service.assets import ASSET_BYTES_MAX, SkippedAsset, load_assets, scan_assets
 from quarterdeck_daemon.service.workspace import (
@@ -17,7 +18,6 @@ from quarterdeck_daemon.service.workspace import (
     DEFAULT_CONFIG_TEXT,
     Config,
     Files,
-    duration_us,
     load_config,
 )
 from quarterdeck_protocol.codes import QuarterdeckError

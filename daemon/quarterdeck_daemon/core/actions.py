@@ -17,11 +17,10 @@ from collections.abc import Callable
 import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
-from quarterdeck_protocol.events import Event
-from quarterdeck_protocol.labels import OPERATOR, Labels
+from quarterdeck_protocol.labels import Labels
 
-from .commands import Choice, Command, DecideApprovals, EffectAnswered, EffectStarted, SettleAction, UndoAction
-from .entities import Action, Asset, Evidence, Fact, Plain, Run, Settings, Step, Stop
+from .commands import Choice, Command, DecideApprovals, EffectAnswered, EffectStarted, SettleAction
+from .entities import Action, Asset, Fact, Plain, Run, Settings, Step, Stop, Verdict
 from .hashing import action_hash, value_hash
 from .lookup import find
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
@@ -40,7 +39,7 @@ DECISION_ITEMS_MAX = 500
 
 def propose(turn: Turn, run: Run, step: Step, proposed: ProposedAction, labels: Labels) -> str:
     """Record what an agent asks for and what the policy says to it. Returns the action's id."""
-    return _propose(turn, proposed, labels, agent=step.agent, run=run.id, step=step.id, made_from=_seen_by(run))
+    return propose_as(turn, proposed, labels, agent=step.agent, run=run.id, step=step.id, made_from=_seen_by(run))
 
 
 def _seen_by(run: Run) -> tuple[str, ...]:
@@ -48,7 +47,7 @@ def _seen_by(run: Run) -> tuple[str, ...]:
     return (f"run:{run.id}", *seen)
 
 
-def _propose(
+def propose_as(
     turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
     made_from: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
@@ -66,7 +65,7 @@ def _propose(
         confidence=proposed.confidence,
         known=known_addresses(turn.draft),
     )
-    verdict = judge(question, policies(turn.draft), hold_us=settings.hold_us)
+    verdict = _judge(turn, question)
     body: Plain = {
         **msgspec.to_builtins(proposed),
         "action": id,
@@ -88,6 +87,25 @@ def _propose(
         turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
         _hold(turn, find(turn, Action, id))
     return id
+
+
+def _judge(turn: Turn, question: Question) -> Verdict:
+    return judge(question, policies(turn.draft), hold_us=settings_of(turn.draft).hold_us)
+
+
+def _judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
+    """What the rules of now say to an action that was proposed under the rules of then."""
+    question = Question(
+        connector=action.connector,
+        verb=action.verb,
+        args=args,
+        targets=targets_of(f"{action.connector}.{action.verb}", args),
+        labels=action.labels,
+        agent=action.agent,
+        confidence=action.confidence,
+        known=known_addresses(turn.draft),
+    )
+    return _judge(turn, question)
 
 
 def _mended(turn: Turn, proposed: ProposedAction) -> str:
@@ -152,6 +170,10 @@ def _waiting(turn: Turn, choice: Choice) -> Action:
     action = find(turn, Action, choice.id)
     if action.status != "proposed":
         raise QuarterdeckError("conflict", f"{action.id} is {action.status}, it does not wait for you")
+    if action.expires_us is not None and action.expires_us <= turn.env.now_us:
+        raise QuarterdeckError(
+            "conflict", f"{action.id} has expired", hint="Start its run again to have it proposed."
+        )
     if action.shown_hash != choice.shown_hash:
         raise QuarterdeckError(
             "conflict",
@@ -165,6 +187,13 @@ def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
     _refuse_when_stopped(turn)
     args = _edited(action, command.edits)
     targets = targets_of(f"{action.connector}.{action.verb}", args)
+    verdict = _judge_again(turn, action, args)
+    if verdict.verdict == "deny":
+        raise QuarterdeckError(
+            "policy_denied",
+            f"{verdict.rule} ({verdict.where}) denies it",
+            hint="Change the policy first, or reject it.",
+        )
     body: Plain = {
         "action": action.id,
         "shown_hash": action.shown_hash,
@@ -225,6 +254,12 @@ def release(turn: Turn, action: Action) -> None:
     hash = action_hash(action.connector, action.verb, action.args, action.targets)
     assert action.status == "held", "only a held action is released"
     assert permitted_hash(action) == hash, "what would leave is not what was permitted"
+    verdict = _judge_again(turn, action, action.args)
+    if verdict.verdict == "deny" or (action.approval is None and verdict.verdict != "allow"):
+        # The operator has tightened the rules since; that counts for what has not left yet.
+        why: Plain = {"action": action.id, "reason": f"{verdict.rule} ({verdict.where}) no longer allows it"}
+        turn.emit("action.withdrawn", {**why, "was": "held"}, run=action.run or None, labels=action.labels)
+        return
     body: Plain = {"action": action.id, "epoch": stop.epoch if stop else 0, "approved_hash": hash}
     turn.emit("effect.intended", body, run=action.run or None, labels=action.labels)
 
@@ -270,7 +305,8 @@ def _succeeded(turn: Turn, action: Action, result: Plain, *, already: bool = Fal
 def _effect_failed(turn: Turn, action: Action, failure: Failure) -> None:
     error: Plain = msgspec.to_builtins(failure)
     if failure.failure == "stopped":
-        _send_again(turn, action, 0, failure.message)
+        # The fence knows of a stop that the log has yet to hear of: no hot loop until it has.
+        _send_again(turn, action, EFFECT_BACKOFF_US, failure.message)
     elif failure.failure in ("uncertain", "crash", "timeout"):
         body: Plain = {"action": action.id, "error": error}
         turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
@@ -304,54 +340,7 @@ def settle(turn: Turn, command: SettleAction) -> Plain:
     return {"id": action.id, "status": find(turn, Action, action.id).status}
 
 
-# --- undo -----------------------------------------------------------------------------------------
-
-
-def undo(turn: Turn, command: UndoAction) -> Plain:
-    """Before it left: it never leaves. After: a correction is proposed, since a mail cannot be called back."""
-    action = find(turn, Action, command.id)
-    if action.status in ("proposed", "held"):
-        body: Plain = {"action": action.id, "reason": command.reason, "was": action.status}
-        turn.emit("action.withdrawn", body, run=action.run or None, labels=action.labels)
-        return {"id": action.id, "status": "withdrawn", "message": "It was not sent and never will be."}
-    if action.status == "succeeded" and f"{action.connector}.{action.verb}" == "mail.send":
-        if action.compensated_by:
-            raise QuarterdeckError("conflict", f"{action.id} has a correction already: {action.compensated_by}")
-        wanted: Plain = {"action": action.id, "reason": command.reason}
-        turn.emit("action.correction_wanted", wanted, run=action.run or None, labels=action.labels)
-        message = "It has left and cannot be called back. A correction mail will wait for your approval."
-        return {"id": action.id, "status": action.status, "message": message}
-    raise QuarterdeckError(
-        "conflict",
-        f"{action.id} is {action.status} and cannot be undone",
-        hint="See what happened: quarterdeck why " + action.id,
-    )
-
-
-def correct_plainly(turn: Turn, action: Action, reason: str) -> None:
-    """Propose a correction in plain words, for a workspace that has no playbook for it."""
-    subject = str(action.args.get("subject", ""))
-    name = settings_of(turn.draft).operator.partition("<")[0].strip()
-    body = f"Hello,\n\nplease disregard my last message; it was sent by mistake.\n\n{name}\n"
-    message_id = action.result.get("message_id", "")
-    told: Plain = {"subject": subject if subject.lower().startswith("re:") else f"Re: {subject}", "body": body}
-    thread: Plain = {"in_reply_to": message_id, "references": [message_id]}
-    args = {**action.args, **told, **thread}
-    proposed = ProposedAction(
-        connector=action.connector,
-        verb=action.verb,
-        args={name: args[name] for name in action.args},
-        targets=action.targets,
-        summary=f"Correct {action.id}: {action.summary}",
-        why=reason or f"You took back {action.id} after it had left.",
-        evidence=(Evidence(claim="the mail that is corrected", source=f"action:{action.id}"),),
-        confidence=1.0,
-        risks=("The first mail has been received; the correction does not remove it.",),
-        undo="Until the hold ends it can be withdrawn.",
-        compensates=action.id,
-    )
-    # The operator's own request, to people who already have the first mail.
-    _propose(turn, proposed, OPERATOR, agent="kernel", made_from=(f"action:{action.id}",))
+# --- time -----------------------------------------------------------------------------------------
 
 
 def expire(turn: Turn, action: Action) -> None:
@@ -372,6 +361,4 @@ DECIDE: dict[type[Command], Callable[..., Plain]] = {
     EffectStarted: effect_started,
     EffectAnswered: effect_answered,
     SettleAction: settle,
-    UndoAction: undo,
 }
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = {}

@@ -16,7 +16,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from . import action_state, actions, assets, facts, memory, run_state, runs, stopping
+from . import action_state, actions, assets, facts, memory, run_state, runs, stopping, triggers, undo
 from .commands import Command, Needs, Wake
 from .commit import Commit
 from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
@@ -187,11 +187,11 @@ def _answered(draft: Draft, event: Event) -> None:
     draft.puts["receipt", id] = receipt
 
 
-_MODULES = (memory, facts, runs, run_state, actions, stopping, assets)
+_MODULES = (memory, facts, runs, run_state, actions, undo, stopping, assets)
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
-FOLLOW: dict[str, Follower] = {**runs.FOLLOW, **actions.FOLLOW}
+FOLLOW: dict[str, Follower] = {**triggers.FOLLOW, **runs.FOLLOW}
 APPLY: dict[str, Applier] = _merged(
     memory.APPLY,
     facts.APPLY,

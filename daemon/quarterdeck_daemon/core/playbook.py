@@ -12,29 +12,13 @@ import yaml
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from .durations import duration_us
 from .entities import Plain
 from .expressions import Unanswerable, program
 
 STEPS_MAX = 200
 PLAYBOOK_BYTES_MAX = 256 * 1024
 RETRY_TIMES_MAX = 20
-_DURATION = re.compile(r"\A(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
-_UNIT_US = {
-    "ms": 1_000,
-    "s": 1_000_000,
-    "m": 60_000_000,
-    "h": 3_600_000_000,
-    "d": 86_400_000_000,
-    "w": 604_800_000_000,
-}
-
-
-def duration_us(text: str) -> int:
-    """Return microseconds for `250ms`, `8s`, `2h`, `7d`. Raises ValueError for anything else."""
-    found = _DURATION.match(text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is no duration; write it like 8s, 2h or 7d")
-    return int(float(found.group(1)) * _UNIT_US[found.group(2)])
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,7 +133,7 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
                 duration_us(text)
         if step.when:
             program(step.when)
-    except (ValueError, Unanswerable) as error:
+    except (QuarterdeckError, Unanswerable) as error:
         raise QuarterdeckError("schema", f"step {step.id!r}: {error}") from error
 
 

@@ -20,9 +20,9 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
+from .durations import duration_us
 from .entities import Plain, Risk, Verdict
 from .expressions import Unanswerable, holds, program
-from .playbook import duration_us
 from .verbs import VERBS
 
 Word = Literal["allow", "ask", "deny"]
@@ -90,7 +90,13 @@ def parse_policy(text: str) -> PolicyFile:
                 duration_us(rule.hold)
             if rule.when:
                 program(rule.when)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, Unanswerable, RecursionError) as error:
+    except (
+        tomllib.TOMLDecodeError,
+        msgspec.ValidationError,
+        QuarterdeckError,
+        Unanswerable,
+        RecursionError,
+    ) as error:
         raise QuarterdeckError("schema", str(error), hint="See docs/workspace.md for what a policy holds.") from error
     if len(policy.rule) > RULES_MAX:
         raise QuarterdeckError("schema", f"a policy file has at most {RULES_MAX} rules")
@@ -103,13 +109,14 @@ def judge(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold_u
     rule = _first_match(question, files, hold_us)
     word = max((guard.verdict, rule.verdict), key=STRICTNESS.__getitem__)
     risk = max((guard.risk, rule.risk), key=RISK_ORDER.__getitem__)
+    verb = VERBS.get(question.name)
     named = guard if STRICTNESS[guard.verdict] > STRICTNESS[rule.verdict] else rule
     return Verdict(
         verdict=word,
         rule=named.rule,
         where=named.where,
         risk=risk,
-        hold_us=rule.hold_us if VERBS[question.name].outward else 0,
+        hold_us=rule.hold_us if verb is not None and verb.outward else 0,
         reasons=(*rule.reasons, *guard.reasons),
     )
 

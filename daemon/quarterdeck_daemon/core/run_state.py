@@ -90,7 +90,7 @@ def _signalled(draft: Draft, event: Event) -> None:
 
 
 def _change(draft: Draft, event: Event, **fields: object) -> Run:
-    """Replace fields of the event's step; the run's labels take in the step's."""
+    """Replace fields of the event's step."""
     run = _run_of(draft, event)
     step = replace(run.steps[str(event.body["step"])], **fields)
     run = replace(run, seq=event.seq, steps={**run.steps, step.id: step})
@@ -140,7 +140,10 @@ def _step_recalling(draft: Draft, event: Event) -> None:
 
 
 def _step_proposed(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="waiting", output=event.body["output"], actions=strings(event.body["actions"]))
+    output, actions = event.body["output"], strings(event.body["actions"])
+    run = _change(draft, event, status="waiting", output=output, actions=actions)
+    # Other steps can read the output from now on.
+    draft.put(replace(run, labels=join((run.labels, event.labels))))
 
 
 def _retry_scheduled(draft: Draft, event: Event) -> None:

@@ -16,20 +16,20 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
-from .actions import correct_plainly, propose, settings_of
+from .actions import propose, settings_of
 from .commands import Command, PutFact, RecallAnswered, StartRun, StepAnswered
-from .entities import ACTION_ENDED, Action, Asset, Document, Plain, Run, Step
+from .durations import duration_us
+from .entities import ACTION_ENDED, Action, Asset, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
 from .facts import assert_fact
 from .lookup import find
 from .orders import Failed, Failure, ProposedFact, StepDone
-from .playbook import Playbook, StepSpec, check_inputs, duration_us, parse_playbook
+from .playbook import Playbook, StepSpec, check_inputs, parse_playbook
 from .reads import Reading, read_all
 from .turn import Turn
 
 RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
 BACKOFF_MAX_US = 3_600_000_000
-CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.
 RUN_ID = re.compile(r"\A(?!r\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")  # Numbers this high stay free for us.
 RECALL_MAX = 100  # Memories that one read may ask for.
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
@@ -56,7 +56,7 @@ def start(turn: Turn, command: StartRun) -> Plain:
     id = command.run_id or f"r{turn.number('r')}"
     if turn.draft.get(Run, id) is not None:
         raise QuarterdeckError("conflict", f"there is a run {id} already", hint=f"See it: quarterdeck runs show {id}")
-    _begin_run(turn, id, playbook, asset.hash, inputs, command.labels)
+    begin_run(turn, id, playbook, asset.hash, inputs, command.labels)
     return {"run_id": id, "status": find(turn, Run, id).status}
 
 
@@ -79,7 +79,7 @@ def _outline(step: StepSpec) -> Plain:
     }
 
 
-def _begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels) -> None:
+def begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels) -> None:
     body: Plain = {
         "run": id,
         "playbook": playbook.name,
@@ -88,48 +88,6 @@ def _begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain
         "steps": [{"id": step.id, "agent": step.agent} for step in playbook.steps],
     }
     turn.emit("run.started", body, run=id, labels=labels)
-
-
-def start_triggered(turn: Turn, event: Event) -> None:
-    """A document was taken in: start every playbook that waits for such news."""
-    document = find(turn, Document, str(event.body["document"]))
-    if not document.meta.get("trigger"):
-        return
-    values: Plain = {
-        "doc": {"id": document.id, "title": document.title, "meta": document.meta, "text": document.text}
-    }
-    for asset in list(turn.draft.scan(Asset, prefix="playbook/")):
-        if asset.removed or "@" in asset.id:
-            continue
-        try:
-            playbook = parse_playbook(asset.text)
-            wanted = any(t.event == "mail.received" and holds(t.when, values) for t in playbook.triggers)
-            inputs = check_inputs(playbook, {"document": document.id}) if wanted else {}
-        except (Unanswerable, QuarterdeckError) as error:
-            body: Plain = {"playbook": asset.name, "document": document.id, "reason": str(error)}
-            turn.emit("trigger.refused", body, labels=document.labels)
-            continue
-        if wanted:
-            _begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels)
-
-
-def start_correction(turn: Turn, event: Event) -> None:
-    """A mail that has left is undone: the workspace's own playbook writes the correction, if it has one."""
-    action = find(turn, Action, str(event.body["action"]))
-    asset = turn.draft.get(Asset, f"playbook/{CORRECTION}")
-    document = turn.draft.get(Run, action.run)
-    given: Plain = {"action": action.id}
-    if document is not None and "document" in document.inputs:
-        given["document"] = document.inputs["document"]
-    try:
-        if asset is None or asset.removed:
-            raise QuarterdeckError("not_found", f"no playbook {CORRECTION}")
-        playbook = parse_playbook(asset.text)
-        inputs = check_inputs(playbook, {name: value for name, value in given.items() if name in playbook.inputs})
-    except QuarterdeckError:
-        correct_plainly(turn, action, str(event.body["reason"]))
-        return
-    _begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels)
 
 
 # --- advancing ------------------------------------------------------------------------------------
@@ -416,8 +374,6 @@ DECIDE: dict[type[Command], Callable[..., Plain]] = {
     StepAnswered: step_answered,
 }
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
-    "document.parsed": start_triggered,
-    "action.correction_wanted": start_correction,
     "run.started": advance,
     "run.resumed": advance,
     "run.signalled": advance,

@@ -30,6 +30,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ..connectors.base import EffectFailed
 from ..connectors.faults import fault, lookup_disabled
 from ..connectors.registry import build_connectors, build_sources
+from ..core.durations import duration_us
 from ..core.orders import (
     Answer,
     DaemonMessage,
@@ -53,7 +54,7 @@ from .fence import read_fence
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import hide, set_up_logging
 from .source_reader import SourceReader
-from .workspace import Config, duration_us, load_config
+from .workspace import Config, load_config
 
 ORDERS_MAX = 256  # Waiting and running; beyond it an order is answered "busy".
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024

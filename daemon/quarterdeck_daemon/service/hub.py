@@ -12,7 +12,6 @@ import asyncio
 import collections
 import hmac
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -20,6 +19,8 @@ from typing import Literal
 import msgspec
 import zmq
 import zmq.asyncio
+
+from quarterdeck_protocol.connection import is_alive
 
 from ..core.entities import Plain
 from ..core.orders import (
@@ -237,7 +238,7 @@ class Hub:
             await self._end_overdue()
 
     def _bury_dead(self) -> None:
-        for process in [p for p in self._processes.values() if not _alive(p.pid)]:
+        for process in [p for p in self._processes.values() if not is_alive(p.pid)]:
             del self._processes[process.identity]
             for id in list(process.orders):
                 job = self._jobs.get(id)
@@ -276,13 +277,3 @@ _DECODER = msgspec.msgpack.Decoder(ProcessMessage)
 
 def _failed(failure: FailureClass, code: str, message: str) -> Failed:
     return Failed(failure=Failure(failure=failure, code=code, message=message))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -7,9 +7,10 @@ import logging
 from pathlib import Path
 
 from ..core.commands import Configure, LoadAssets
+from ..core.durations import duration_us
 from .assets import PLACES, scan_assets
 from .house import House
-from .workspace import Config, duration_us
+from .workspace import Config
 
 POLL_S = 1.0
 

@@ -22,13 +22,11 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
+from ..core.durations import duration_us
+
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
 CONFIG_BYTES_MAX = 256 * 1024
-
-UNIT_US = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6, "w": 604_800 * 10**6}
-DURATION_US_MAX = 3_653 * UNIT_US["d"]  # Ten years.
-
 Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(ms|s|m|h|d|w))+$")]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^(secret://\S+)?$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -146,20 +144,6 @@ def load_config(folder: Path) -> Config:
         raise _refusal(path, text, str(error)) from error
     _check_values(path, text, config)
     return config
-
-
-def duration_us(text: str) -> int:
-    """Return microseconds for texts like `8s`, `500ms`, `2h`, `7d`, `1h30m`.
-
-    Raises QuarterdeckError `bad_value` for anything else and beyond ten years.
-    """
-    parts = re.findall(r"([0-9]{1,9})(ms|s|m|h|d|w)", text)
-    total = sum(int(number) * UNIT_US[unit] for number, unit in parts)
-    if not parts or "".join(number + unit for number, unit in parts) != text or total > DURATION_US_MAX:
-        raise QuarterdeckError(
-            "bad_value", f"{text!r} is not a length of time", hint="Write it like 500ms, 8s, 30m, 2h or 7d."
-        )
-    return total
 
 
 def _read(path: Path) -> str:
