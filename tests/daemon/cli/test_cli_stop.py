@@ -50,11 +50,14 @@ def test_a_dry_run_stops_nothing(shell: Shell) -> None:
     assert not (shell.folder / ".quarterdeck").exists()
 
 
-def test_resume_says_why_and_may_name_runs(house: House, shell: Shell) -> None:
+def test_resume_may_say_why_and_name_runs(house: House, shell: Shell) -> None:
     house.answers["stop.release"] = {"stopped": False, "epoch": 5}
-    assert shell("resume").status == 2
+    assert shell("resume").status == 0
     assert shell("resume", "--reason", "checked", "--run", "r7").status == 0
-    assert house.calls("stop.release") == [{"reason": "checked", "runs": ["r7"]}]
+    assert house.calls("stop.release") == [
+        {"reason": "resumed from the command line"},
+        {"reason": "checked", "runs": ["r7"]},
+    ]
 
 
 def test_while_the_daemon_is_down_the_supervisor_opens_again(closed_house: House, shell: Shell) -> None:
