@@ -9,18 +9,17 @@ Run      python bench/log_append.py [--quick]
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from rocksdict import DBRecoveryMode, Options, Rdict, WriteBatch
+from bare_log import BareLog, Row
+from lines import is_quick, report
 
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import Counter, Link, Memory, Run, Step
-from quarterdeck_daemon.store.database import FAMILIES, Batch
+from quarterdeck_daemon.store.database import Batch
 from quarterdeck_daemon.store.rocks import RocksStore
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR
@@ -30,7 +29,7 @@ BATCHES = {False: {1: 2_000, 16: 400, 64: 120}, True: {1: 600, 16: 120, 64: 40}}
 WARM_BATCHES = 10
 TEXT = "The client asks for a workshop in March; budget 4,000 EUR, twelve people, remote. " * 2
 
-Rows = list[tuple[str, bytes, bytes]]
+Rows = list[Row]
 
 
 def commit(number: int) -> Commit:
@@ -85,34 +84,16 @@ def recorded(folder: Path, groups: list[list[Commit]]) -> list[Rows]:
     return batches
 
 
-class Floor:
-    """The least code that makes the rows durable."""
-
-    def __init__(self, folder: Path) -> None:
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.create_missing_column_families(True)
-        options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
-        self._db = Rdict(str(folder), options, {name: Options(raw_mode=True) for name in FAMILIES})
-        self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
-
-    def write(self, rows: Rows) -> None:
-        batch = WriteBatch(raw_mode=True)
-        for family, key, value in rows:
-            batch.put(key, value, self._handles[family])
-        self._db.write(batch)
-        self._db.flush_wal(True)
-
-
 def measure(folder: Path, size: int, batches: int) -> tuple[list[float], list[float]]:
     """Seconds per batch of the floor and of ours, taken in turns."""
     groups = [[commit(n) for n in range(at * size, (at + 1) * size)] for at in range(batches + WARM_BATCHES)]
     rows = recorded(folder / "recorded", groups)
-    floor, store = Floor(folder / "floor"), RocksStore.open(folder / "ours", free_bytes_min=0)
+    floor, store = BareLog(folder / "floor"), RocksStore.open(folder / "ours", free_bytes_min=0)
     bare_s, ours_s = [], []
     for group, same in zip(groups, rows, strict=True):
         start = time.perf_counter()
         floor.write(same)
+        floor.sync()
         between = time.perf_counter()
         store.append(group)
         store.sync()
@@ -123,23 +104,21 @@ def measure(folder: Path, size: int, batches: int) -> tuple[list[float], list[fl
     return bare_s[WARM_BATCHES:], ours_s[WARM_BATCHES:]
 
 
-def report(figure: str, value: float, floor: float, unit: str, n: int) -> None:
-    line = {"bench": "log_append", "figure": figure, "value": round(value, 4), "unit": unit,
-            "floor": round(floor, 4), "ratio": round(value / floor, 3), "n": n}  # fmt: skip
-    print(json.dumps(line), flush=True)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Cost of the log on top of RocksDB.")
-    parser.add_argument("--quick", action="store_true", help="fewer batches")
-    parser.add_argument("--full", action="store_true", help="all batches (the default)")
-    quick = bool(parser.parse_args().quick)
+    quick = is_quick("Cost of the log on top of RocksDB.")
     for size in GROUPS:
         with tempfile.TemporaryDirectory(prefix="log-append-") as folder:
             bare, ours = measure(Path(folder), size, BATCHES[quick][size])
         n = len(ours)
-        report(f"group_{size}_p50", statistics.median(ours) * 1e3, statistics.median(bare) * 1e3, "ms", n)
-        report(f"group_{size}_rate", size * n / sum(ours), size * n / sum(bare), "commits/s", n)
+        report(
+            "log_append",
+            f"group_{size}_p50",
+            statistics.median(ours) * 1e3,
+            "ms",
+            floor=statistics.median(bare) * 1e3,
+            n=n,
+        )
+        report("log_append", f"group_{size}_rate", size * n / sum(ours), "commits/s", floor=size * n / sum(bare), n=n)
 
 
 if __name__ == "__main__":
