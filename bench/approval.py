@@ -12,15 +12,14 @@ from __future__ import annotations
 import time
 
 from floor_server import TOPIC, floor_server
-from heard import Heard
+from heard import ToEvent, in_turns
 from house import House, running_house
 from lines import is_quick, percentile, report
-from load import Load, fact_puts, request
+from load import Load, request
 
 from quarterdeck_protocol.client import Client
 
 ACTIONS = {False: 800, True: 200}
-ROUND = 50
 STARTERS = 8
 WAIT_S = 60.0
 MAIL = b"""From: Ines Duarte <ines@north.test>\r
@@ -66,19 +65,6 @@ def propose(house: House, client: Client, count: int) -> list[dict[str, object]]
     raise AssertionError("not all actions were proposed in time")
 
 
-def one_round(rpc: str, events: str, topic: bytes, token: str, bodies: list[bytes]) -> list[float]:
-    taken = []
-    with Load(rpc) as load, Heard(events, topic, via=b"" if topic == TOPIC else b"fact.asserted") as heard:
-        heard.join(lambda: load.ask(fact_puts(token, 1)[0]))
-        for body in bodies:
-            start = time.perf_counter()
-            load.send(body)
-            arrived, _ = heard.next()
-            taken.append(arrived - start)
-            load.receive()
-    return taken
-
-
 def decisions(token: str, choices: list[dict[str, object]]) -> list[bytes]:
     return [
         request(token, "approval.decide", {"items": [choice], "decision": "approve"}, changes=True)
@@ -88,18 +74,19 @@ def decisions(token: str, choices: list[dict[str, object]]) -> list[bytes]:
 
 def main() -> None:
     count = ACTIONS[is_quick("From approval to the next event.")]
-    with running_house(FILES) as house, floor_server(house.folder.parent / "floor") as (rpc, events):
+    with running_house(FILES) as house, floor_server(house.folder.parent / "floor") as floor:
         with house.client() as client:
             choices = propose(house, client, count)
         house.settle()
-        at, ours, least = house.connection, list[float](), list[float]()
-        for first in range(0, count, ROUND):
-            part = choices[first : first + ROUND]
-            least += one_round(rpc, events, TOPIC, at.token, decisions(at.token, part))
-            ours += one_round(at.rpc, at.events, b"approval.given", at.token, decisions(at.token, part))
+        at = house.connection
+        with (
+            ToEvent(floor, TOPIC, at.token) as least,
+            ToEvent((at.rpc, at.events), b"approval.given", at.token, via=b"fact.asserted") as ours,
+        ):
+            in_turns(least, ours, [(body, body) for body in decisions(at.token, choices)])
     for figure, share in (("p50", 0.5), ("p99", 0.99)):
-        value, floor = (percentile(each, share) * 1e3 for each in (ours, least))
-        report("approval", f"to_event_{figure}", value, "ms", floor=floor, n=len(ours))
+        value, bare = (percentile(each.taken, share) * 1e3 for each in (ours, least))
+        report("approval", f"to_event_{figure}", value, "ms", floor=bare, n=count)
 
 
 if __name__ == "__main__":

@@ -16,45 +16,30 @@ import time
 from pathlib import Path
 
 from floor_server import TOPIC, floor_server
-from heard import Heard
+from heard import ToEvent, in_turns
 from house import House, running_house
 from lines import is_quick, percentile, report
 from load import Load, fact_puts
 
 from quarterdeck_protocol.client import Client
 
-ROUNDS = {False: 10, True: 4}
-PUTS = 200  # Of a round.
+PUTS = {False: 3_000, True: 1_000}
 CLIENTS = 32
 FAST_EVENTS = 20_000
 EVENTS_OF_A_PUT = 2  # The fact, and the receipt that makes it safe to send twice.
 FOLLOW_WAIT_S = 60.0
 
 
-def put_to_event(house: House, floor: tuple[str, str], rounds: int) -> None:
-    ours = (house.connection.rpc, house.connection.events)
-    taken: dict[bytes, list[float]] = {TOPIC: [], b"fact.asserted": []}
-    for _ in range(rounds):
-        for (rpc, events), topic in ((floor, TOPIC), (ours, b"fact.asserted")):
-            taken[topic] += one_round(rpc, events, topic, house.connection.token)
-    n = rounds * PUTS
+def put_to_event(house: House, floor: tuple[str, str], puts: int) -> None:
+    at = house.connection
+    with (
+        ToEvent(floor, TOPIC, at.token) as least,
+        ToEvent((at.rpc, at.events), b"fact.asserted", at.token) as ours,
+    ):
+        in_turns(least, ours, list(zip(fact_puts(at.token, puts), fact_puts(at.token, puts), strict=True)))
     for figure, share in (("p50", 0.5), ("p99", 0.99)):
-        least, value = (percentile(taken[topic], share) * 1e3 for topic in (TOPIC, b"fact.asserted"))
-        report("events", f"put_to_event_{figure}", value, "ms", floor=least, n=n)
-
-
-def one_round(rpc: str, events: str, topic: bytes, token: str) -> list[float]:
-    """Seconds from each request to its event. The next goes out when both event and answer are there."""
-    taken = []
-    with Load(rpc) as load, Heard(events, topic) as heard:
-        heard.join(lambda: load.ask(fact_puts(token, 1)[0]))
-        for body in fact_puts(token, PUTS):
-            start = time.perf_counter()
-            load.send(body)
-            arrived, _ = heard.next()
-            taken.append(arrived - start)
-            load.receive()
-    return taken
+        value, bare = (percentile(each.taken, share) * 1e3 for each in (ours, least))
+        report("events", f"put_to_event_{figure}", value, "ms", floor=bare, n=puts)
 
 
 def follow(folder: Path, wanted: int) -> None:
@@ -96,9 +81,9 @@ def main() -> None:
     if sys.argv[1:2] == ["--follow"]:
         follow(Path(sys.argv[2]), int(sys.argv[3]))
         return
-    rounds = ROUNDS[is_quick("From a change to its event.")]
+    puts = PUTS[is_quick("From a change to its event.")]
     with running_house() as house, floor_server(house.folder.parent / "floor") as floor:
-        put_to_event(house, floor, rounds)
+        put_to_event(house, floor, puts)
         gaps(house)
 
 

@@ -3,7 +3,7 @@
 Method   durable: fact.put, with token and idempotency key; 1 client (p50, p99) and 32 clients (rate). hello, get:
          the reads system.hello and fact.get, the same way. Floor: floor_server.py, a process with asyncio ROUTER, one
          RocksDB batch and one sync shared by all that waits; for reads an echo. The load is one process with raw
-         sockets and the very same bytes for both; ours and floor take turns, round by round.
+         sockets and the very same bytes for both; ours and floor take turns.
 Excludes the client library (retries, idempotency keys), the network.
 Run      python bench/rpc.py [--quick]
 """
@@ -19,6 +19,7 @@ from load import VALUE, Load, fact_puts, request
 
 CLIENTS = 32
 ROUNDS = {False: 10, True: 3}
+TURN = 10  # Requests by one client before it is the other's turn.
 SINGLE = 300  # Requests of a round by one client.
 MANY = 2_000  # Requests of a round by all clients.
 
@@ -32,11 +33,12 @@ def compare(name: str, ours: str, floor: str, bodies: Bodies, rounds: int) -> No
     for endpoint in (ours, floor):
         with Load(endpoint, CLIENTS) as load:
             load.at_once(bodies(CLIENTS * 10))
+    with Load(floor) as bare, Load(ours) as load:
+        for _ in range(rounds * SINGLE // TURN):
+            single[floor] += bare.one_by_one(bodies(TURN))
+            single[ours] += load.one_by_one(bodies(TURN))
     for _ in range(rounds):
         for endpoint in (floor, ours):
-            with Load(endpoint) as load:
-                load.ask(bodies(1)[0])
-                single[endpoint] += load.one_by_one(bodies(SINGLE))
             with Load(endpoint, CLIENTS) as load:
                 many[endpoint] += load.at_once(bodies(MANY))
     n = len(single[ours])

@@ -26,9 +26,8 @@ from lines import is_quick, percentile, report
 from load import VALUE, Load, request
 
 MANY = 50
-# (steps, at once) -> runs of a round
-RUNS = {(1, 1): 60, (1, MANY): 300, (10, 1): 10, (10, MANY): 100}
-ROUNDS = {False: 8, True: 3}
+# (steps, at once) -> runs of a round, rounds; --quick makes a third of the rounds
+ROUNDS = {(1, 1): (10, 60), (1, MANY): (300, 9), (10, 1): (2, 45), (10, MANY): (100, 9)}
 STEP = """
   - id: s{n}
     agent: qualifier
@@ -161,16 +160,16 @@ class Times:
         return len(self.each) * per_run / self.whole_s
 
 
-def measure(house: House, rounds: int) -> None:
+def measure(house: House, share: int) -> None:
     runner = Runner(house)
     log = BareLog(house.folder.parent / "floor")
     floors = {steps: Floor(log, commits_of(house, runner, steps)) for steps in (1, 10)}
-    for steps, at_once in RUNS:
-        runs, ours, least = RUNS[steps, at_once], Times(), Times()
+    for (steps, at_once), (runs, rounds) in ROUNDS.items():
+        ours, least = Times(), Times()
         runner.go(f"chain-{steps}", min(runs, at_once * 2), at_once)
         floors[steps].go(at_once * 2, at_once)
-        for _ in range(rounds):
-            least.add(floors[steps].go(runs * 2, at_once))
+        for _ in range(rounds // share):
+            least.add(floors[steps].go(runs, at_once))
             ours.add(runner.go(f"chain-{steps}", runs, at_once))
         tell(steps, at_once, ours, least)
     runner.close()
@@ -187,11 +186,11 @@ def tell(steps: int, at_once: int, ours: Times, least: Times) -> None:
 
 
 def main() -> None:
-    rounds = ROUNDS[is_quick("Runs beside the log alone.")]
+    share = 3 if is_quick("Runs beside the log alone.") else 1
     with running_house(FILES) as house:
         with house.client() as client:
             client.call("fact.put", {"kind": "bench", "key": "mail", "value": VALUE})
-        measure(house, rounds)
+        measure(house, share)
 
 
 if __name__ == "__main__":
