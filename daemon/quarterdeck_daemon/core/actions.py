@@ -249,7 +249,7 @@ def _hold(turn: Turn, action: Action) -> None:
 def release(turn: Turn, action: Action) -> None:
     """The hold is over: record the intent. After this the effect may happen."""
     stop = turn.draft.get(Stop, "stop")
-    if stop is not None and stop.engaged:
+    if (stop is not None and stop.engaged) or _run_is_paused(turn, action):
         return
     hash = action_hash(action.connector, action.verb, action.args, action.targets)
     assert action.status == "held", "only a held action is released"
@@ -262,6 +262,12 @@ def release(turn: Turn, action: Action) -> None:
         return
     body: Plain = {"action": action.id, "epoch": stop.epoch if stop else 0, "approved_hash": hash}
     turn.emit("effect.intended", body, run=action.run or None, labels=action.labels)
+
+
+def _run_is_paused(turn: Turn, action: Action) -> bool:
+    """What a paused run was about to send waits with it."""
+    run = turn.draft.get(Run, action.run) if action.run else None
+    return run is not None and run.status == "paused"
 
 
 def permitted_hash(action: Action) -> str:

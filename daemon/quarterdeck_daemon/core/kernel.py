@@ -101,7 +101,8 @@ def fold(draft: Draft, event: Event) -> tuple[str, ...]:
 
 def _needs(turn: Turn) -> tuple[Needs, ...]:
     stop = turn.draft.get(Stop, "stop")
-    if any(event.kind == "stop.released" for event in turn.events):
+    # What was kept waiting by a stop or a pause is needed again.
+    if any(event.kind in ("stop.released", "run.resumed") for event in turn.events):
         return all_needs(turn.draft)
     return tuple(need for entity in turn.draft.puts.values() for need in needs_of(entity, stop))
 

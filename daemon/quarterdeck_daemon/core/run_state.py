@@ -155,7 +155,7 @@ def _step_pending(draft: Draft, event: Event) -> None:
 
 
 def _step_retried(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="pending", attempts=0, error={}, until_us=None, ended_us=None)
+    _change(draft, event, status="pending", attempts=0, error={}, actions=(), until_us=None, ended_us=None)
 
 
 def _touch_run(draft: Draft, event: Event) -> None:
@@ -217,7 +217,7 @@ def steer_step(turn: Turn, command: SteerStep) -> Plain:
     )
     if not run.live:
         allowed = ("failed",)  # Only the step that ended the run can open it again.
-    if step.status not in allowed or step.actions:
+    if step.status not in allowed or (step.actions and step.status != "failed"):
         raise QuarterdeckError(
             "conflict",
             f"step {step.id} of the {run.status} run {run.id} is {step.status}; "

@@ -345,9 +345,16 @@ def settle_step(turn: Turn, event: Event) -> None:
     if run is None or step is None or step.status != "waiting":
         return
     actions = [find(turn, Action, id) for id in step.actions]
-    if action.status in ACTION_ENDED and all(one.status in ACTION_ENDED for one in actions):
-        ends: list[Plain] = [{"id": one.id, "status": one.status, "result": one.result} for one in actions]
-        succeed(turn, run, step.id, {**step.output, "actions": ends})
+    if action.status not in ACTION_ENDED or not all(one.status in ACTION_ENDED for one in actions):
+        return
+    failed = next((one for one in actions if one.status == "failed"), None)
+    if failed is not None and run.live:
+        message = f"{failed.id} failed: {failed.error.get('message', 'no reason given')}"
+        code = str(failed.error.get("code", "failed"))
+        _fail(turn, run, step.id, Failure(failure="permanent", code=code, message=message))
+        return
+    ends: list[Plain] = [{"id": one.id, "status": one.status, "result": one.result} for one in actions]
+    succeed(turn, run, step.id, {**step.output, "actions": ends})
 
 
 def withdraw_actions(turn: Turn, event: Event) -> None:

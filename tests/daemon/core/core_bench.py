@@ -86,10 +86,12 @@ class Bench:
         return [need for need in all_needs(self.store) if need.kind == kind]
 
     def pass_time(self, us: int) -> None:
-        """Turn the clock and wake what is due, in order."""
+        """Turn the clock and wake what is due, in order, each moment of each entity once, as timers do."""
         self.now_us += us
-        while due := [need for need in self.needs("wake") if need.at_us <= self.now_us]:
+        rung: set[str] = set()
+        while due := [need for need in self.needs("wake") if need.at_us <= self.now_us and need.key not in rung]:
             first = min(due, key=lambda need: need.at_us)
+            rung.add(first.key)
             self.do(Wake(entity=first.entity, due_us=first.at_us), actor="kernel")
 
     def receive_mail(self, name: str = "one.eml") -> str:
