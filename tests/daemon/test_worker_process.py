@@ -122,7 +122,7 @@ def test_it_says_hello_parses_a_mail_and_runs_an_agent_on_it(rig: WorkerRig) -> 
     hello = rig.start()
     assert rig.process is not None
     assert (hello.role, hello.pid, hello.token) == ("worker", rig.process.pid, "t0")
-    assert {contract["name"] for contract in hello.agents} == {"extractor", "qualifier", "composer", "outreach"}
+    assert {contract["name"] for contract in hello.agents} == {"extractor", "qualifier", "composer", "outreach", "corrector"}
     parsed = rig.ask(parse_order())
     assert isinstance(parsed, Parsed)
     mail = {"id": "doc1", "title": parsed.title, "text": parsed.text, "meta": parsed.meta}
