@@ -79,17 +79,18 @@ class House:
     def settle(self) -> None:
         """Wait until start-up work, such as loading libraries ahead, is over."""
         give_up = time.monotonic() + QUIET_WAIT_S
-        before = self._cpu_s()
+        before = sum(self.cpu_s().values())
         while time.monotonic() < give_up:
             time.sleep(QUIET_S)
-            now = self._cpu_s()
+            now = sum(self.cpu_s().values())
             if now - before < QUIET_CPU_S:
                 return
             before = now
 
-    def _cpu_s(self) -> float:
-        times = [process.cpu_times() for process in self.processes().values()]
-        return sum(time.user + time.system for time in times)
+    def cpu_s(self) -> dict[str, float]:
+        """Seconds of processor time that each process has used so far; unlike a clock, free of others' work."""
+        times = {name: process.cpu_times() for name, process in self.processes().items()}
+        return {name: float(time.user + time.system) for name, time in times.items()}
 
 
 @contextlib.contextmanager

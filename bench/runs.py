@@ -5,7 +5,8 @@ Method   over the wire: run.start with an id of our own, until `run.ended` of th
          A step: the kernel reads one fact and starts the step (durable), hands it to a worker process, which runs
          the built-in agent `qualifier` on a mail without text (it finds nothing and says so), and records the
          result (durable). Floor: the events of such a run as rows, written to RocksDB in steps + 2 commits, each
-         synced; 50 at once share the batches. Ours and floor take turns, round by round.
+         synced; 50 at once share the batches. Ours and floor take turns, round by round. cpu: processor time of the
+         daemon and of the workers together, per step; it hardly depends on what else the machine does.
 Excludes actions, approvals, recall, models; the floor has no wire, no worker and no state.
 Run      python bench/runs.py [--quick]
 """
@@ -168,10 +169,12 @@ def measure(house: House, share: int) -> None:
         ours, least = Times(), Times()
         runner.go(f"chain-{steps}", min(runs, at_once * 2), at_once)
         floors[steps].go(at_once * 2, at_once)
+        cpu_s = house.cpu_s()
         for _ in range(rounds // share):
             least.add(floors[steps].go(runs, at_once))
             ours.add(runner.go(f"chain-{steps}", runs, at_once))
         tell(steps, at_once, ours, least)
+        tell_cpu(f"{steps}_step_c{at_once}", cpu_s, house.cpu_s(), len(ours.each) * steps)
     runner.close()
     log.close()
 
@@ -183,6 +186,14 @@ def tell(steps: int, at_once: int, ours: Times, least: Times) -> None:
         report("runs", f"{name}_c{at_once}_{figure}", percentile(ours.each, share) * 1e3, "ms", floor=floor, n=n)
     unit = "runs/s" if steps == 1 else "steps/s"
     report("runs", f"{name}_c{at_once}_rate", ours.rate(steps), unit, floor=least.rate(steps), n=n)
+
+
+def tell_cpu(name: str, before: dict[str, float], after: dict[str, float], steps: int) -> None:
+    """Processor time of the daemon, and of all workers, for a step with its share of the run."""
+    used = {role: after[role] - before[role] for role in before}
+    workers = sum(seconds for role, seconds in used.items() if role.startswith("worker"))
+    report("runs", f"{name}_cpu_daemon", used["daemon"] / steps * 1e3, "ms/step", n=steps)
+    report("runs", f"{name}_cpu_workers", workers / steps * 1e3, "ms/step", n=steps)
 
 
 def main() -> None:

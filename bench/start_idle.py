@@ -16,7 +16,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 from house import House, new_house, running_house
 from lines import is_quick, report
 
@@ -47,19 +46,15 @@ def ready(starts: int) -> None:
 
 def idle(house: House, seconds: float) -> None:
     processes = house.processes()
-    before = {name: cpu_s(process) for name, process in processes.items()}
+    before = house.cpu_s()
     time.sleep(seconds)
-    used = {name: cpu_s(process) - before[name] for name, process in processes.items()}
+    after = house.cpu_s()
+    used = {name: after[name] - before[name] for name in before}
     for name, process in processes.items():
         report("start_idle", f"rss_{name}", process.memory_info().rss / MIB, "MiB", n=1)
         report("start_idle", f"own_{name}", process.memory_full_info().uss / MIB, "MiB", n=1)
         report("start_idle", f"idle_cpu_{name}", 100 * used[name] / seconds, "% of a core", n=1)
     report("start_idle", "idle_cpu_all", 100 * sum(used.values()) / seconds, "% of a core", n=1)
-
-
-def cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def command_line(house: House) -> None:
