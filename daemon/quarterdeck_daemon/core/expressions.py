@@ -23,6 +23,8 @@ from .entities import Plain
 EXPRESSION_CHARS_MAX = 2_000
 REASON_CHARS_MAX = 500  # Why there is no answer goes into the log; the parser would draw kilobytes of it.
 _WHOLE = re.compile(r"\A\$\{(.*)\}\Z", re.DOTALL)
+# References such as `steps.extract.output`; words that CEL reserves are left to CEL.
+_PATH = re.compile(r"\A(?!(?:true|false|null|in|as|if|for|let|var|void)\b)[a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*\Z")
 _INNER = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -37,6 +39,7 @@ class Program:
         if len(text) > EXPRESSION_CHARS_MAX:
             raise Unanswerable(f"an expression has at most {EXPRESSION_CHARS_MAX} characters, this one {len(text)}")
         self.text = text
+        self._path = text.split(".") if _PATH.match(text) else None
         try:
             self._program = _engine().compile(text)
         except Exception as error:
@@ -44,10 +47,22 @@ class Program:
 
     def answer(self, values: Plain) -> object:
         """Evaluate over plain values. Raises Unanswerable for a missing name or a wrong type."""
+        if self._path is not None:
+            return self._walk(self._path, values)
         try:
             return cast(object, self._program.execute(values))
         except Exception as error:  # The binding raises whatever fits: ZeroDivisionError, IndexError, KeyError …
             raise Unanswerable(_short(f"{self.text!r}: {error}")) from error
+
+
+    def _walk(self, path: list[str], values: Plain) -> object:
+        """Follow `a.b.c` through maps: what CEL does, without handing the whole state to it."""
+        found: object = values
+        for name in path:
+            if not isinstance(found, dict) or name not in found:
+                raise Unanswerable(_short(f"{self.text!r}: {name!r} is missing"))
+            found = found[name]
+        return found
 
 
 @functools.lru_cache(maxsize=1024)

@@ -101,13 +101,14 @@ def advance(turn: Turn, event: Event) -> None:
         return
     playbook = pinned_playbook(turn, run)
     for spec in playbook.steps:
-        run = find(turn, Run, run.id)
         step = run.steps[spec.id]
-        if run.status == "running" and step.status == "pending":
+        if run.status == "running" and step.status == "pending" and _ready(run, spec):
             _consider(turn, run, spec)
         elif run.status == "running" and step.status == "waiting" and step.signal in run.signals:
             _deliver(turn, run, step)
-    run = find(turn, Run, run.id)
+        else:
+            continue
+        run = find(turn, Run, run.id)
     if run.status == "running" and not any(_can_move(run, spec) for spec in playbook.steps):
         status, reason = _ending(turn, run)
         turn.emit("run.ended", {"run": run.id, "status": status, "reason": reason}, run=run.id, labels=run.labels)
@@ -133,8 +134,7 @@ def pinned_playbook(turn: Turn, run: Run) -> Playbook:
 
 
 def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
-    if not _ready(run, spec):
-        return
+    """Begin, skip or fail a pending step whose needs have ended."""
     if any(run.steps[need].status == "skipped" for need in spec.needs):
         _skip(turn, run, spec.id, "a step it needs was skipped")
         return

@@ -201,13 +201,12 @@ class RocksStore:
     # state
 
     def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None:
+        if as_of is None and (held := self._cache.get(cls.kind, id)) is not None:
+            return cast(E, held)
         key = joined(cls.kind, id)
         if as_of is not None:
             value = self._value_at(key, self._db.get("records", key), as_of)
             return None if value is None else self._decoded(cls, value)
-        held = self._cache.get(cls.kind, id)
-        if held is not None:
-            return cast(E, held)
         value = self._db.get("records", key)
         if value is None:
             return None
