@@ -69,7 +69,16 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class _TextKeys(yaml.SafeLoader):
-    """YAML 1.1 takes `on` for true and a date for an object; a playbook means the text."""
+    """YAML 1.1 takes `on` for true and a date for an object; a playbook means the text.
+
+    No aliases: a few lines of them unfold into more than any memory holds, or into themselves.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # The stubs leave it out.
+            raise yaml.MarkedYAMLError(problem="aliases are not taken here", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 _TextKeys.yaml_implicit_resolvers = {
@@ -107,10 +116,21 @@ def _check(playbook: Playbook) -> None:
             raise QuarterdeckError("schema", f"two steps are called {id!r}")
     for step in playbook.steps:
         _check_step(step, set(ids))
+    for trigger in playbook.triggers:
+        _check_trigger(trigger)
     try:
         graphlib.TopologicalSorter({step.id: step.needs for step in playbook.steps}).prepare()
     except graphlib.CycleError as error:
         raise QuarterdeckError("schema", f"steps wait for each other: {' -> '.join(error.args[1])}") from error
+
+
+def _check_trigger(trigger: Trigger) -> None:
+    if trigger.event != "mail.received":
+        raise QuarterdeckError("schema", f"no run starts on {trigger.event!r}", hint="It can be mail.received.")
+    try:
+        program(trigger.when)
+    except Unanswerable as error:
+        raise QuarterdeckError("schema", f"on {trigger.event}: {error}") from error
 
 
 def _check_step(step: StepSpec, ids: set[str]) -> None:
@@ -119,6 +139,8 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
             raise QuarterdeckError("schema", f"step {step.id!r} needs {need!r}, which is no step of this playbook")
     if bool(step.agent) == bool(step.wait):
         raise QuarterdeckError("schema", f"step {step.id!r} has either an agent or a wait")
+    if step.wait is not None and not (step.wait.signal or step.wait.limit):
+        raise QuarterdeckError("schema", f"step {step.id!r} waits for neither a signal nor a time")
     if not 0 <= step.retry.times <= RETRY_TIMES_MAX:
         raise QuarterdeckError("schema", f"step {step.id!r}: retry.times is 0 to {RETRY_TIMES_MAX}")
     for name, read in step.reads.items():
@@ -126,9 +148,9 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
             raise QuarterdeckError(
                 "schema", f"step {step.id!r}, read {name!r}: exactly one of {', '.join(sorted(READ_KINDS))}"
             )
-    durations = [step.retry.backoff, step.timeout, step.wait.limit if step.wait else ""]
     try:
-        for text in durations:
+        duration_us(step.retry.backoff)
+        for text in (step.timeout, step.wait.limit if step.wait else ""):
             if text:
                 duration_us(text)
         if step.when:

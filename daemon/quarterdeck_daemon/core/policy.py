@@ -130,7 +130,7 @@ def explain(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold
         for rule in file.rule:
             outcome = _outcome(rule, question)
             tried.append({"rule": rule.id, "where": where, "outcome": outcome})
-            if outcome == "matched":
+            if outcome != "not matched":  # A condition without an answer has decided, too: ask.
                 return {**msgspec.to_builtins(verdict), "tried": tried}
     return {**msgspec.to_builtins(verdict), "tried": tried}
 
