@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "remember": Entry("remember", "remember", "Keep a note, or files."),
         "recall": Entry("memory", "recall", "Search what is remembered."),
         "memory": Entry("memory", "memory", "One memory: show, history, why, used-by, endorse."),
+        "at": Entry("at", "at", "Any reading command, as of an earlier time."),
         "fact": Entry("facts", "fact", "Canonical facts: put, get, query, link."),
     },
     "Workspace": {

@@ -37,6 +37,7 @@ class Session:
         self.dry_run = False
         self.reason = ""
         self.request_id: str | None = None
+        self.as_of: int | str | None = None  # By `at`: every read is of then.
         self._client: Client | None = None
 
     # --- the workspace
@@ -73,8 +74,24 @@ class Session:
         return self._client
 
     def ask(self, method: str, params: Plain | None = None, *, deadline_ms: int | None = None) -> Plain:
-        """Return the result of a read."""
-        return self.client.call(method, params or {}, deadline_ms=deadline_ms).result
+        """Return the result of a read; under `at`, as it would have been then."""
+        asked: Plain = dict(params or {})
+        if self.as_of is not None:
+            asked["as_of"] = self._then(method)
+        return self.client.call(method, asked, deadline_ms=deadline_ms).result
+
+    def _then(self, method: str) -> int | str:
+        """The time that `at` named. Raises QuarterdeckError `bad_value` for what can only be read as it is now."""
+        from quarterdeck_protocol.messages import method_of
+
+        assert self.as_of is not None, "asked only under `at`"
+        if "as_of" not in method_of(method).params.__struct_fields__:
+            raise QuarterdeckError(
+                "bad_value",
+                f"{method} tells how things are now, not how they were.",
+                hint="Under `at` work: approvals, runs, fact, recall, memory show, playbooks, policies.",
+            )
+        return self.as_of
 
     def items(self, method: str, params: Plain | None = None) -> list[Plain]:
         """Return all items of a list, page after page."""
@@ -91,6 +108,8 @@ class Session:
 
     def change(self, method: str, params: Plain, *, does: str) -> Result | None:
         """Send a change under the caller's request id. With --dry-run say what it would do, send nothing."""
+        if self.as_of is not None:
+            raise QuarterdeckError("bad_value", "The past is read-only.", hint="Leave `at TIME` out.")
         if self.dry_run:
             self.printer.show({"dry_run": True, "method": method, "params": params}, [f"would {line(does)}"])
             return None
