@@ -24,11 +24,13 @@ EXPRESSION_CHARS_MAX = 2_000
 REASON_CHARS_MAX = 500  # Why there is no answer goes into the log; the parser would draw kilobytes of it.
 _WHOLE = re.compile(r"\A\$\{(.*)\}\Z", re.DOTALL)
 # References such as `steps.extract.output`; words that CEL reserves are left to CEL.
-_PATH = re.compile(r"\A(?!(?:true|false|null|in|as|if|for|let|var|void)\b)[a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*\Z")
+_PATH = re.compile(
+    r"\A(?!(?:true|false|null|in|as|if|for|let|var|void)\b)[a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*\Z"
+)
 _INNER = re.compile(r"\$\{([^}]*)\}")
 
 
-class Unanswerable(Exception):
+class Unanswerable(ValueError):
     """The expression has no answer for these values; the message says which part."""
 
 
@@ -53,7 +55,6 @@ class Program:
             return cast(object, self._program.execute(values))
         except Exception as error:  # The binding raises whatever fits: ZeroDivisionError, IndexError, KeyError …
             raise Unanswerable(_short(f"{self.text!r}: {error}")) from error
-
 
     def _walk(self, path: list[str], values: Plain) -> object:
         """Follow `a.b.c` through maps: what CEL does, without handing the whole state to it."""

@@ -26,11 +26,13 @@ from quarterdeck_protocol.events import Event
 from ..core.commands import Command, EngageStop, Needs, ReleaseStop
 from ..core.entities import Plain
 from ..core.kernel import Decision, decide
+from ..core.table import Draft, Table
 from ..core.turn import Env
 from ..store.api import Store
 from ..store.errors import LogCorrupt, StoreFailed
 
 QUEUE_MAX = 10_000  # Commands that wait; beyond it the caller is told `busy`.
+URGENT = (EngageStop, ReleaseStop)  # Written even when the disk is nearly full.
 BATCH_MAX = 512  # Commands that share one sync.
 
 log = logging.getLogger("quarterdeck.engine")
@@ -103,6 +105,8 @@ class Engine:
     async def settled(self) -> int:
         """Wait until all that a read can see is durable; return that position."""
         seen = self._store.head.seq
+        if self.durable_seq >= seen and self.failed is None:
+            return seen
         async with self._synced:
             await self._synced.wait_for(lambda: self.durable_seq >= seen or self.failed is not None)
         if self.failed is not None:
@@ -129,7 +133,7 @@ class Engine:
                 raise
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        decided: list[tuple[_Waiting, Decision | QuarterdeckError]] = [(item, self._decide(item)) for item in batch]
+        decided = list(zip(batch, self._decide_all(batch), strict=True))
         if self._store.head.seq > self.durable_seq:
             await asyncio.to_thread(self._store.sync)
             async with self._synced:
@@ -138,31 +142,73 @@ class Engine:
         for item, outcome in decided:
             self._answer(item, outcome)
 
-    def _decide(self, item: _Waiting) -> Decision | QuarterdeckError:
+    def _decide_all(self, batch: list[_Waiting]) -> list[Decision | QuarterdeckError]:
+        """Decide the commands one on top of the other and write them together.
+
+        When the store refuses the whole, nothing of it was written, and they are decided again one by one, so that
+        only the one that cannot be stored is refused.
+        """
+        if len(batch) == 1 or any(isinstance(item.command, URGENT) for item in batch):
+            return [self._decide_alone(item) for item in batch]
+        draft = Draft(self._store)
+        head = self._store.head.seq
+        outcomes: list[Decision | QuarterdeckError] = []
+        for item in batch:
+            outcome = self._decide(item, draft, head)
+            outcomes.append(outcome)
+            if isinstance(outcome, Decision):
+                draft.puts |= {(entity.kind, entity.id): entity for entity in outcome.commit.puts}
+                head += len(outcome.commit.events)
+        commits = [one.commit for one in outcomes if isinstance(one, Decision) and one.commit.events]
+        try:
+            self._store.append(commits)
+        except (StoreFailed, LogCorrupt):
+            raise
+        except QuarterdeckError:
+            return [self._decide_alone(item) for item in batch]
+        return outcomes
+
+    def _decide_alone(self, item: _Waiting) -> Decision | QuarterdeckError:
+        outcome = self._decide(item, self._store, self._store.head.seq)
+        if isinstance(outcome, QuarterdeckError) or not outcome.commit.events:
+            return outcome
+        try:
+            self._store.append([outcome.commit], reserve=isinstance(item.command, URGENT))
+        except (StoreFailed, LogCorrupt):
+            raise
+        except QuarterdeckError as error:
+            return error
+        return outcome
+
+    def _decide(self, item: _Waiting, table: Table, head: int) -> Decision | QuarterdeckError:
         env = Env(now_us=self.now_us(), chance=self._chance.random())
         try:
-            decision = decide(
-                self._store,
+            return decide(
+                table,
                 item.command,
                 env,
-                head=self._store.head.seq,
+                head=head,
                 actor=item.actor,
                 cause=item.cause,
                 request_id=item.request_id,
                 body_hash=item.body_hash,
             )
-            if decision.commit.events:
-                urgent = isinstance(item.command, EngageStop | ReleaseStop)
-                self._store.append([decision.commit], reserve=urgent)
         except (StoreFailed, LogCorrupt):
             raise
         except QuarterdeckError as error:
             return error
-        except (AssertionError, LookupError, TypeError, ValueError) as error:
+        except (
+            AssertionError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             # A mistake of ours: nothing of this command was written, the others go on.
             log.exception("command %s failed", type(item.command).__name__)
             return QuarterdeckError("internal", f"{type(item.command).__name__}: {error}", hint="quarterdeck logs")
-        return decision
 
     def _answer(self, item: _Waiting, outcome: Decision | QuarterdeckError) -> None:
         if isinstance(outcome, QuarterdeckError):
