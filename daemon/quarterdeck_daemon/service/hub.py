@@ -157,8 +157,11 @@ class Hub:
             return  # Never said hello with the right token.
         if isinstance(message, Answer):
             self._finish(process, message.id, message.outcome)
+        elif process.role != "effector":
+            log.warning("worker %d sent a %s; only the effector may", process.pid, type(message).__name__)
         elif isinstance(message, Started):
-            self._spawn(self._on_started(message.id))
+            if message.id in process.orders:
+                self._spawn(self._on_started(message.id))
         elif isinstance(message, Offer):
             self._spawn(self._reply(identity, self._on_offer(message)))
         else:
@@ -169,6 +172,8 @@ class Hub:
         if not expected or not hmac.compare_digest(expected.encode(), hello.token.encode()):
             log.warning("a process claimed to be a %s without the token", hello.role)
             return
+        if (before := self._processes.get(identity)) is not None:
+            self._lose(before, "crash", "the process began anew")
         self._processes[identity] = _Process(identity, hello.role, hello.pid, set())
         self.agents |= {str(agent.get("name")): agent for agent in hello.agents}
         self._bury_dead()
@@ -210,8 +215,7 @@ class Hub:
             job.process, job.due = process.identity, time.monotonic() + job.order.deadline_ms / 1000
             process.orders.add(job.order.id)
             if not await self._send(process.identity, OrderMessage(order=job.order)):
-                self._processes.pop(process.identity, None)
-                self._again(job, process, "crash", "the process was gone")
+                self._lose(process, "crash", "the process was gone")
 
     def _idle(self, role: Role) -> _Process | None:
         free = [p for p in self._processes.values() if p.role == role and len(p.orders) < ORDERS_AT_ONCE[role]]
@@ -229,6 +233,14 @@ class Hub:
         self._jobs.pop(job.order.id, None)
         job.answer.set_result(_failed(failure, "unavailable" if failure == "crash" else "deadline", message))
 
+    def _lose(self, process: _Process, failure: FailureClass, message: str) -> None:
+        """The process counts no more: every order that is with it is tried elsewhere or answered."""
+        self._processes.pop(process.identity, None)
+        for id in list(process.orders):
+            job = self._jobs.get(id)
+            if job is not None and job.process == process.identity:
+                self._again(job, process, failure, message)
+
     # --- life and death of processes ---
 
     async def _watch(self) -> None:
@@ -239,11 +251,7 @@ class Hub:
 
     def _bury_dead(self) -> None:
         for process in [p for p in self._processes.values() if not is_alive(p.pid)]:
-            del self._processes[process.identity]
-            for id in list(process.orders):
-                job = self._jobs.get(id)
-                if job is not None and job.process == process.identity:
-                    self._again(job, process, "crash", f"the {process.role} (pid {process.pid}) died")
+            self._lose(process, "crash", f"the {process.role} (pid {process.pid}) died")
             self._spawn(self._dispatch(process.role))
 
     async def _end_overdue(self) -> None:
@@ -253,12 +261,9 @@ class Hub:
             if process is None:
                 continue
             log.warning("%s %s did not answer in %d ms", process.role, process.pid, job.order.deadline_ms)
-            del self._processes[process.identity]
             job.tries = TRIES_MAX
             self._again(job, process, "timeout", f"no answer within {job.order.deadline_ms} ms")
-            for id in list(process.orders):
-                if (other := self._jobs.get(id)) is not None:
-                    self._again(other, process, "crash", "its process was ended for another order")
+            self._lose(process, "crash", "its process was ended for another order")
             await self._kill(process.pid, f"order {job.order.id} took too long")
 
     def _spawn(self, work: Awaitable[None]) -> None:
