@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+
+import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -42,6 +44,8 @@ from .timers import Timers
 
 PARSE_DEADLINE_MS = 30_000
 EFFECT_DEADLINE_MS = 60_000
+TELL_AGAIN_S = 0.5
+PASSING: frozenset[str] = frozenset(("no_space", "busy"))
 
 log = logging.getLogger("quarterdeck.doing")
 
@@ -82,9 +86,9 @@ class Doing:
                 self._under_way[need.key] = task
                 task.add_done_callback(self._finished)
 
-    def effect_started(self, order: str) -> Awaitable[None]:
+    async def effect_started(self, order: str) -> None:
         """The effector is about to touch the wire for this order."""
-        return self._tell(EffectStarted(action=order.split("/")[1]), "effector")
+        await self._tell(EffectStarted(action=order.split("/")[1]), "effector")
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task.get_name(), None)
@@ -93,20 +97,27 @@ class Doing:
 
     def _woken(self, entity: str, at_us: int) -> None:
         key = f"wake/{entity}/{at_us}"
-        task = asyncio.get_running_loop().create_task(
-            self._tell(Wake(entity=entity, due_us=at_us), "clock"), name=key
-        )
+        task = asyncio.get_running_loop().create_task(self._wake(entity, at_us), name=key)
         self._under_way[key] = task
         task.add_done_callback(self._finished)
 
-    async def _tell(self, command: Command, actor: str) -> None:
+    async def _tell(self, command: Command, actor: str) -> QuarterdeckError | None:
+        """Hand an outcome to the kernel; return why it was refused. A full disk or queue only costs time."""
         assert self._engine is not None, "attach the engine first"
-        try:
-            await self._engine.execute(command, actor=actor)
-        except QuarterdeckError as error:
-            log.warning(
-                "%s refused: %s", type(command).__name__, error.message, extra={"fields": {"code": error.code}}
-            )
+        while True:
+            try:
+                await self._engine.execute(command, actor=actor)
+                return None
+            except QuarterdeckError as error:
+                log.warning(
+                    "%s refused: %s", type(command).__name__, error.message, extra={"fields": {"code": error.code}}
+                )
+                if error.code not in PASSING:
+                    return error
+            await asyncio.sleep(TELL_AGAIN_S)
+
+    async def _wake(self, entity: str, at_us: int) -> None:
+        await self._tell(Wake(entity=entity, due_us=at_us), "clock")
 
     # --- one handler for each kind of need ---
 
@@ -120,7 +131,9 @@ class Doing:
             name = document.external_id.partition("#")[0]
             work = ParseDocument(document=document.id, media_type=document.media_type, data=data, name=name)
             outcome = await self._hub.do(Order(id=need.key, work=work, deadline_ms=PARSE_DEADLINE_MS), "worker")
-        await self._tell(DocumentAnswered(document=document.id, outcome=outcome), "worker")
+        refused = await self._tell(DocumentAnswered(document=document.id, outcome=outcome), "worker")
+        if refused is not None:
+            await self._tell(DocumentAnswered(document=document.id, outcome=_unusable(refused)), "worker")
 
     async def _step(self, need: Needs) -> None:
         run = self._store.get(Run, need.entity)
@@ -140,7 +153,9 @@ class Doing:
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
         outcome = await self._hub.do(order, "worker")
         answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome)
-        await self._tell(answer, "worker")
+        refused = await self._tell(answer, "worker")
+        if refused is not None:
+            await self._tell(msgspec.structs.replace(answer, outcome=_unusable(refused)), "worker")
 
     async def _look_up(self, need: Needs) -> None:
         run = self._store.get(Run, need.entity)
@@ -187,6 +202,12 @@ class Doing:
 def _map(value: object) -> Plain:
     assert isinstance(value, dict), "recorded as a map"
     return value
+
+
+def _unusable(refused: QuarterdeckError) -> Failed:
+    """An answer that cannot be recorded counts as a failure; otherwise its work would hang until a restart."""
+    message = f"the answer cannot be recorded: {refused.message}"
+    return Failed(failure=Failure(failure="contract", code=refused.code, message=message, hint=refused.hint))
 
 
 def _lost(message: str) -> Failed:

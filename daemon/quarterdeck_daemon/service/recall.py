@@ -32,6 +32,7 @@ class Recall:
         self._store = store
         self._index = index
         self._pending: dict[str, None] = {}
+        self._indexing = 0
         self._seen_seq = index.seq
         self._work = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -63,9 +64,11 @@ class Recall:
             ids = list(self._pending)[:BATCH_MAX]
             upto = self._seen_seq if len(ids) == len(self._pending) else self._index.seq
             rows = [row for row in map(self._row, ids) if row is not None]
-            await asyncio.to_thread(self._index.put, rows, removed=(), seq=upto)
             for id in ids:
-                self._pending.pop(id, None)
+                del self._pending[id]  # Before the work: what changes meanwhile must be done once more.
+            self._indexing = len(ids)
+            await asyncio.to_thread(self._index.put, rows, removed=(), seq=upto)
+            self._indexing = 0
             if not self._pending:
                 self._work.clear()
             async with self._moved:
@@ -89,17 +92,17 @@ class Recall:
 
     @property
     def behind(self) -> int:
-        return len(self._pending)
+        return len(self._pending) + self._indexing
 
     async def _wait_for(self, seq: int) -> None:
         async def reached() -> None:
             async with self._moved:
-                await self._moved.wait_for(lambda: self._index.seq >= seq or not self._pending)
+                await self._moved.wait_for(lambda: self._index.seq >= seq or not self.behind)
 
         try:
             await asyncio.wait_for(reached(), BEHIND_WAIT_S)
         except TimeoutError:
-            log.info("the index is %d memories behind", len(self._pending))
+            log.info("the index is %d memories behind", self.behind)
 
     def _row(self, id: str) -> IndexRow | None:
         memory = self._store.get(Memory, id)

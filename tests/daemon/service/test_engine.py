@@ -104,7 +104,7 @@ class HastyEngine(Engine):
 
     async def _commit(self, batch: list[engine_module._Waiting]) -> None:
         for item in batch:
-            self._answer(item, self._decide(item))
+            self._answer(item, self._decide_alone(item))
         await asyncio.to_thread(self._store.sync)
 
 
@@ -262,9 +262,31 @@ async def test_a_caller_that_gave_up_does_not_disturb_the_batch() -> None:
     async with rig() as on:
         on.store.gate.clear()
         impatient, patient = on.ask(note("a")), on.ask(note("b"))
-        await until(lambda: on.store.story.count("append") == 2)
+        await until(lambda: on.store.head.seq == 2)
         impatient.cancel()
         await asyncio.sleep(0)
         on.store.gate.set()
         assert (await patient).seq == 2
         assert on.engine.durable_seq == 2
+
+
+async def test_commands_of_one_batch_see_each_other_and_a_bad_one_among_them_is_refused_alone() -> None:
+    """The third cannot be stored; the store refuses the batch, and the others are decided again without it."""
+    async with rig() as on:
+        on.store.gate.clear()
+        first = on.ask(note("in the batch before"))
+        await until(lambda: on.store.head.seq == 1)
+        value: Plain = {"n": 1}
+        asked = [
+            on.ask(PutFact(fact_kind="k", key="a", value=value, if_version=0)),
+            on.ask(PutFact(fact_kind="k", key="a", value=value, if_version=1)),
+            on.ask(PutFact(fact_kind="k", key="b", value={"n": 10**30})),
+            on.ask(PutFact(fact_kind="k", key="a", value=value, if_version=2)),
+            on.ask(PutFact(fact_kind="k", key="a", value=value, if_version=0)),
+        ]
+        await asyncio.sleep(0)
+        on.store.gate.set()
+        outcomes = await asyncio.gather(first, *asked, return_exceptions=True)
+        told = [one.seq if isinstance(one, Executed) else type(one).__name__ for one in outcomes]
+        assert told == [1, 2, 3, "QuarterdeckError", 4, "QuarterdeckError"]
+        assert [event.kind for event in on.store.events()] == ["memory.remembered"] + ["fact.asserted"] * 3
