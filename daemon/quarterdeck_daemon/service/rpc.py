@@ -135,8 +135,10 @@ class Rpc:
             deadline_ms=request.deadline_ms,
             send=lambda chunk: self._send(peer, chunk_frames(request.id, chunk)),
         )
-        limit = request.deadline_ms / 1000 if request.deadline_ms else None
-        result = await asyncio.wait_for(handler(asked, params), limit)
+        if request.deadline_ms:
+            result = await asyncio.wait_for(handler(asked, params), request.deadline_ms / 1000)
+        else:
+            result = await handler(asked, params)
         seq = await self._settled()
         if isinstance(result, tuple):
             result, seq = result

@@ -25,10 +25,12 @@ QUIET_S = 0.6  # Nothing new for this long counts as settled.
 
 
 def handlers(house: House) -> dict[str, Handler]:
+    ours = version("quarterdeck")
+
     async def hello(asked: Asked, params: p.Nothing) -> object:
         return {
             "protocol": PROTOCOL_VERSION,
-            "version": version("quarterdeck"),
+            "version": ours,
             "workspace": str(house.workspace),
             "seq": house.engine.durable_seq,
             "stopped": house.stopped,
