@@ -108,7 +108,7 @@ def test_a_flipped_bit_is_harmless_or_refused_and_never_read_wrong(
             assert "quarterdeck " in result.hint
         else:
             assert result == truth, (name, offset, bit)
-        shutil.rmtree(home)
+        shutil.rmtree(home, ignore_errors=True)  # RocksDB may still tidy up after a damaged file.
     assert refused > FLIPS // 2
 
 
