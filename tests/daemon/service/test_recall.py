@@ -9,14 +9,28 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.daemon.core.core_bench import Bench
-
-from quarterdeck_daemon.core.commands import Command, DocumentAnswered, Endorse, Remember
+from quarterdeck_daemon.core.commands import Command, DocumentAnswered, Endorse, ReceiveDocument, Remember
+from quarterdeck_daemon.core.kernel import Decision, decide
 from quarterdeck_daemon.core.orders import Parsed, ParsedChunk
+from quarterdeck_daemon.core.turn import Env
 from quarterdeck_daemon.service.recall import Recall
 from quarterdeck_daemon.store.api import IndexRow, KeywordIndex
+from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_daemon.store.keyword import TantivyIndex
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
+
+
+class Bench:
+    """The core over a store, decided and durable at once."""
+
+    def __init__(self) -> None:
+        self.store = InMemoryStore()
+
+    def decide(self, command: Command) -> Decision:
+        decision = decide(self.store, command, Env(now_us=1), head=self.store.head.seq, actor="operator")
+        self.store.append([decision.commit])
+        self.store.sync()
+        return decision
 
 
 class HeldIndex(TantivyIndex):
@@ -68,6 +82,11 @@ async def test_a_search_sees_what_was_durable_when_it_was_asked(tmp_path: Path) 
     index.close()
 
 
+MAIL = ReceiveDocument(
+    connector="mail", external_id="1.eml", media_type="message/rfc822", name="1.eml", blob="", size_bytes=1
+)
+
+
 async def test_chunks_of_a_document_are_found_and_its_plain_facts_do_not_disturb(tmp_path: Path) -> None:
     bench = Bench()
     index = TantivyIndex.open(tmp_path / "index")
@@ -76,7 +95,8 @@ async def test_chunks_of_a_document_are_found_and_its_plain_facts_do_not_disturb
         title="t", text=text, meta={"auto": "x"}, chunks=(ParsedChunk(text="", span=(0, 10)), ParsedChunk(text="", span=(11, 22)))
     )  # fmt: skip
     async with following(bench, index) as recall:
-        do(bench, recall, DocumentAnswered(document=bench.receive_mail(), outcome=parsed))
+        mail = bench.decide(MAIL).reply
+        do(bench, recall, DocumentAnswered(document=str(mail["id"]), outcome=parsed))
         assert await found(recall, "second") == ["m2"]
     index.close()
 
