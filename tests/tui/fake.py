@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from textual.pilot import Pilot
@@ -14,7 +15,7 @@ from quarterdeck_tui.session import OnChange
 from quarterdeck_tui.views import (
     BenchView,
     Decision,
-    DecisionView,
+    DeedView,
     LogLine,
     Shown,
     SourceView,
@@ -24,8 +25,14 @@ from quarterdeck_tui.views import (
 
 from .studio import MORNING, NOW_US
 
+THOROUGH = "QUARTERDECK_TEST_THOROUGH"  # Set to anything: random tests press as many keys as they can.
 HOLD_US = 8_000_000
 ASKED = StopView(engaged=True, reason="key ctrl+g", by="you", at_us=NOW_US)
+
+
+def thorough(usual: int, many: int) -> int:
+    """How many keys a random test presses."""
+    return many if os.environ.get(THOROUGH) else usual
 
 
 class StillClock:
@@ -34,10 +41,19 @@ class StillClock:
     def __init__(self) -> None:
         self.us = NOW_US
         self.ms = 1_000_000.0
+        self._later: list[tuple[float, Callable[[], object]]] = []
 
     def pass_ms(self, ms: float) -> None:
+        """Let time pass; what was put off until then happens."""
         self.ms += ms
         self.us += int(ms * 1000)
+        due = [do for at_ms, do in self._later if at_ms <= self.ms]
+        self._later = [one for one in self._later if one[0] > self.ms]
+        for do in due:
+            do()
+
+    def later(self, wait_ms: float, do: Callable[[], object]) -> None:
+        self._later.append((self.ms + wait_ms, do))
 
     def clock(self) -> Clock:
         return Clock(now_us=lambda: self.us, mono_ms=lambda: self.ms)
@@ -62,7 +78,8 @@ class FakeSession:
     decided: list[Decided] = field(default_factory=list)
     undone: int = 0
     stops: list[str] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
+    kills: list[str] = field(default_factory=list)
+    released: list[tuple[str, tuple[str, ...] | None]] = field(default_factory=list)
     sources: dict[str, SourceView] = field(default_factory=dict)
     refreshed: int = 0
     stop_view: StopView = ASKED
@@ -105,25 +122,33 @@ class FakeSession:
         words = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
         item = next(view for view in self.view.approvals if view.id == id)
         held = decision == "approve"
-        last = DecisionView(
-            id, item.summary, words[decision], NOW_US + HOLD_US if held else None, "held" if held else ""
+        last = DeedView(
+            id,
+            item.summary,
+            words[decision],
+            NOW_US + HOLD_US if held else None,
+            "held" if held else "proposed" if decision == "snooze" else "rejected",
+            NOW_US,
+            item.act,
+            ", ".join(item.targets),
+            item.shown_hash,
         )
         rest = tuple(view for view in self.view.approvals if view.id != id)
-        self.push(replace(self.view, approvals=rest, last=last))
+        self.push(replace(self.view, approvals=rest, deeds=(last, *self.view.deeds)))
 
     async def undo(self) -> Verdict:
         self.undone += 1
         return Verdict("a16", message="It was not sent and never will be.")
 
-    async def stop(self, reason: str) -> Verdict:
-        self.stops.append(reason)
+    async def stop(self, reason: str, *, kill: bool = False) -> Verdict:
+        (self.kills if kill else self.stops).append(reason)
         self.push(replace(self.view, stop=self.stop_view))
         return Verdict("stop", message="stopped")
 
-    async def release(self, reason: str) -> Verdict:
-        self.released.append(reason)
+    async def release(self, reason: str, runs: tuple[str, ...] | None = None) -> Verdict:
+        self.released.append((reason, runs))
         self.push(replace(self.view, stop=StopView()))
-        return Verdict("stop", message="everything goes on")
+        return Verdict("stop", message="Everything goes on.")
 
     async def source(self, id: str) -> SourceView:
         return self.sources.get(id, SourceView(id, note="no text is kept for it"))
@@ -136,7 +161,9 @@ def fake_app(
     view: BenchView = MORNING, *, ascii_only: bool = False
 ) -> tuple[QuarterdeckApp, FakeSession, StillClock]:
     session, clock = FakeSession(view), StillClock()
-    return QuarterdeckApp(session, clock=clock.clock(), ascii_only=ascii_only), session, clock
+    app = QuarterdeckApp(session, clock=clock.clock(), ascii_only=ascii_only)
+    app.context.later = clock.later
+    return app, session, clock
 
 
 async def settle(pilot: Pilot[None], clock: StillClock) -> None:

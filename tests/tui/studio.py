@@ -8,9 +8,8 @@ from quarterdeck_tui.views import (
     AlertView,
     ApprovalView,
     BenchView,
-    DecisionView,
+    DeedView,
     EvidenceView,
-    InFlight,
     RunView,
     StatusView,
     StopView,
@@ -55,7 +54,7 @@ def mail(
         rule_where="policies/mail.toml",
         rule_reasons=("A single answer to somebody who wrote first.",),
         hold_s=8.0,
-        undo="after that a correction mail, which waits for your yes",
+        undo="After that a correction mail, which waits for your yes",
         risks=risks,
         integrity="external",
         sensitivity="private",
@@ -214,25 +213,42 @@ APPROVALS: tuple[ApprovalView, ...] = (
 )  # fmt: skip
 
 RUNS = (
-    RunView("r2219", "lead-to-outreach", "running", 3, 5, "draft", NOW_US - 41_000_000),
-    RunView("r2221", "close-month", "running", 4, 9, "match", NOW_US - 2 * MINUTE_US),
-    RunView("r2214", "competitors", "paused", 2, 7, "read", NOW_US - 3 * HOUR_US),
+    RunView("r2219", "lead-to-outreach", "running", 3, 5, NOW_US - 41_000_000, waits_for=("a17",)),
+    RunView("r2221", "close-month", "running", 4, 9, NOW_US - 2 * MINUTE_US),
+    RunView("r2214", "competitors", "paused", 2, 7, NOW_US - 3 * HOUR_US),
 )
 ALERTS = (
-    AlertView("IMAP refused the password 3 times", NOW_US - 12 * MINUTE_US),
-    AlertView("marketing used 92% of its budget", NOW_US - HOUR_US),
+    AlertView("IMAP refused the password 3 times", "quarterdeck doctor", at_us=NOW_US - 12 * MINUTE_US),
+    AlertView("nobody knows whether a11 left the house", "quarterdeck why a11", "critical", NOW_US - HOUR_US),
 )
-STATUS = StatusView("studio-example", len(APPROVALS), 3, 0, "$1.84", 12_204)
-LAST = DecisionView("a16", "Invoice 1041 to Fernhill", "approved", NOW_US + 5_000_000, "held")
-MORNING = BenchView("live", "", STATUS, APPROVALS, RUNS, ALERTS, StopView(), LAST)
+STATUS = StatusView("studio-example", len(APPROVALS), 1, 0, "$1.84", 12_204)
+INVOICE = DeedView(
+    "a16", "Invoice 1041 to Fernhill", "approved", NOW_US + 5_000_000, "held", NOW_US - 3_000_000,
+    "mail.send", "jon@fernhill.test", "hash-16",
+)  # fmt: skip
+DEEDS = (
+    INVOICE,
+    DeedView(
+        "a14", "Answer Rosewood: portfolio as PDF", "approved", NOW_US + 22_000_000, "held", NOW_US - 8_000_000,
+        "mail.send", "hello@rosewood.test", "hash-14",
+    ),
+    DeedView(
+        "a12", "Write to the printer about the proofs", "rejected", None, "rejected", NOW_US - 3 * MINUTE_US,
+        "mail.send", "print@aalto.test", "hash-12",
+    ),
+    DeedView(
+        "a11", "Confirm the workshop date", "approved", None, "unknown", NOW_US - HOUR_US,
+        "mail.send", "kim@zipstudio.test", "hash-11",
+    ),
+)  # fmt: skip
+MORNING = BenchView("live", "", STATUS, APPROVALS, RUNS, ALERTS, StopView(), DEEDS)
 QUIET = BenchView("live", "", StatusView("studio-example", 1, 0), (INES,))
+FLYING = DeedView(
+    "a15", "Offer for the sleeves", "approved", None, "sent", NOW_US - 800_000,
+    "mail.send", "print@aalto.test", "hash-15",
+)  # fmt: skip
 STOPPED = replace(
     MORNING,
-    stop=StopView(
-        engaged=True,
-        reason="key ctrl+g",
-        by="you",
-        at_us=NOW_US,
-        in_flight=(InFlight("a15", "mail.send", "Offer for the sleeves", "print@aalto.test", "sent"),),
-    ),
+    deeds=(FLYING, *DEEDS),
+    stop=StopView(engaged=True, reason="key ctrl+g", by="you", at_us=NOW_US, in_flight=("a15",)),
 )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.tui.fake import Decided, fake_app, painted, settle
-from tests.tui.studio import APPROVALS, INES, MORNING, NOW_US, QUIET, STATUS
+from tests.tui.studio import APPROVALS, INES, MORNING, NOW_US, QUIET, STATUS, STOPPED
 from textual.widgets import Input, TextArea
 
+from quarterdeck_tui.__main__ import run
 from quarterdeck_tui.screens.edit import EditScreen, diff_lines
 from quarterdeck_tui.screens.evidence import EvidenceScreen
 from quarterdeck_tui.screens.stop import StopScreen
 from quarterdeck_tui.screens.why import WhyScreen
-from quarterdeck_tui.views import ApprovalView, BenchView, Shown, SourceView
+from quarterdeck_tui.views import ApprovalView, BenchView, DeedView, Shown, SourceView, to_take_back
 
 INES_SHOWN = Shown("a17", "hash-17")
 PAY = APPROVALS[0]
@@ -256,7 +258,7 @@ async def test_resume_is_an_explicit_choice() -> None:
         assert "everything is stopped" in painted(app)[-2]
         await pilot.press("ctrl+g", "1")
         await pilot.pause()
-        assert session.released == ["resumed at the terminal"]
+        assert session.released == [("resumed at the terminal", None)]
         assert app.screen is app.bench
 
 
@@ -341,3 +343,103 @@ async def test_ages_and_the_countdown_follow_the_clock() -> None:
         app.tick()
         await pilot.pause()
         assert "leaving now" in painted(app)[-3]
+
+
+async def test_resume_run_by_run_sends_the_ticked_ones_alone() -> None:
+    app, session, clock = fake_app()
+    session.stop_view = STOPPED.stop
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+g", "3")
+        await pilot.pause()
+        shown = "\n".join(painted(app))
+        assert "> [x] r2219" in shown
+        assert "[ ] r2214" in shown, "what is paused stays paused unless it is ticked"
+        await pilot.press("x", "enter")
+        await pilot.pause()
+        assert session.released == [("resumed at the terminal, run by run", ("r2221",))]
+
+
+async def test_leaving_the_choice_of_runs_leaves_everything_stopped() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+g", "3", "asterisk", "escape")
+        await pilot.pause()
+        assert isinstance(app.screen, StopScreen)
+        assert session.released == []
+
+
+async def test_kill_costs_the_typed_word() -> None:
+    app, session, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+g", "k", *"kill", "enter")
+        await pilot.pause()
+        assert session.kills == [], "in small letters it is not the word"
+        await pilot.press(*["backspace"] * 4, *"KILL", "enter")
+        await pilot.pause()
+        assert session.kills == ["KILL typed at the terminal"]
+        assert app.session is session
+
+
+async def test_the_stop_screen_lists_what_is_held_and_takes_it_back() -> None:
+    app, session, clock = fake_app(STOPPED)
+    session.stop_view = STOPPED.stop
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("ctrl+g")
+        await pilot.pause()
+        lines = painted(app)
+        assert [line.split()[0] for line in lines if "mail.send" in line] == ["a15", "a16", "a14"]
+        await pilot.press("z")
+        await pilot.pause()
+        assert session.undone == 1
+
+
+async def test_every_hold_counts_down_and_alerts_name_their_next_step() -> None:
+    app, _, clock = fake_app()
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        shown = painted(app)
+        assert "leaves in 5s   +1: 22s   z undo" in shown[-3]
+        assert "paused, quarterdeck runs resume r2214" in shown[-4]
+        assert "nobody knows whether a11 left the house" in shown[-5]
+        assert shown[-5].rstrip().endswith("quarterdeck why a11  +1")
+    app, _, clock = fake_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settle(pilot, clock)
+        assert [line.split()[-3:] for line in painted(app)[-6:-4]] == [["5s", "z", "undo"], ["leaves", "in", "22s"]]
+
+
+async def test_escape_and_digits_inside_why_do_what_the_footer_says() -> None:
+    app, session, clock = fake_app(QUIET)
+    async with app.run_test() as pilot:
+        await settle(pilot, clock)
+        await pilot.press("w", "a")
+        await pilot.pause()
+        assert app.screen is app.bench
+        assert [one.items for one in session.decided] == [(INES_SHOWN,)]
+
+
+def test_z_takes_what_is_held_before_what_was_decided_later() -> None:
+    held = DeedView("a1", "one", "approved", NOW_US + 9, "held", 1, "mail.send")
+    left = DeedView("a2", "two", "approved", None, "succeeded", 2, "mail.send")
+    snoozed = DeedView("a3", "three", "snoozed", None, "proposed", 3)
+    assert to_take_back((left, held, snoozed)) == held
+    assert to_take_back((left, snoozed)) == snoozed
+    assert to_take_back((left,)) == left
+    assert to_take_back((DeedView("a4", "", "rejected", None, "rejected", 4),)) is None
+
+
+def test_without_a_workspace_the_first_sentence_says_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path) == 6
+    said = capsys.readouterr().err
+    assert f"There is no workspace in {tmp_path}." in said
+    assert f"quarterdeck init {tmp_path}" in said
+    assert "quarterdeck demo" in said
+    (tmp_path / "quarterdeck.toml").touch()
+    assert run(tmp_path) == 6
+    assert f"quarterdeck -w {tmp_path} up" in capsys.readouterr().err

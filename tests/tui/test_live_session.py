@@ -103,8 +103,8 @@ async def test_the_view_holds_what_the_daemon_lists(watched: Watched) -> None:
     view = watched.view
     assert [one.id for one in view.approvals] == ["a1", "a2", "a3"]
     assert (view.status.running, view.status.cost_today, view.status.waiting) == (1, "$0.02", 3)
-    assert [(run.playbook, run.done, run.total, run.step) for run in view.runs] == [
-        ("lead-to-outreach", 1, 2, "draft")
+    assert [(run.playbook, run.done, run.total, run.moving) for run in view.runs] == [
+        ("lead-to-outreach", 1, 2, True)
     ]
     first = view.approvals[0]
     assert (first.act, first.hold_s, first.integrity, first.rule) == ("mail.send", 8.0, "external", "mail.reply")
@@ -158,14 +158,37 @@ async def test_undoing_a_snooze_brings_the_item_back_instead_of_withdrawing_it(t
     await watched.session.undo()
     done = (await asyncio.to_thread(toy.look))["done"]
     assert isinstance(done, dict)
-    assert done["a1"]["status"] == "snooze", "action.undo would have withdrawn it"
+    assert done["a1"]["status"] == "proposed", "action.undo would have withdrawn it"
+
+
+async def test_a_decision_made_elsewhere_is_shown_and_can_be_taken_back(toy: Toy, watched: Watched) -> None:
+    """Somebody types `quarterdeck approve a2`; `z` in this window takes it back."""
+    choice: Plain = {"id": "a2", "shown_hash": "hash-2"}
+    await asyncio.to_thread(toy.ask, "approval.decide", {"items": [choice], "decision": "approve"})
+    view = await watched.until(lambda view: view.held != ())
+    assert [(one.id, one.done, one.status) for one in view.deeds] == [("a2", "approved", "held")]
+    assert (await watched.session.undo()).id == "a2"
+    await watched.until(lambda view: view.held == ())
+    assert watched.view.deeds[0].done == "undone"
+
+
+async def test_what_was_held_before_this_window_opened_is_counted_down(toy: Toy) -> None:
+    choice: Plain = {"id": "a2", "shown_hash": "hash-2"}
+    await asyncio.to_thread(toy.ask, "approval.decide", {"items": [choice], "decision": "approve"})
+    late = Watched(toy.workspace)
+    view = await late.until(lambda view: view.held != ())
+    late.task.cancel()
+    await asyncio.gather(late.task, return_exceptions=True)
+    assert [(one.id, one.done, one.target) for one in view.held] == [("a2", "approved", "ines@northwind.test")]
 
 
 async def test_stop_goes_by_the_supervisor_and_release_by_the_daemon(toy: Toy, watched: Watched) -> None:
     verdict = await watched.session.stop("key ctrl+g")
     assert verdict.ok
     stop = watched.view.stop
-    assert (stop.engaged, stop.confirmed, [one.id for one in stop.in_flight]) == (True, True, ["a0"])
+    assert (stop.engaged, stop.confirmed) == (True, True)
+    view = await watched.until(lambda view: view.stop.in_flight != ())
+    assert (view.stop.in_flight, view.stop.by) == (("a0",), "you")
     (refused,) = await watched.session.decide((A1,), "approve")
     assert refused.code == "stopped"
     assert (await watched.session.release("again")).ok
@@ -185,11 +208,29 @@ async def test_stop_takes_the_second_path_without_a_supervisor(tmp_path: Path) -
         daemon.kill()
 
 
-async def test_a_stop_that_nobody_confirms_says_so_and_what_to_type(tmp_path: Path) -> None:
+async def test_a_stop_that_nobody_answers_lays_the_file_and_says_what_to_type(tmp_path: Path) -> None:
+    """The file stops a daemon that hangs or is down; see `.quarterdeck/STOP`."""
     session = LiveSession(tmp_path)
     verdict = await session.stop("key ctrl+g")
     assert not verdict.ok
     assert f"quarterdeck -w {tmp_path} stop" in verdict.hint
+    assert (tmp_path / ".quarterdeck" / "STOP").read_text("utf-8") == "key ctrl+g\n"
+
+
+async def test_a_stop_that_reached_nobody_is_asked_for_again(tmp_path: Path) -> None:
+    session = LiveSession(tmp_path)
+    await session.stop("key ctrl+g")
+    daemon = Toy(tmp_path)
+    daemon.start()
+    task = asyncio.ensure_future(session.run(lambda view: None))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not (await asyncio.to_thread(daemon.look))["stopped"]:
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        daemon.kill()
 
 
 async def test_the_whole_app_survives_a_killed_daemon(toy: Toy) -> None:
@@ -205,7 +246,7 @@ async def test_the_whole_app_survives_a_killed_daemon(toy: Toy) -> None:
         toy.start()
         await until(lambda: "Connected again" in "\n".join(painted(app)))
         await pilot.press("a")
-        await until(lambda: 'approved "Answer letter 1"' in "\n".join(painted(app)))
+        await until(lambda: 'approved a1 "Answer letter 1"' in "\n".join(painted(app)))
     done = toy.look()["done"]
     assert isinstance(done, dict)
     assert list(done) == ["a1"]

@@ -8,18 +8,20 @@ from dataclasses import replace
 
 import pytest
 from rich.segment import Segment
-from tests.tui.fake import Decided, FakeSession, fake_app
+from tests.tui.fake import Decided, FakeSession, StillClock, fake_app, settle, thorough
 from tests.tui.studio import NOW_US, STATUS
+from textual.pilot import Pilot
 from textual.strip import Strip
 
+from quarterdeck_tui import guard as guard_module
 from quarterdeck_tui.arrangement import Arrangement
-from quarterdeck_tui.guard import Guard
+from quarterdeck_tui.guard import WAIT_MS, Guard
 from quarterdeck_tui.screens.bench import BenchScreen
 from quarterdeck_tui.screens.deciding import DecidingScreen
 from quarterdeck_tui.views import ApprovalView, BenchView, Decision, Shown, Verdict
 from quarterdeck_tui.widgets.approval_list import ApprovalList
 
-PRESSES = 200
+PRESSES = thorough(70, 200)
 ONE, TWO = Shown("a1", "h1"), Shown("a2", "h2")
 
 
@@ -73,6 +75,86 @@ def test_another_version_of_the_row_counts_as_another_row() -> None:
     assert "has just changed" in guard.refusal(changed, 1_000)
     guard.drawn(changed, 1_100)
     assert "just come under" in guard.refusal(changed, 1_500)
+
+
+def presses(guard: Guard, times_ms: list[float]) -> list[float]:
+    """Press at these times, as the screen does; return the times of the presses that counted."""
+    counted: list[float] = []
+    waits: tuple[float, int] | None = None
+    for now_ms in [*times_ms, times_ms[-1] + 10_000]:
+        if waits and now_ms >= waits[0] + WAIT_MS and guard.due(waits[1]):
+            guard.approved(waits[0])
+            counted.append(waits[0])
+        if now_ms > times_ms[-1]:
+            return counted
+        waits = None
+        if guard.refusal(ONE, now_ms) == "":
+            if guard.waiting is None:
+                guard.approved(now_ms)
+                counted.append(now_ms)
+            else:
+                waits = (now_ms, guard.waiting)
+    return counted
+
+
+def held_key(begin_ms: float, *, first_ms: float = 500, every_ms: float = 33, repeats: int = 30) -> list[float]:
+    """When a held key arrives: at once, after the keyboard's delay, then steadily."""
+    return [begin_ms, *(begin_ms + first_ms + number * every_ms for number in range(repeats))]
+
+
+@pytest.mark.parametrize(("first_ms", "every_ms"), [(500, 33), (250, 33), (660, 40), (500, 92), (1_000, 120)])
+def test_a_key_held_as_keyboards_repeat_counts_once(first_ms: float, every_ms: float) -> None:
+    assert presses(armed(), held_key(1_000, first_ms=first_ms, every_ms=every_ms)) == [1_000]
+
+
+def test_honest_presses_all_count_however_they_follow_each_other() -> None:
+    assert presses(armed(), [1_000, 1_400, 1_900, 2_300, 4_000]) == [1_000, 1_400, 1_900, 2_300, 4_000]
+
+
+def test_after_a_held_key_the_next_press_counts_when_the_key_was_up() -> None:
+    held = held_key(1_000, repeats=10)
+    assert presses(armed(), [*held, held[-1] + 200]) == [1_000]
+    assert presses(armed(), [*held, held[-1] + 300]) == [1_000, held[-1] + 300]
+
+
+def test_without_the_wait_the_first_repeat_would_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin."""
+    monkeypatch.setattr(guard_module, "FOLLOWS_MS", 0)
+    assert presses(armed(), held_key(1_000)) == [1_000, 1_500]
+
+
+async def hold_down(session: FakeSession, pilot: Pilot[None], clock: StillClock) -> None:
+    """Hold `a` for two seconds on the screen."""
+    await settle(pilot, clock)
+    now_ms = 0.0
+    for at_ms in held_key(0, repeats=40):
+        clock.pass_ms(at_ms - now_ms)
+        now_ms = at_ms
+        await pilot.pause()
+        await pilot.press("a")
+    clock.pass_ms(2_000)
+    await pilot.pause()
+
+
+async def test_a_held_key_on_the_screen_approves_the_first_item_alone() -> None:
+    """The first row leaves at once and the second comes under the cursor; it is not approved by the same finger."""
+    app, session, clock = fake_app(BenchView("live", "", STATUS, tuple(item(number) for number in range(6))))
+    async with app.run_test() as pilot:
+        await hold_down(session, pilot, clock)
+        assert [one.items for one in session.decided] == [(Shown("a0", "hash-0-0"),)]
+        await pilot.press("a")
+        clock.pass_ms(WAIT_MS)
+        await pilot.pause()
+        assert len(session.decided) == 2, "after the key was up, a press counts again"
+
+
+async def test_without_the_wait_a_held_key_approves_the_second_item_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin."""
+    monkeypatch.setattr(guard_module, "FOLLOWS_MS", 0)
+    app, session, clock = fake_app(BenchView("live", "", STATUS, tuple(item(number) for number in range(6))))
+    async with app.run_test() as pilot:
+        await hold_down(session, pilot, clock)
+        assert [one.items[0].id for one in session.decided[:2]] == ["a0", "a1"]
 
 
 # --- the whole screen, while items pour in
@@ -141,7 +223,7 @@ def feed(view: BenchView, chance: random.Random, numbers: Iterable[int]) -> Benc
 
 
 async def race(monkeypatch: pytest.MonkeyPatch, seed: int) -> WitnessSession:
-    """Press `a` 200 times; before each press the list changes and the terminal has not yet painted it."""
+    """Press `a` again and again; before each press the list changes and the terminal has not yet painted it."""
     chance = random.Random(seed)
     numbers = iter(range(100, 10_000))
     observer = Observer(monkeypatch)
@@ -152,7 +234,8 @@ async def race(monkeypatch: pytest.MonkeyPatch, seed: int) -> WitnessSession:
     async with app.run_test() as pilot:
         await pilot.pause()
         for _ in range(PRESSES):
-            clock.pass_ms(chance.choice((20, 60, 120, 300, 700)))
+            clock.pass_ms(chance.choice((20, 60, 120, 300, 700, 1_300)))
+            await pilot.pause()  # What waited counts now, and for what was seen at its own key.
             session.seen_at_key = observer.under_cursor
             if chance.random() < 0.7:
                 session.push(feed(session.view, chance, numbers))

@@ -77,11 +77,11 @@ def test_an_item_without_a_risk_counts_as_high() -> None:
     assert views[0].risk == "high"
 
 
-def test_verdicts_of_both_spellings_are_read() -> None:
-    error = {"code": "conflict", "message": "m", "hint": "h"}
-    found = replies.verdicts(
-        {"items": [{"id": "a1", "ok": True}, {"id": "a2", "ok": False, "error": error}, {"ok": False}]}
-    )
+def test_verdicts_tell_the_end_of_the_hold_or_the_reason_of_a_refusal() -> None:
+    held = {"id": "a1", "ok": True, "status": "held", "releases_at": "2026-11-24T08:00:08.000000Z"}
+    refused = {"id": "a2", "ok": False, "error": "conflict", "message": "m", "hint": "h"}
+    found = replies.verdicts({"items": [held, refused, {"ok": False}]})
+    assert found[0].release_us == 1_795_507_208_000_000
     assert [(one.id, one.code) for one in found] == [("a1", ""), ("a2", "conflict"), ("", "internal")]
 
 

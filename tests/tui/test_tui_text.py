@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from tests.tui.fake import fake_app, painted, settle
-from tests.tui.studio import INES, STATUS
+from tests.tui.studio import INES, NOW_US, STATUS
 
 from quarterdeck_tui.text import cut, fit, is_hidden, visible, visible_lines, without_hidden, wrap
-from quarterdeck_tui.views import AlertView, BenchView, DecisionView, EvidenceView, RunView, SourceView
+from quarterdeck_tui.views import AlertView, BenchView, DeedView, EvidenceView, RunView, SourceView
 
 HOSTILE = (
     "\x1b]52;c;QUJD\x07\x1b[2J\x9b31m\u202egnp.exe\u2066\u200b\ufeff\U000e0041[bold red]x[/] [@click=app.quit]y[/]"
@@ -85,13 +85,16 @@ def hostile_view() -> BenchView:
         integrity=HOSTILE,
         sensitivity=HOSTILE,
     )
-    runs = (RunView("r1", HOSTILE, "running", 1, 2, HOSTILE),)
-    last = DecisionView("a1", HOSTILE, "approved", None, "sent")
-    return BenchView("live", "", replace(STATUS, workspace=HOSTILE), (evil,), runs, (AlertView(HOSTILE),), last=last)
+    runs = (RunView(HOSTILE, HOSTILE, "running", 1, 2, waits_for=(HOSTILE,)), RunView(HOSTILE, HOSTILE, "paused"))
+    deeds = (DeedView("a1", HOSTILE, "approved", NOW_US, "held", NOW_US, HOSTILE, HOSTILE, HOSTILE),)
+    alerts = (AlertView(HOSTILE, HOSTILE, HOSTILE),)
+    return BenchView("live", "", replace(STATUS, workspace=HOSTILE), (evil,), runs, alerts, deeds=deeds)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
-@pytest.mark.parametrize("keys", [(), ("w",), ("w", "1"), ("r",), ("e",), ("s",), ("at",), ("ctrl+g",)])
+@pytest.mark.parametrize(
+    "keys", [(), ("w",), ("w", "1"), ("r",), ("e",), ("s",), ("at",), ("ctrl+g",), ("ctrl+g", "3")]
+)
 async def test_no_screen_lets_hostile_text_through(size: tuple[int, int], keys: tuple[str, ...]) -> None:
     view = hostile_view()
     app, session, clock = fake_app(view)

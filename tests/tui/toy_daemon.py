@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,11 @@ Plain = dict[str, object]
 TOKEN = "toy"
 HOLD_US = 8_000_000
 POLL_MS = 100
+DECIDED = {"approve": "given", "reject": "rejected", "snooze": "snoozed"}
+
+
+def iso(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat()
 
 
 def item(number: int, *, risk: str = "low", at_us: int = 0) -> Plain:
@@ -44,13 +50,13 @@ def item(number: int, *, risk: str = "low", at_us: int = 0) -> Plain:
         "why": "They wrote first.",
         "evidence": [{"claim": "asked for an offer", "source": "m1", "quote": "an offer by Friday"}],
         "confidence": 0.9,
-        "policy": {"rule": "mail.reply", "where": "policies/mail.toml", "hold_us": HOLD_US, "reasons": []},
+        "policy": {"rule": "mail.reply", "where": "policies/mail.toml", "hold_ms": HOLD_US // 1000, "reasons": []},
         "undo": "a correction mail",
         "cost": "0",
         "expires_at": None,
         "group": "",
         "labels": {"integrity": "external", "sensitivity": "private", "sources": ["doc1"]},
-        "at_us": at_us or time.time_ns() // 1000,
+        "at": iso(at_us or time.time_ns() // 1000),
     }
 
 
@@ -127,11 +133,15 @@ class Toy:
         return {"items": list(self.items.values())}
 
     def runs(self, params: Plain) -> Plain:
-        steps = {"extract": {"status": "succeeded"}, "draft": {"status": "started"}}
-        return {"items": [{"run_id": "r1", "playbook": "lead-to-outreach", "status": "running", "steps": steps}]}
+        run: Plain = {"run_id": "r1", "playbook": "lead-to-outreach", "status": "running"}
+        return {"items": [run | {"steps_done": 1, "steps_total": 2, "waits_for": []}]}
 
     def timeline(self, params: Plain) -> Plain:
-        after = cast(int, params.get("after", 0))
+        if "after" not in params:
+            kinds = cast("dict[str, list[str]]", params.get("filter", {})).get("kinds", [])
+            newest = [event for event in reversed(self.events) if event["kind"] in kinds]
+            return {"items": newest[: cast(int, params["limit"])], "next": None}
+        after = cast(int, params["after"])
         return {"items": self.events[after:], "next": None}
 
     def decide(self, params: Plain) -> Plain:
@@ -142,23 +152,29 @@ class Toy:
         id = cast(str, one["id"])
         known = self.items.get(id)
         if known is None or known["shown_hash"] != one["shown_hash"]:
-            error: Plain = {"code": "conflict", "message": f"{id} is no longer what you saw", "hint": "Look again."}
-            return {"id": id, "ok": False, "error": error}
+            message = f"{id} is no longer what you saw"
+            return {"id": id, "ok": False, "error": "conflict", "message": message, "hint": "Look again."}
         if decision == "approve" and self.state["stopped"]:
-            return {"id": id, "ok": False, "error": {"code": "stopped", "message": "all is stopped", "hint": ""}}
+            return {"id": id, "ok": False, "error": "stopped", "message": "all is stopped", "hint": ""}
         del self.items[id]
         release = time.time_ns() // 1000 + HOLD_US if decision == "approve" else None
-        status = "held" if decision == "approve" else decision
+        status = {"approve": "held", "snooze": "proposed", "reject": "rejected"}[decision]
         extra: Plain = {name: params[name] for name in ("edits", "reason", "until") if name in params}
-        self.done[id] = {"id": id, "status": status, "release_us": release, "item": known, "count": 1, **extra}
-        self.emit(f"approval.{decision}", {"action": id})
-        return {"id": id, "ok": True, "status": status, "release_us": release}
+        at = None if release is None else iso(release)
+        self.done[id] = {"status": status, "releases_at": at, "item": known, "count": 1, **extra}
+        self.emit(f"approval.{DECIDED[decision]}", {"action": id})
+        return {"id": id, "ok": True, "status": status, "releases_at": at}
 
     def get(self, params: Plain) -> Plain:
         id = cast(str, params["id"])
         if id not in self.done:
             raise QuarterdeckError("not_found", f"no action {id}")
-        return {name: value for name, value in self.done[id].items() if name != "item"}
+        done = self.done[id]
+        times: Plain = {"releases_at": done["releases_at"], "snoozed_until": done.get("until")}
+        return {**cast(Plain, done["item"]), "status": done["status"], **times}
+
+    def actions(self, params: Plain) -> Plain:
+        return {"items": [self.get({"id": id}) for id, done in self.done.items() if done["status"] == "held"]}
 
     def undo(self, params: Plain) -> Plain:
         id = cast(str, params["id"])
@@ -166,12 +182,12 @@ class Toy:
             raise QuarterdeckError("conflict", f"{id} cannot be undone")
         self.done[id]["status"] = "withdrawn"
         self.emit("action.withdrawn", {"action": id})
-        return {"id": id, "status": "withdrawn", "message": "It was not sent and never will be."}
+        return {"id": id, "status": "withdrawn", "withdrawn": True, "message": "It was not sent and never will be."}
 
     def stop(self, params: Plain) -> Plain:
         self.state["stopped"] = True
-        self.emit("stop.engaged", {})
-        return {"stopped": True, "in_flight": [{"id": "a0", "connector": "mail", "verb": "send", "status": "sent"}]}
+        self.emit("stop.engaged", {"reason": params["reason"], "by": "operator", "in_flight": ["a0"]})
+        return {"stopped": True, "killed": []}
 
     def release(self, params: Plain) -> Plain:
         self.state["stopped"] = False
@@ -199,6 +215,7 @@ METHODS: dict[str, Callable[[Toy, Plain], Plain]] = {
     "run.list": Toy.runs,
     "timeline.read": Toy.timeline,
     "action.get": Toy.get,
+    "action.list": Toy.actions,
     "action.undo": Toy.undo,
     "stop.engage": Toy.stop,
     "stop.release": Toy.release,

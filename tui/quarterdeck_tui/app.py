@@ -34,6 +34,7 @@ from .views import BenchView, LogLine, Verdict
 TICK_S = 0.5
 SAID_MAX = 200
 STOP_REASON = "key ctrl+g"
+KILL_REASON = "KILL typed at the terminal"
 
 
 class QuarterdeckApp(App[None]):
@@ -52,6 +53,7 @@ class QuarterdeckApp(App[None]):
         super().__init__()
         self.session = session
         self.context = Context(clock=clock or Clock(), marks=ASCII if ascii_only else FINE)
+        self.context.later = lambda wait_ms, do: self.set_timer(wait_ms / 1000, do)
         self.bench = BenchScreen(self.context)
         self.data = BenchView()
         self._ascii = ascii_only
@@ -68,17 +70,20 @@ class QuarterdeckApp(App[None]):
     def changed(self, view: BenchView) -> None:
         """The session has a new view: every full screen in the stack gets it."""
         was, self.data = self.data, view
-        for screen in self.screen_stack:
-            if isinstance(screen, FrameScreen):
-                screen.view = view
+        for screen in self._frames():
+            screen.view = view
         self.tick()
         if was.link == "lost" and view.link == "live":
             self.say("Connected again.")
 
     def tick(self) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, FrameScreen):
-                screen.now_us = self.context.clock.now_us()
+        for screen in self._frames():
+            screen.now_us = self.context.clock.now_us()
+
+    def _frames(self) -> list[FrameScreen]:
+        """Full screens that can be drawn on: none while the program ends, when their widgets are gone already."""
+        stack = self.screen_stack if self.is_running else []
+        return [screen for screen in stack if isinstance(screen, FrameScreen)]
 
     def open(self, screen: FrameScreen) -> None:
         screen.set_reactive(FrameScreen.view, self.data)
@@ -87,8 +92,9 @@ class QuarterdeckApp(App[None]):
 
     def say(self, text: str, *, alarm: bool = False) -> None:
         """Show a line on the topmost full screen."""
-        top = next(screen for screen in reversed(self.screen_stack) if isinstance(screen, FrameScreen))
-        top.say(text, alarm=alarm)
+        top = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, FrameScreen)), None)
+        if top is not None:  # None while the app ends: nobody is there to read it.
+            top.say(text, alarm=alarm)
 
     def on_said(self, said: Said) -> None:
         self._said.append(LogLine(self.context.clock.now_us(), said.text, failed=said.alarm))
@@ -114,7 +120,10 @@ class QuarterdeckApp(App[None]):
         self.run_worker(self._answered("undo"), name="undo")
 
     def on_release(self, request: Release) -> None:
-        self.run_worker(self._release(request.reason), name="release")
+        self.run_worker(self._release(request), name="release")
+
+    def on_kill(self) -> None:
+        self.run_worker(self._kill(), name="kill")
 
     def on_refresh(self) -> None:
         self.run_worker(self.session.refresh(), name="refresh")
@@ -127,11 +136,16 @@ class QuarterdeckApp(App[None]):
         text = f"{verdict.id} {what}: {verdict.message}".strip()
         self.say(text if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
 
-    async def _release(self, reason: str) -> None:
-        verdict = await self.session.release(reason)
+    async def _release(self, request: Release) -> None:
+        verdict = await self.session.release(request.reason, request.runs)
         if verdict.ok and isinstance(self.screen, StopScreen):
             self.screen.dismiss()
-        self.say("Everything goes on." if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
+        self.say(verdict.message if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
+
+    async def _kill(self) -> None:
+        verdict = await self.session.stop(KILL_REASON, kill=True)
+        said = "The working processes were ended and start anew; nothing leaves."
+        self.say(said if verdict.ok else refusal([verdict]), alarm=not verdict.ok)
 
     def on_open_why(self, request: OpenWhy) -> None:
         self.open(WhyScreen(self.context, request.item))

@@ -1,35 +1,43 @@
-"""The session over the wire: one client, one view, kept fresh for as long as the program runs.
+"""The session over the wire: one connection, one view, kept fresh for as long as the program runs.
 
-Owns     the client: it is opened, watched and closed here and nowhere else.
+Owns     the connection: it is opened, watched and closed here and nowhere else.
 Promises the view says `lost` within `PULSE_S + ANSWER_MS` of a daemon's silence, and `live` again by itself;
-         a decision that got no answer keeps its request id, so sending it again cannot do it twice.
-Leaves   what the daemon's fields mean to `replies.py`.
+         a stop that nobody confirmed is asked for again as soon as the daemon is back.
+Leaves   what the daemon's fields mean to `replies.py`, calls to `wire.py`, the ways of a stop to `stopping.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
-from quarterdeck_protocol.calls import Result
 from quarterdeck_protocol.client import AsyncClient
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from . import replies, typed_lines
+from . import replies, stopping, typed_lines
 from .clock import Clock
+from .deeds import Deeds
 from .session import OnChange
-from .views import ApprovalView, BenchView, Decision, DecisionView, LogLine, Shown, SourceView, StopView, Verdict
+from .views import (
+    ApprovalView,
+    BenchView,
+    Decision,
+    DeedView,
+    LogLine,
+    Shown,
+    SourceView,
+    StopView,
+    Verdict,
+    to_take_back,
+)
+from .wire import NO_ANSWER, Client, Plain, Wire
 
-ANSWER_MS = 3_000
-STOP_ANSWER_MS = 1_500
+UNDO_ANSWER_MS = 8_000  # A correction of what has left is drafted first.
 PULSE_S = 1.0  # Silence longer than this is asked about.
 GATHER_S = 0.04  # Events that come together are one refresh.
 BACKOFF_FIRST_S = 0.25
@@ -37,34 +45,11 @@ BACKOFF_MAX_S = 5.0
 APPROVALS_MAX = 1_000
 PAGE = 200
 RUNS_MAX = 20
-LOG_MAX = 500
-DONE_MAX = 100
+DEEDS_MAX = 200
+RECENT = 20  # Decisions from before this window was opened.
 BACK_SOON_US = 1_500_000  # An undone snooze comes back by a snooze this short.
 DONE_WORDS: dict[Decision, str] = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
-NO_ANSWER = frozenset(("unavailable", "deadline"))
-
-Plain = dict[str, object]
-
-
-class Client(Protocol):
-    """What is used of the protocol's client."""
-
-    async def call(
-        self,
-        method: str,
-        params: Plain | None = None,
-        *,
-        request_id: str | None = None,
-        deadline_ms: int = ANSWER_MS,
-    ) -> Result: ...
-
-    async def call_control(
-        self, method: str, params: Plain | None = None, *, deadline_ms: int = ANSWER_MS
-    ) -> Result: ...
-
-    def events(self, after: int) -> AsyncIterator[Event]: ...
-
-    async def close(self) -> None: ...
+DECIDED = ["approval.given", "approval.rejected", "approval.snoozed", "action.withdrawn"]
 
 
 class LiveSession:
@@ -75,20 +60,17 @@ class LiveSession:
     ) -> None:
         self._workspace = workspace
         self._clock = clock or Clock()
-        self._open = open_client or AsyncClient
-        self._client: Client | None = None
+        self._wire = Wire(workspace, self._clock, open_client or AsyncClient)
         self._view = BenchView()
         self._on_change: OnChange = lambda view: None
-        self._log: deque[LogLine] = deque(maxlen=LOG_MAX)
-        self._done: deque[tuple[DecisionView, Shown]] = deque(maxlen=DONE_MAX)
-        self._unanswered: dict[str, str] = {}
+        self._deeds = Deeds()
         self._dirty = asyncio.Event()
         self._ever_live = False
         self._decided = 0  # Counts decisions shown here, so that an older reading does not bring a row back.
 
     @property
     def log(self) -> tuple[LogLine, ...]:
-        return tuple(self._log)
+        return tuple(self._wire.log)
 
     # --- keeping the view fresh
 
@@ -103,20 +85,45 @@ class LiveSession:
                 wait_s = BACKOFF_FIRST_S if self._view.link == "live" else min(wait_s * 2, BACKOFF_MAX_S)
                 self._lost(group.exceptions[0])
             finally:
-                await self._close()
+                await self._wire.close()
             await asyncio.sleep(wait_s)
 
     async def _follow(self) -> None:
-        self._client = self._open(self._workspace)
+        client = self._wire.open()
+        await self._refresh()
+        await self._look_back()
         await self._refresh()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(self._client))
+            tasks.create_task(self._listen(client))
             tasks.create_task(self._keep_fresh())
+
+    async def _look_back(self) -> None:
+        """Learn what was decided, held and stopped before this window looked; from here on events tell it."""
+        self._deeds = Deeds()
+        for view in replies.deeds(await self._wire.ask("action.list", {"live": True, "limit": DEEDS_MAX})):
+            self._deeds.read(view)
+        page = await self._wire.ask("timeline.read", {"limit": RECENT, "filter": {"kinds": DECIDED}})
+        for event in reversed(replies.events(page)):
+            self._deeds.heard(event)
+        if self._view.stop.engaged:
+            engaged = await self._wire.ask("timeline.read", {"limit": 1, "filter": {"kinds": ["stop.engaged"]}})
+            for event in replies.events(engaged):
+                self._heard_stop(event)
 
     async def _listen(self, client: Client) -> None:
         async for event in client.events(self._view.status.seq):
+            self._deeds.heard(event)
+            if event.kind == "stop.engaged":
+                self._heard_stop(event)
             if not event.kind.startswith("memory."):
                 self._dirty.set()
+
+    def _heard_stop(self, event: Event) -> None:
+        """Who stopped and what was on the wire; the supervisor's answer does not say."""
+        told = replies.stop(event.body, engaged=True)
+        known = self._view.stop
+        by = known.by if known.engaged and known.by else "you" if told.by == "operator" else told.by
+        self._show(replace(self._view, stop=replace(told, by=by, at_us=known.at_us or event.at_us)))
 
     async def _keep_fresh(self) -> None:
         """Refresh after events, and at every pulse: the only sign that a silent daemon is still there."""
@@ -131,24 +138,46 @@ class LiveSession:
     async def _refresh(self) -> None:
         self._dirty.clear()
         decided = self._decided
-        status, alerts, stopped = replies.status(await self._ask("system.status", {}), self._workspace.name)
+        status, alerts, stopped = replies.status(await self._wire.ask("system.status", {}), self._workspace.name)
         approvals, unreadable = await self._approvals()
-        found_runs = replies.runs(await self._ask("run.list", {"limit": RUNS_MAX, "live": True}))
-        last = await self._last()
+        runs = replies.runs(await self._wire.ask("run.list", {"limit": RUNS_MAX, "live": True}))
+        await self._read_deeds()
         if decided != self._decided:  # Read before a decision that has been shown meanwhile; read again.
             self._dirty.set()
-            approvals, last = self._view.approvals, self._view.last
+            approvals = self._view.approvals
         self._ever_live = True
-        fresh = replace(self._view, link="live", note="", status=status, alerts=alerts, last=last)
         self._show(
             replace(
-                fresh,
+                self._view,
+                link="live",
+                note="",
+                status=replace(status, running=sum(run.moving for run in runs)),
+                alerts=alerts,
+                deeds=self._deeds_but(approvals),
                 approvals=approvals,
                 unreadable=unreadable,
-                runs=tuple(run for run in found_runs if run.status in ("running", "paused")),
+                runs=runs,
                 stop=self._stop_now(stopped),
             )
         )
+        await self._insist()
+
+    async def _read_deeds(self) -> None:
+        """Read again what events have spoken of."""
+        for id in self._deeds.stale:
+            try:
+                self._deeds.read(replies.deed(await self._wire.ask("action.get", {"id": id})))
+            except msgspec.ValidationError:
+                self._deeds.gone(id)
+            except QuarterdeckError as error:
+                if error.code in NO_ANSWER:
+                    raise
+                self._deeds.gone(id)
+
+    def _deeds_but(self, approvals: tuple[ApprovalView, ...]) -> tuple[DeedView, ...]:
+        """What was snoozed and waits again is no longer a decision that could be taken back."""
+        waiting = frozenset(view.id for view in approvals)
+        return tuple(view for view in self._deeds.views if view.id not in waiting)
 
     def _stop_now(self, stopped: bool) -> StopView:
         known = self._view.stop
@@ -158,33 +187,25 @@ class LiveSession:
             return known  # Asked for a moment ago; the figures were read before it took effect.
         return StopView(engaged=stopped)
 
+    async def _insist(self) -> None:
+        """A stop that reached nobody is asked for again."""
+        stop = self._view.stop
+        if stop.engaged and not stop.confirmed and stop.note:
+            self._show(replace(self._view, stop=await stopping.engage(self._wire, stop, kill=False)))
+
     async def _approvals(self) -> tuple[tuple[ApprovalView, ...], int]:
         found: list[ApprovalView] = []
         unreadable = 0
         params: Plain = {"limit": PAGE}
         while len(found) < APPROVALS_MAX:
-            page = await self._ask("approval.list", params)
+            page = await self._wire.ask("approval.list", params)
             views, bad = replies.approvals(page)
             found.extend(views)
             unreadable += bad
-            cursor = page.get("cursor") or page.get("next")
-            if not cursor:
+            if not page.get("next"):
                 break
-            params = {"limit": PAGE, "cursor": cursor}
+            params = {"limit": PAGE, "cursor": page["next"]}
         return tuple(found), unreadable
-
-    async def _last(self) -> DecisionView | None:
-        """The last decision, with what has become of its effect while it is held or on its way."""
-        last = self._view.last
-        if last is None or last.status not in ("held", "intent", "sent"):
-            return last
-        try:
-            now = replies.decision(await self._ask("action.get", {"id": last.id}), done=last.done)
-        except QuarterdeckError as error:
-            if error.code in NO_ANSWER:
-                raise
-            return replace(last, status="", release_us=None)
-        return replace(last, status=now.status, release_us=now.release_us)
 
     def _lost(self, error: BaseException) -> None:
         hint = error.hint if isinstance(error, QuarterdeckError) else ""
@@ -199,7 +220,7 @@ class LiveSession:
     # --- what the operator does
 
     async def refresh(self) -> None:
-        self._note(typed_lines.READS["approval.list"], "asked")
+        self._wire.note(typed_lines.READS["approval.list"], "asked")
         self._dirty.set()
 
     async def decide(
@@ -212,170 +233,113 @@ class LiveSession:
         until: str = "",
     ) -> tuple[Verdict, ...]:
         line = typed_lines.decision_line(items, decision, edits, reason, until)
+        optional: Plain = {"edits": dict(edits or {}), "reason": reason, "until": until}
         params: Plain = {
             "items": [{"id": one.id, "shown_hash": one.shown_hash} for one in items],
             "decision": decision,
+            **{name: value for name, value in optional.items() if value},
         }
-        optional: Plain = {"edits": dict(edits or {}), "reason": reason, "until": until}
-        params.update({name: value for name, value in optional.items() if value})
-        summaries = {view.id: view.summary for view in self._view.approvals}
+        known = {view.id: view for view in self._view.approvals}
         answer = await self._change(line, "approval.decide", params)
         if isinstance(answer, QuarterdeckError):
             return tuple(Verdict(one.id, answer.code, answer.message, answer.hint) for one in items)
         found = replies.verdicts(answer)
         for verdict, shown in zip(found, items, strict=False):
             if verdict.ok:
-                self._remember(verdict, shown, decision, summaries.get(shown.id, shown.id))
+                self._remember(verdict, shown, decision, known.get(shown.id))
         self._dirty.set()
         return found
 
-    def _remember(self, verdict: Verdict, shown: Shown, decision: Decision, summary: str) -> None:
+    def _remember(self, verdict: Verdict, shown: Shown, decision: Decision, item: ApprovalView | None) -> None:
         held = verdict.release_us is not None
-        done = DecisionView(
-            shown.id, summary, DONE_WORDS[decision], verdict.release_us, "held" if held else DONE_WORDS[decision]
+        status = "held" if held else {"approve": "intent", "snooze": "proposed", "reject": "rejected"}[decision]
+        deed = DeedView(
+            shown.id,
+            item.summary if item else shown.id,
+            DONE_WORDS[decision],
+            verdict.release_us,
+            status,
+            self._clock.now_us(),
+            item.act if item else "",
+            ", ".join(item.targets) if item else "",
+            shown.shown_hash,
         )
-        if decision == "approve" and not held:
-            done = replace(done, status="sent")
-        self._done.append((done, shown))
+        self._deeds.decided(deed)
         waiting = tuple(view for view in self._view.approvals if view.id != shown.id)
         self._decided += 1
-        self._show(replace(self._view, last=done, approvals=waiting))
+        self._show(replace(self._view, deeds=self._deeds_but(waiting), approvals=waiting))
 
     async def undo(self) -> Verdict:
-        if not self._done:
-            return Verdict("", "not_found", "there is nothing to take back", "Only what was decided here can be.")
-        done, shown = self._done[-1]
-        if done.done == "snoozed":
-            return await self._wake(done, shown)
-        answer = await self._change(typed_lines.undo_line(done.id), "action.undo", {"id": done.id})
+        deed = to_take_back(self._view.deeds)
+        if deed is None:
+            return Verdict("", "not_found", "there is nothing to take back", "What was rejected stays rejected.")
+        if deed.done == "snoozed" and not deed.held:
+            return await self._wake(deed)
+        line = typed_lines.undo_line(deed.id)
+        answer = await self._change(line, "action.undo", {"id": deed.id}, deadline_ms=UNDO_ANSWER_MS)
         if isinstance(answer, QuarterdeckError):
-            if answer.code not in NO_ANSWER:
-                self._done.pop()
-            return Verdict(done.id, answer.code, answer.message, answer.hint)
-        self._done.pop()
-        self._decided += 1
-        undone = replace(done, done="undone", status="", release_us=None)
-        self._show(replace(self._view, last=undone))
+            return Verdict(deed.id, answer.code, answer.message, answer.hint)
+        if answer.get("withdrawn"):
+            self._undone(deed)
         self._dirty.set()
-        return Verdict(done.id, message=str(answer.get("message") or "it is taken back"))
+        return Verdict(deed.id, message=str(answer.get("message") or "it is taken back"))
 
-    async def _wake(self, done: DecisionView, shown: Shown) -> Verdict:
+    def _undone(self, deed: DeedView) -> None:
+        self._deeds.decided(replace(deed, done="undone", status="withdrawn", release_us=None))
+        self._decided += 1
+        self._show(replace(self._view, deeds=self._deeds_but(self._view.approvals)))
+
+    async def _wake(self, deed: DeedView) -> Verdict:
         """The inverse of a snooze; `action.undo` would withdraw the proposal altogether."""
-        self._done.pop()
-        until = self._clock.now_us() + BACK_SOON_US
+        until = replies.iso(self._clock.now_us() + BACK_SOON_US)
+        shown = Shown(deed.id, deed.shown_hash)
         params: Plain = {
             "items": [{"id": shown.id, "shown_hash": shown.shown_hash}],
             "decision": "snooze",
-            "until": replies.iso(until),
+            "until": until,
         }
         line = typed_lines.decision_line((shown,), "snooze", None, "", "2s")
         answer = await self._change(line, "approval.decide", params)
         if isinstance(answer, QuarterdeckError):
-            return Verdict(done.id, answer.code, answer.message, answer.hint)
-        self._show(replace(self._view, last=replace(done, done="undone", status="", release_us=None)))
+            return Verdict(deed.id, answer.code, answer.message, answer.hint)
         found = replies.verdicts(answer)
-        return found[0] if found and not found[0].ok else Verdict(done.id, message="it comes back in a moment")
+        return found[0] if found and not found[0].ok else Verdict(deed.id, message="it comes back in a moment")
 
-    async def stop(self, reason: str) -> Verdict:
-        """Ask the supervisor; if it does not answer, ask the daemon. Works without a live connection."""
-        asked = StopView(engaged=True, confirmed=False, reason=reason, by="you", at_us=self._clock.now_us())
+    async def stop(self, reason: str, *, kill: bool = False) -> Verdict:
+        """By the supervisor, the daemon, or a file. Works without a live connection."""
+        was = self._view.stop
+        at_us = was.at_us if was.engaged else self._clock.now_us()
+        asked = StopView(True, False, reason, "you", at_us, was.in_flight)
         self._show(replace(self._view, stop=asked))
-        params: Plain = {"reason": reason}
-        failures: list[str] = []
-        client: Client | None = None
-        try:
-            client = self._open(self._workspace)  # Its own: the other may be busy, or being closed.
-            for way in (self._by_control, self._by_rpc):
-                verdict = await self._stopped_by(way, client, params, asked)
-                if verdict.ok:
-                    return verdict
-                failures.append(verdict.message)
-        except (QuarterdeckError, OSError) as error:
-            failures.append(str(error))
-        finally:
-            if client is not None:
-                await client.close()
-        note = "; ".join(failures)
-        self._show(replace(self._view, stop=replace(asked, note=note)))
-        return Verdict("stop", "unavailable", note, f"Type in a shell: quarterdeck -w {self._workspace} stop")
-
-    async def _stopped_by(
-        self,
-        way: Callable[[Client, Plain], Awaitable[Result]],
-        client: Client,
-        params: Plain,
-        asked: StopView,
-    ) -> Verdict:
-        try:
-            answer = await way(client, params)
-            engaged = replies.stop(answer.result, engaged=True)
-        except (QuarterdeckError, OSError, msgspec.ValidationError) as error:
-            self._note(typed_lines.STOP, str(error), failed=True)
-            return Verdict("stop", "unavailable", str(error))
-        self._note(typed_lines.STOP, "stopped")
-        known = replace(engaged, at_us=engaged.at_us or asked.at_us, reason=engaged.reason or asked.reason)
-        self._show(replace(self._view, stop=replace(known, by=known.by or "you")))
+        known = await stopping.engage(self._wire, asked, kill=kill)
+        self._show(replace(self._view, stop=replace(known, in_flight=known.in_flight or was.in_flight)))
         self._dirty.set()
-        return Verdict("stop", message="stopped")
+        if known.confirmed:
+            return Verdict("stop", message="stopped")
+        return Verdict("stop", "unavailable", known.note, f"Type in a shell: quarterdeck -w {self._workspace} stop")
 
-    async def _by_control(self, client: Client, params: Plain) -> Result:
-        return await client.call_control("stop.engage", params, deadline_ms=STOP_ANSWER_MS)
-
-    async def _by_rpc(self, client: Client, params: Plain) -> Result:
-        return await client.call("stop.engage", params, deadline_ms=STOP_ANSWER_MS)
-
-    async def release(self, reason: str) -> Verdict:
-        answer = await self._change(typed_lines.release_line(reason), "stop.release", {"reason": reason})
+    async def release(self, reason: str, runs: tuple[str, ...] | None = None) -> Verdict:
+        params: Plain = {"reason": reason} if runs is None else {"reason": reason, "runs": list(runs)}
+        answer = await self._change(typed_lines.release_line(reason, runs), "stop.release", params)
         if isinstance(answer, QuarterdeckError):
             return Verdict("stop", answer.code, answer.message, answer.hint)
         self._show(replace(self._view, stop=StopView()))
         self._dirty.set()
-        return Verdict("stop", message="everything goes on")
+        paused = answer.get("paused_runs")
+        count = len(paused) if isinstance(paused, list) else 0
+        return Verdict("stop", message=f"Open again; {count} run(s) stay paused." if count else "Everything goes on.")
 
     async def source(self, id: str) -> SourceView:
-        bare = id.rpartition(":")[2] if id.startswith(("memory:", "document:")) else id
         try:
-            return replies.source(await self._ask("memory.get", {"id": bare}, line=typed_lines.source_line(bare)))
+            return replies.source(await self._wire.ask("memory.get", {"id": id}, line=typed_lines.source_line(id)))
         except (QuarterdeckError, msgspec.ValidationError) as error:
             return SourceView(id=id, note=str(error))
 
-    # --- calls
-
-    async def _ask(self, method: str, params: Plain, *, line: str = "") -> Plain:
-        """Return the result of a read. Those with a `line` stand in the log."""
-        if self._client is None:
-            raise QuarterdeckError("unavailable", "there is no connection to the daemon")
-        answer = await self._client.call(method, params, deadline_ms=ANSWER_MS)
-        if line:
-            self._note(line, f"seq {answer.seq}")
-        return answer.result
-
-    async def _change(self, line: str, method: str, params: Plain) -> Plain | QuarterdeckError:
-        """Send a change; what got no answer is sent under the same request id the next time."""
-        asked = f"{method} {params!r}"
-        request_id = self._unanswered.pop(asked, None) or uuid.uuid4().hex
-        try:
-            if self._client is None or self._view.link != "live":
-                raise QuarterdeckError("unavailable", "there is no connection to the daemon; nothing was sent")
-            answer = await self._client.call(method, params, request_id=request_id, deadline_ms=ANSWER_MS)
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            self._unanswered[asked] = request_id  # The client was closed under the call: the connection is lost.
-            self._note(line, "no answer", failed=True)
-            return QuarterdeckError("unavailable", "the connection was lost before the answer came")
-        except QuarterdeckError as error:
-            if error.code in NO_ANSWER:
-                self._unanswered[asked] = request_id
-            self._note(line, error.message, failed=True)
-            return error
-        self._note(line, f"seq {answer.seq}")
-        return answer.result
-
-    def _note(self, text: str, outcome: str, *, failed: bool = False) -> None:
-        self._log.append(LogLine(self._clock.now_us(), text, outcome, failed))
-
-    async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+    async def _change(
+        self, line: str, method: str, params: Plain, *, deadline_ms: int | None = None
+    ) -> Plain | QuarterdeckError:
+        if self._view.link != "live":
+            return QuarterdeckError("unavailable", "there is no connection to the daemon; nothing was sent")
+        if deadline_ms is None:
+            return await self._wire.change(line, method, params)
+        return await self._wire.change(line, method, params, deadline_ms=deadline_ms)

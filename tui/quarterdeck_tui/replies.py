@@ -11,12 +11,13 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from quarterdeck_protocol.events import Event
+
 from .views import (
     AlertView,
     ApprovalView,
-    DecisionView,
+    DeedView,
     EvidenceView,
-    InFlight,
     RunView,
     SourceView,
     StatusView,
@@ -54,7 +55,7 @@ class _Evidence(msgspec.Struct, frozen=True):
 class _Policy(msgspec.Struct, frozen=True):
     rule: str = ""
     where: str = ""
-    hold_us: int | None = None
+    hold_ms: int | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -77,7 +78,6 @@ class _Approval(msgspec.Struct, frozen=True):
     run: str | None = ""
     step: str | None = ""
     at: Time = None
-    at_us: int | None = None
     expires_at: Time = None
 
 
@@ -86,9 +86,10 @@ class _Run(msgspec.Struct, frozen=True):
     id: str = ""
     playbook: str = ""
     status: str = ""
-    steps: list[Plain] | dict[str, Plain] = []
+    steps_done: int = 0
+    steps_total: int = 0
+    waits_for: tuple[str, ...] = ()
     at: Time = None
-    at_us: int | None = None
     cost: Number = None
 
 
@@ -100,51 +101,44 @@ class _Status(msgspec.Struct, frozen=True):
     active_runs: int = 0
     dead_letters: int = 0
     cost_today: Number = None
-    alerts: list[object] | int = []
-    stop: Plain = {}
+    alerts: list[object] = []
 
 
 class _Stop(msgspec.Struct, frozen=True):
-    engaged: bool | None = None
     stopped: bool | None = None
     reason: str = ""
     by: str = ""
-    at: Time = None
     at_us: int | None = None
-    in_flight: list[object] = []
+    in_flight: tuple[str, ...] = ()
+    warning: str = ""
 
 
-class _Flight(msgspec.Struct, frozen=True):
-    id: str = ""
-    connector: str = ""
-    verb: str = ""
-    summary: str = ""
-    targets: tuple[str, ...] = ()
-    status: str = ""
+class _Approved(msgspec.Struct, frozen=True):
+    by: str = ""
+    at_us: int | None = None
 
 
 class _Action(msgspec.Struct, frozen=True):
-    id: str = ""
+    id: str
+    action: _Act
     status: str = ""
     summary: str = ""
-    release_us: int | None = None
-    release_at: Time = None
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: str = ""
-    message: str = ""
-    hint: str = ""
+    shown_hash: str = ""
+    releases_at: Time = None
+    snoozed_until: Time = None
+    at: Time = None
+    approval: _Approved | None = None
+    compensated_by: str = ""
+    error: Plain = {}
 
 
 class _Verdict(msgspec.Struct, frozen=True):
     id: str = ""
     ok: bool = True
-    code: str = ""
+    error: str = ""
     message: str = ""
     hint: str = ""
-    error: _Error | None = None
-    release_us: int | None = None
+    releases_at: Time = None
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -153,13 +147,15 @@ class _Source(msgspec.Struct, frozen=True):
     text: str = ""
     source: str = ""
     labels: _Labels = _Labels()
+    value: object = None
+    fields: Plain = {}
 
 
 class _Alert(msgspec.Struct, frozen=True):
     text: str = ""
-    message: str = ""
+    hint: str = ""
+    level: str = "warning"
     at: Time = None
-    at_us: int | None = None
 
 
 def approvals(result: Plain) -> tuple[tuple[ApprovalView, ...], int]:
@@ -184,20 +180,20 @@ def status(result: Plain, workspace: str) -> tuple[StatusView, tuple[AlertView, 
         cost_today=_money(read.cost_today),
         seq=read.seq,
     )
-    return view, _alerts(read.alerts), read.stopped
+    alerts, _ = _each(read.alerts, _Alert)
+    return view, tuple(_alert(one) for one in alerts if one.text), read.stopped
 
 
 def stop(result: Plain, *, engaged: bool) -> StopView:
-    """Return the stop as an answer tells it; `engaged` when the answer does not say."""
-    nested = result.get("stop")
-    read = msgspec.convert(nested if isinstance(nested, dict) else result, _Stop, strict=False)
-    said = read.engaged if read.engaged is not None else read.stopped
+    """Return the stop as an answer or an event tells it; `engaged` when it does not say."""
+    read = msgspec.convert(result, _Stop, strict=False)
     return StopView(
-        engaged=engaged if said is None else said,
+        engaged=engaged if read.stopped is None else read.stopped,
         reason=read.reason,
         by=read.by,
-        at_us=_moment(read.at, read.at_us),
-        in_flight=tuple(_flight(one) for one in read.in_flight),
+        at_us=read.at_us,
+        in_flight=read.in_flight,
+        note=read.warning,
     )
 
 
@@ -208,28 +204,50 @@ def verdicts(result: Plain) -> tuple[Verdict, ...]:
     return (*read, *(Verdict(id="", code="internal", message="an answer could not be read"),) * unreadable)
 
 
-def decision(result: Plain, *, done: str) -> DecisionView:
-    """Return what `action.get` and `action.undo` tell of one action."""
-    nested = result.get("action")
-    read = msgspec.convert(nested if isinstance(nested, dict) else result, _Action, strict=False)
-    return DecisionView(
+def deed(result: Plain) -> DeedView:
+    """Return what `action.get` tells of one action. Raises ValidationError when it is none."""
+    read = msgspec.convert(result, _Action, strict=False)
+    said = read.approval
+    return DeedView(
         id=read.id,
-        summary=read.summary,
-        done=done,
-        release_us=_moment(read.release_at, read.release_us),
+        summary=read.summary or f"{read.action.connector}.{read.action.verb}",
+        done="" if said is None or said.by != "operator" else "approved",
+        release_us=_moment(read.releases_at),
         status=read.status,
+        at_us=_moment(read.at) if said is None else said.at_us,
+        act=f"{read.action.connector}.{read.action.verb}",
+        target=", ".join(read.action.targets),
+        shown_hash=read.shown_hash,
+        due_us=_moment(read.snoozed_until),
+        corrected=bool(read.compensated_by),
+        error=str(read.error.get("message", "")),
     )
+
+
+def deeds(result: Plain) -> tuple[DeedView, ...]:
+    """Return the actions of an `action.list` that can be read."""
+    items = result.get("items")
+    found = items if isinstance(items, (list, tuple)) else ()
+    return tuple(deed(one) for one in found if _fitting(one, _Action) is not None)
+
+
+def events(page: Plain) -> tuple[Event, ...]:
+    """Return the events of a `timeline.read` that can be read."""
+    return tuple(_each(page.get("items"), Event)[0])
 
 
 def source(result: Plain) -> SourceView:
+    """Return the text behind an evidence link: of a mail or a note; of a fact its value, of a file its content."""
     read = msgspec.convert(result, _Source, strict=False)
-    return SourceView(
-        id=read.id, title=read.title, text=read.text, source=read.source, integrity=read.labels.integrity
-    )
+    text = read.text or str(read.fields.get("text") or "")
+    if not text and read.value is not None:
+        text = "\n".join(_lines(read.value))
+    path = read.source or str(read.fields.get("path") or "")
+    return SourceView(id=read.id, title=read.title, text=text, source=path, integrity=read.labels.integrity)
 
 
 def _approval(item: _Approval) -> ApprovalView:
-    hold_us = item.policy.hold_us
+    hold_ms = item.policy.hold_ms
     return ApprovalView(
         id=item.id,
         shown_hash=item.shown_hash,
@@ -246,7 +264,7 @@ def _approval(item: _Approval) -> ApprovalView:
         rule=item.policy.rule,
         rule_where=item.policy.where,
         rule_reasons=item.policy.reasons,
-        hold_s=None if hold_us is None else hold_us / US,
+        hold_s=None if hold_ms is None else hold_ms / 1000,
         undo=item.undo,
         risks=item.risks,
         cost=_money(item.cost),
@@ -256,51 +274,47 @@ def _approval(item: _Approval) -> ApprovalView:
         group=item.group or "",
         run=item.run or "",
         step=item.step or "",
-        at_us=_moment(item.at, item.at_us),
-        expires_us=_moment(item.expires_at, None),
+        at_us=_moment(item.at),
+        expires_us=_moment(item.expires_at),
     )
 
 
 def _run(item: _Run) -> RunView:
-    steps = item.steps
-    named = [{"id": key, **step} for key, step in steps.items()] if isinstance(steps, dict) else steps
-    ended = [step for step in named if step.get("status") in ("succeeded", "failed", "skipped")]
-    busy = next((step for step in named if step.get("status") not in ("succeeded", "skipped", "pending")), {})
     return RunView(
         id=item.run_id or item.id,
         playbook=item.playbook,
         status=item.status,
-        done=len(ended),
-        total=len(named),
-        step=str(busy.get("id", "")),
-        at_us=_moment(item.at, item.at_us),
+        done=item.steps_done,
+        total=item.steps_total,
+        at_us=_moment(item.at),
         cost=_money(item.cost),
+        waits_for=item.waits_for,
     )
 
 
 def _verdict(item: _Verdict) -> Verdict:
-    error = item.error or _Error(item.code, item.message, item.hint)
-    code = error.code or ("" if item.ok else "internal")
-    return Verdict(id=item.id, code=code, message=error.message, hint=error.hint, release_us=item.release_us)
+    code = item.error or ("" if item.ok else "internal")
+    return Verdict(id=item.id, code=code, message=item.message, hint=item.hint, release_us=_moment(item.releases_at))
 
 
-def _flight(one: object) -> InFlight:
-    if isinstance(one, str):
-        return InFlight(id=one)
-    read = _fitting(one, _Flight) or _Flight(id="?")
-    act = f"{read.connector}.{read.verb}" if read.connector else ""
-    return InFlight(read.id, act, read.summary, ", ".join(read.targets), read.status)
+def _alert(read: _Alert) -> AlertView:
+    return AlertView(read.text, read.hint, read.level, _moment(read.at))
 
 
-def _alerts(alerts: list[object] | int) -> tuple[AlertView, ...]:
-    if isinstance(alerts, int):
-        return tuple(AlertView("see `quarterdeck status`") for _ in range(min(alerts, 1)))
-    plain = [AlertView(one) if isinstance(one, str) else _alert(_fitting(one, _Alert)) for one in alerts]
-    return tuple(view for view in plain if view.text)
+def _lines(value: object, indent: str = "") -> list[str]:
+    """A fact's value as plain lines: a name and its value each, lists with a dash, inner ones set in."""
+    if isinstance(value, dict):
+        return [line for name, inner in value.items() for line in _named(str(name), inner, indent)]
+    if isinstance(value, (list, tuple)):
+        return [line for inner in value for line in _named("-", inner, indent)]
+    return [f"{indent}{value}"]
 
 
-def _alert(read: _Alert | None) -> AlertView:
-    return AlertView("") if read is None else AlertView(read.text or read.message, _moment(read.at, read.at_us))
+def _named(name: str, value: object, indent: str) -> list[str]:
+    sign = name if name == "-" else f"{name}:"
+    if isinstance(value, (dict, list, tuple)) and value:
+        return [f"{indent}{sign}", *_lines(value, indent + "  ")]
+    return [f"{indent}{sign} {value}"]
 
 
 def _each(items: object, shape: type[T]) -> tuple[list[T], int]:
@@ -317,20 +331,20 @@ def _fitting(item: object, shape: type[T]) -> T | None:
         return None
 
 
-def _moment(time: Time, us: int | None) -> int | None:
-    if isinstance(time, str):
-        try:
-            return int(datetime.fromisoformat(time).timestamp() * US)
-        except ValueError:
-            return us
-    return us if time is None else time
+def _moment(time: Time) -> int | None:
+    if not isinstance(time, str):
+        return time
+    try:
+        return int(datetime.fromisoformat(time).timestamp() * US)
+    except ValueError:
+        return None
 
 
 def _money(value: Number) -> str:
     if value is None:
         return ""
     try:
-        return f"${float(value):.2f}"
+        return f"${float(value):.2f}" if float(value) else ""
     except ValueError:
         return str(value)
 

@@ -47,9 +47,15 @@ class OpenEvidence(Message):
 
 @dataclass
 class Release(Message):
-    """End the stop."""
+    """End the stop. `runs`: only these go on; None: all."""
 
     reason: str
+    runs: tuple[str, ...] | None = None
+
+
+@dataclass
+class Kill(Message):
+    """Stop, and end the working processes too."""
 
 
 @dataclass

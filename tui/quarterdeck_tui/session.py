@@ -41,15 +41,15 @@ class Session(Protocol):
         ...
 
     async def undo(self) -> Verdict:
-        """Take back the last decision that was made here."""
+        """Take back what `to_take_back` names, wherever it was decided."""
         ...
 
-    async def stop(self, reason: str) -> Verdict:
-        """Stop every outward action now: by the supervisor, or else by the daemon."""
+    async def stop(self, reason: str, *, kill: bool = False) -> Verdict:
+        """Stop every outward action now. `kill`: end the working processes too, in the middle of what they do."""
         ...
 
-    async def release(self, reason: str) -> Verdict:
-        """Let everything go on."""
+    async def release(self, reason: str, runs: tuple[str, ...] | None = None) -> Verdict:
+        """Open again. `runs`: only these go on, the others are paused; None: all go on."""
         ...
 
     async def source(self, id: str) -> SourceView:

@@ -12,7 +12,6 @@ READS: dict[str, str] = {
     "approval.list": "quarterdeck approvals",
     "run.list": "quarterdeck runs list",
 }
-STOP = "quarterdeck stop"
 
 
 def decision_line(
@@ -29,8 +28,13 @@ def undo_line(id: str) -> str:
     return shlex.join(["quarterdeck", "undo", id])
 
 
-def release_line(reason: str) -> str:
-    return shlex.join(["quarterdeck", "resume", "--reason", reason])
+def stop_line(kill: bool) -> str:
+    return "quarterdeck stop --kill" if kill else "quarterdeck stop"
+
+
+def release_line(reason: str, runs: tuple[str, ...] | None) -> str:
+    chosen = [word for run in runs or () for word in ("--run", run)]
+    return shlex.join(["quarterdeck", "resume", *chosen, "--reason", reason])
 
 
 def source_line(id: str) -> str:

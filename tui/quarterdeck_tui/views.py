@@ -8,7 +8,7 @@ Leaves   filling them to `replies.py`, keeping them fresh to the session.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -94,33 +94,31 @@ class ApprovalView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run at work. `done` of `total` steps; `at_us` when it began."""
+    """One run at work. `done` of `total` steps; `at_us` when it began; `waits_for` the actions it cannot go on without."""
 
     id: str
     playbook: str
     status: str
     done: int = 0
     total: int = 0
-    step: str = ""
     at_us: int | None = None
     cost: str = ""
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def moving(self) -> bool:
+        """Whether it goes on without the operator."""
+        return self.status != "paused" and not self.waits_for
 
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
+    """Something is wrong; `hint` is the next step."""
+
     text: str
+    hint: str = ""
+    level: str = "warning"
     at_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """An effect that was on the wire when the stop came."""
-
-    id: str
-    act: str = ""
-    summary: str = ""
-    target: str = ""
-    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ class StopView:
     reason: str = ""
     by: str = ""
     at_us: int | None = None
-    in_flight: tuple[InFlight, ...] = ()
+    in_flight: tuple[str, ...] = ()  # Ids of the actions that were on the wire; those cannot be called back.
     note: str = ""  # Why it is not confirmed, in words.
 
 
@@ -149,14 +147,42 @@ class StatusView:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionView:
-    """What the operator last did here. `release_us`: end of the hold; None when nothing waits to leave."""
+class DeedView:
+    """An action after the decision: what was said, and what has become of it.
+
+    `release_us`: end of the hold. `due_us`: when a snoozed one comes back. `at_us`: of the decision.
+    """
 
     id: str
     summary: str
-    done: str  # "approved", "rejected", "snoozed", "undone".
+    done: str  # "approved", "rejected", "snoozed", "undone", or "" when nobody decided: a rule allowed it.
     release_us: int | None = None
     status: str = ""
+    at_us: int | None = None
+    act: str = ""
+    target: str = ""
+    shown_hash: str = ""
+    due_us: int | None = None
+    corrected: bool = False
+    error: str = ""
+
+    @property
+    def held(self) -> bool:
+        return self.status == "held"
+
+    @property
+    def returnable(self) -> bool:
+        """Whether taking it back would do anything."""
+        if self.status == "proposed":
+            return self.done == "snoozed"
+        left = self.status == "succeeded" and self.act == "mail.send" and not self.corrected
+        return self.held or (left and self.done == "approved")
+
+
+def to_take_back(deeds: Sequence[DeedView]) -> DeedView | None:
+    """Return what `z` takes back: what is still held, the newest first; else the newest decision that can be."""
+    newest = sorted((one for one in deeds if one.returnable), key=lambda one: one.at_us or 0, reverse=True)
+    return next((one for one in newest if one.held), newest[0] if newest else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +218,27 @@ class BenchView:
     runs: tuple[RunView, ...] = ()
     alerts: tuple[AlertView, ...] = ()
     stop: StopView = StopView()
-    last: DecisionView | None = None
+    deeds: tuple[DeedView, ...] = ()  # Decided or permitted, the newest first.
     unreadable: int = 0  # Items of the daemon's list that this screen could not read.
 
     @property
     def may_change(self) -> bool:
         return self.link == "live"
+
+    @property
+    def held(self) -> tuple[DeedView, ...]:
+        """What leaves when its hold ends, the next one first."""
+        return tuple(sorted((one for one in self.deeds if one.held), key=lambda one: one.release_us or 0))
+
+    @property
+    def on_the_wire(self) -> tuple[DeedView, ...]:
+        return tuple(one for one in self.deeds if one.status in ("intent", "sent"))
+
+    @property
+    def last(self) -> DeedView | None:
+        """What the line of the last decision speaks of: what `z` would take back, else what was decided last."""
+        decided = (one for one in self.deeds if one.done)
+        return to_take_back(self.deeds) or next(decided, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Leaves   opening the numbered links to the Why screen; numbers are those of `lin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from textual.content import Content
@@ -20,9 +21,14 @@ LINKS_MAX = 9  # One digit each; the rest are listed without one.
 LABEL_STYLE = "$foreground-muted"
 ALARM_STYLE = "$text-error bold"
 BODY = "text"
+MINOR_ARGS = frozenset(("in_reply_to", "references"))  # Threading: of use to mail programs alone.
+SEAL = re.compile(r"[0-9a-f]{32,}$")
+BRIEF_QUOTE = 32  # Characters; longer quotes are left to the Why screen.
+SEAL_SHOWN = 8  # Of a hash; enough to compare by eye.
 BODY_ROWS_MIN = 2  # Of the text that would leave; the lesser parts go first.
 JOINS = frozenset(("seen", "mem", "args", "risk", BODY))  # May stand side by side in one row.
 # What leaves first when rows are short; parts not named here stay.
+CONFIRM_ORDER = ("!", "to", BODY, "risk", "undo", "why", "seen", "mem", "args", "rule", "odds", "from")
 GIVES_WAY = ("from", "rule", "odds", "mem", "undo", "seen")
 
 
@@ -56,9 +62,26 @@ class Part:
 
 
 def links(view: ApprovalView) -> tuple[EvidenceView, ...]:
-    """Return the evidence in the order of its digits: what was seen, then what was remembered."""
-    seen = tuple(one for one in view.evidence if not one.remembered)
-    return seen + tuple(one for one in view.evidence if one.remembered)
+    """Return the evidence in the order of its digits: what was seen, then what was remembered, then the minor rest."""
+    minor = frozenset(index for index, one in enumerate(view.evidence) if _minor(view, one))
+    order = sorted(range(len(view.evidence)), key=lambda index: (index in minor, view.evidence[index].remembered))
+    return tuple(view.evidence[index] for index in order)
+
+
+def _minor(view: ApprovalView, one: EvidenceView) -> bool:
+    """Whether it says nothing that is not said already: part of a longer quote, or of the why; or only a seal."""
+    if not one.quote:
+        return not one.remembered and one.source != ""
+    return (
+        one.quote in view.why
+        or SEAL.match(one.quote) is not None
+        or any(_inside(one, other) for other in view.evidence)
+    )
+
+
+def _inside(one: EvidenceView, other: EvidenceView) -> bool:
+    """Whether `other` quotes the same source and more of it: a first name inside a name."""
+    return one.source == other.source and one.quote != other.quote and one.quote in other.quote
 
 
 def hidden_count(view: ApprovalView) -> int:
@@ -97,8 +120,17 @@ def full(view: ApprovalView, width: int, *, spaced: bool = True) -> list[Content
     return lines[:-1] if spaced else lines
 
 
+def to_confirm(view: ApprovalView, width: int) -> list[Content]:
+    """Return the same as `full` in the order of a typed yes: what would leave first, where it comes from last."""
+    parts = {part.label: part for part in _parts(view, brief=False) if part.entries}
+    order = [label for label in CONFIRM_ORDER if label in parts]
+    return [line for label in order for line in _part(parts[label], width, rows_each=None)]
+
+
 def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
     numbered = list(enumerate(links(view), start=1))
+    if brief:
+        numbered = [(digit, one) for digit, one in numbered if not _minor(view, one)]
     seen = tuple(_evidence(one, digit) for digit, one in numbered if not one.remembered)
     memory = tuple(_evidence(one, digit) for digit, one in numbered if one.remembered)
     return [
@@ -120,9 +152,13 @@ def _text(text: str) -> tuple[Entry, ...]:
 
 
 def _evidence(one: EvidenceView, digit: int) -> Entry:
-    quote = f' "{visible(one.quote)}"' if one.quote and one.quote not in one.claim else ""
-    claim = visible(one.claim)
-    return Entry(f"{claim}{quote}", digit if digit <= LINKS_MAX else None, brief=claim)
+    name = visible(one.claim.removesuffix("_text").replace("_", " "))
+    quote = visible(one.quote[:SEAL_SHOWN] + ".." if SEAL.match(one.quote) else one.quote)
+    said = f'{name}: "{quote}"' if quote and quote not in name else name
+    brief = f"{name}: {quote}" if quote and len(quote) <= BRIEF_QUOTE else name
+    if not quote:
+        said = f"{name}: {visible(one.source)}"
+    return Entry(said, digit if digit <= LINKS_MAX else None, brief=brief)
 
 
 def _preview(view: ApprovalView, *, brief: bool) -> list[Part]:
@@ -131,10 +167,11 @@ def _preview(view: ApprovalView, *, brief: bool) -> list[Part]:
     head = [f"{to}   {visible(str(subject))}" if brief and subject else to]
     if subject and not brief:
         head.append(f"Subject: {visible(str(subject))}")
-    shown = frozenset(("body", "subject", "to"))
-    others = tuple(
-        Entry(f"{visible(name)}: {visible(_plain(value))}") for name, value in view.args.items() if name not in shown
+    shown = frozenset(("body", "subject", "to")) | (MINOR_ARGS if brief else frozenset())
+    said = (
+        (name, value) for name, value in view.args.items() if name not in shown and value not in ("", [], (), None)
     )
+    others = tuple(Entry(f"{visible(name)}: {visible(_plain(value))}") for name, value in said)
     body = () if view.body is None else tuple(Entry(line) for line in visible_lines(view.body))
     body = tuple(one for one in body if one.text) if brief else body
     return [Part("to", tuple(Entry(line) for line in head if line)), Part("args", others), Part(BODY, body)]
@@ -153,12 +190,12 @@ def _warning(view: ApprovalView) -> tuple[Entry, ...]:
 
 
 def _undo(view: ApprovalView) -> str:
-    held = "" if not view.hold_s else f"held {view.hold_s:g} s after yes, z takes it back; "
-    return f"{held}{view.undo}".rstrip("; ")
+    held = "" if not view.hold_s else f"held {view.hold_s:g} s after yes, z takes it back. "
+    return f"{held}{view.undo}".strip()
 
 
 def _rule(view: ApprovalView) -> str:
-    reasons = "; ".join(view.rule_reasons)
+    reasons = " ".join(one if one.endswith(".") else f"{one}." for one in view.rule_reasons)
     return "   ".join(part for part in (view.rule, view.rule_where, reasons) if part)
 
 

@@ -11,11 +11,15 @@ from textual.widgets import Input
 from ..arrangement import TABS, Arrangement, Tab, rows, sorted_by_risk
 from ..requests import OpenWhy, Refresh
 from ..views import BenchView, Shown
+from ..widgets.alert_lines import ROWS_MAX, AlertLines
 from ..widgets.approval_list import ApprovalList
-from ..widgets.lines import LastLine, RunningLines, TabLine
+from ..widgets.deed_lines import DeedLines
+from ..widgets.lines import TabLine
+from ..widgets.running_lines import RunningLines
 from ..widgets.why_pane import WhyPane
 from .deciding import DecidingScreen
 
+ALERT_ROWS_FROM = 30  # Screen rows; below, the worst alert has one row and the others are counted.
 EMPTY_WORDS = {
     "connecting": "Connecting to the daemon ...",
     "lost": "",
@@ -49,8 +53,8 @@ class BenchScreen(DecidingScreen):
     def compose_work(self) -> ComposeResult:
         marks = self.context.marks
         tabs, items, pane = TabLine(), ApprovalList(id="list"), WhyPane(id="why")
-        running, beside, last = RunningLines(id="running"), RunningLines(id="running-beside"), LastLine()
-        for widget in (tabs, items, pane, running, beside):
+        running, beside, alerts = RunningLines(id="running"), RunningLines(id="running-beside"), AlertLines()
+        for widget in (tabs, items, pane, running, beside, alerts):
             widget.marks = marks
         yield tabs
         with Container(id="desk"):
@@ -58,8 +62,9 @@ class BenchScreen(DecidingScreen):
                 yield items
                 yield beside
             yield pane
+        yield alerts
         yield running
-        yield last
+        yield DeedLines()
         yield Input(id="filter", compact=True, placeholder="words, risk:high, agent:sales, to:name; esc clears")
 
     def on_mount(self) -> None:
@@ -74,15 +79,18 @@ class BenchScreen(DecidingScreen):
         self.list.asleep = view.link != "live"
         self.list.empty = EMPTY_WORDS[view.link]
         for running in self.query(RunningLines):
-            running.runs, running.alerts = view.runs, view.alerts
-        self.query_one(LastLine).last = view.last
+            running.runs = view.runs
+        alerts = self.query_one(AlertLines)
+        alerts.rows_max = ROWS_MAX if self.size.height >= ALERT_ROWS_FROM else 1
+        alerts.alerts = view.alerts
+        self.query_one(DeedLines).view = view
         self._arrange()
 
     def watch_now_us(self, now_us: int) -> None:
         super().watch_now_us(now_us)
         if self.composed:
             self.list.now_us = now_us
-            self.query_one(LastLine).now_us = now_us
+            self.query_one(DeedLines).now_us = now_us
             for running in self.query(RunningLines):
                 running.now_us = now_us
 

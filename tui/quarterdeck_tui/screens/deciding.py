@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from textual.binding import Binding
 
+from ..guard import WAIT_MS
 from ..requests import Decide, TakeBack
 from ..until import moment
 from ..views import ApprovalView, Decision, Shown
@@ -30,7 +31,7 @@ class DecidingScreen(FrameScreen):
         Binding("e", "edit", "edit", id="edit", tooltip="Change the text, then approve it"),
         Binding("r", "reject", "reject", id="reject", tooltip="Say no, with a reason"),
         Binding("s", "snooze", "snooze", id="snooze", tooltip="Ask me again later"),
-        Binding("z", "take_back", "undo", id="take_back", tooltip="Take back the last decision made here"),
+        Binding("z", "take_back", "undo", id="take_back", tooltip="Take back what is held, or the last decision"),
     ]
 
     @abstractmethod
@@ -49,12 +50,24 @@ class DecidingScreen(FrameScreen):
     # --- actions
 
     def action_approve(self) -> None:
-        shown, now_ms = self.shown(), self.context.clock.mono_ms()
-        refusal = self.context.guard.refusal(shown, now_ms) if shown else ""
+        shown, guard = self.shown(), self.context.guard
+        refusal = guard.refusal(shown, self.context.clock.mono_ms()) if shown else ""
         if refusal or (refusal := self._why_not()):
             self.say(f"Not approved: {refusal}.", alarm=False)
             return
-        items = self._readable(self.chosen())
+        chosen, press = self.chosen(), guard.waiting
+        if press is None or not shown:
+            self._approve(chosen)
+            return
+        # The wait ends outside of any message of this screen; `call_later` brings it back in.
+        self.context.later(WAIT_MS, lambda: self.call_later(self._approve_waiting, chosen, press))
+
+    def _approve_waiting(self, chosen: tuple[Shown, ...], press: int) -> None:
+        if self.context.guard.due(press) and self.is_current:
+            self._approve(chosen)
+
+    def _approve(self, chosen: tuple[Shown, ...]) -> None:
+        items = self._readable(chosen)
         if len(items) > 1:
             self._approve_marked(items)
             return

@@ -13,7 +13,9 @@ from ..text import visible, visible_lines
 from ..views import EvidenceView, SourceView
 from .sheet import Sheet
 
-AROUND = 600  # Characters of the source shown before and after the quoted span.
+DIM = "$foreground-muted"
+PARTS = ("#before", "#quoted", "#after")
+AROUND = 4_000  # Characters of the source shown before and after the quoted span.
 
 
 class EvidenceScreen(Sheet[None]):
@@ -36,29 +38,43 @@ class EvidenceScreen(Sheet[None]):
         )
         yield Static(Content.assemble(("quote  ", "$foreground-muted"), quote))
         with VerticalScroll(classes="sheet-scroll"):
-            yield Static(Content("reading ..."), id="source")
+            yield Static(Content("reading ..."), id="before")
+            yield Static(id="quoted")
+            yield Static(id="after")
 
     def watch_source(self, source: SourceView | None) -> None:
-        if source is not None and self.query("#source"):
-            self.query_one("#source", Static).update(drawn(source, self._evidence))
+        if source is None or not self.query("#before"):
+            return
+        for id, content in zip(PARTS, drawn(source, self._evidence), strict=True):
+            self.query_one(id, Static).update(content)
+        self.call_after_refresh(self._to_quote)
+
+    def _to_quote(self) -> None:
+        self.query_one(".sheet-scroll").scroll_to_widget(self.query_one("#quoted"), animate=False, center=True)
 
     def on_mount(self) -> None:
         self.watch_source(self.source)
 
 
-def drawn(source: SourceView, evidence: EvidenceView) -> Content:
-    """Return the source's text around the quote, the quoted span marked `>>` and `<<` and by colour."""
-    if not source.text:
-        return Content.styled(visible(source.note or "no text is kept for it"), "$foreground-muted")
-    start, end = _span(source.text, evidence)
-    before, quoted, after = (
-        source.text[max(start - AROUND, 0) : start],
-        source.text[start:end],
-        source.text[end:][:AROUND],
-    )
+def drawn(source: SourceView, evidence: EvidenceView) -> tuple[Content, Content, Content]:
+    """Return the source's lines before the quote, those with it, and those behind.
+
+    The quoted span is marked `>>` and `<<`, and by colour.
+    """
     head = " / ".join(visible(part) for part in (source.title, source.source, source.integrity) if part)
+    if not source.text:
+        said = visible(source.note or "no text is kept for it")
+        return Content.styled(f"{head}\n\n{said}".strip(), DIM), Content(""), Content("")
+    start, end = _span(source.text, evidence)
+    first = source.text.rfind("\n", 0, start) + 1
+    last = source.text.find("\n", end)
+    last = len(source.text) if last < 0 else last
+    above, below = source.text[max(first - AROUND, 0) : first].removesuffix("\n"), source.text[last:][:AROUND]
+    quoted = source.text[start:end]
     marked = (">>" + _safe(quoted) + "<<", "reverse") if quoted else ("", "")
-    return Content.assemble((head + "\n\n", "$foreground-muted"), _safe(before), marked, _safe(after))
+    before = Content.assemble((f"{head}\n", DIM), *([f"\n{_safe(above)}"] if above else []))
+    line = Content.assemble(_safe(source.text[first:start]), marked, _safe(source.text[end:last]))
+    return before, line, Content(_safe(below.removeprefix("\n")))
 
 
 def _span(text: str, evidence: EvidenceView) -> tuple[int, int]:

@@ -31,14 +31,18 @@ class Sheet(ModalScreen[T]):
         with Vertical(classes="sheet"):
             yield Static(Content(f"{self.TITLE_TEXT}{visible(self._heading)}"), classes="sheet-title")
             yield from self.compose_sheet()
-            yield Static(id="sheet-said")
+            said = Static(id="sheet-said")
+            said.display = False
+            yield said
             yield Static(Content(self.KEYS), classes="sheet-keys")
 
     def compose_sheet(self) -> ComposeResult:
         yield from ()
 
     def say(self, text: str) -> None:
-        self.query_one("#sheet-said", Static).update(Content.styled(visible(text), "$text-error bold"))
+        line = self.query_one("#sheet-said", Static)
+        line.display = True
+        line.update(Content.styled(visible(text), "$text-error bold"))
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -23,7 +23,7 @@ from ..marks import FINE, Marks
 from ..text import fit, fit_right, visible
 from ..views import ApprovalView, Shown
 
-KIND_CELLS_FROM = 92  # From this width on, the act has a column of its own.
+KIND_CELLS_FROM = 110  # From this width on, the act has a column of its own.
 RISK_WORDS = {"low": "low", "medium": "med", "high": "HIGH"}
 
 

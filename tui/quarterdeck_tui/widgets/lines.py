@@ -1,4 +1,4 @@
-"""The one-line parts of the frame: state on top, tabs, what runs, the last decision, messages."""
+"""The one-line parts of the frame: state on top, tabs, messages, banner."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ..arrangement import TABS, Tab
-from ..clock import age, span
 from ..marks import FINE, Marks
 from ..text import cut, fit, visible
-from ..views import AlertView, BenchView, DecisionView, RunView
+from ..views import BenchView
 
 HINT = "$foreground-muted"
 Piece = tuple[str, str]
@@ -92,86 +91,6 @@ class TabLine(Widget):
 
     def _words(self) -> list[str]:
         return [f" {TAB_NAMES[tab]} {count} " for tab, count in zip(TABS, self.counts, strict=True)]
-
-
-class RunningLines(Widget):
-    """What runs and what is wrong: one line where rows are dear, two columns where there is room."""
-
-    runs: reactive[tuple[RunView, ...]] = reactive((), repaint=True)
-    alerts: reactive[tuple[AlertView, ...]] = reactive((), repaint=True)
-    now_us: reactive[int] = reactive(0, repaint=True)
-    marks: Marks = FINE
-
-    def render(self) -> Content:
-        return self._table() if self.size.height > 2 else self._ticker()
-
-    def _ticker(self) -> Content:
-        width = self.size.width
-        runs = f" {self.marks.bar} ".join(self._run(run) for run in self.runs) or "nothing is running"
-        alerts = "  ".join(f"{self.marks.alarm} {visible(alert.text)}" for alert in self.alerts)
-        if self.size.height == 1:
-            right = cut(alerts, width // 2)
-            return Content.assemble(
-                (" run   ", HINT), fit(runs, width - 8 - len(right)), " ", (right, "$text-warning")
-            )
-        lines = [Content.assemble((" run   ", HINT), cut(runs, width - 7))]
-        lines.append(
-            Content.assemble((" alert ", HINT), (cut(alerts or "none", width - 7), "$text-warning" if alerts else ""))
-        )
-        return Content("\n").join(lines)
-
-    def _table(self) -> Content:
-        half, rows = self.size.width // 2 - 1, self.size.height - 1
-        left = [f"{self._run(run)}" for run in self.runs[:rows]] or ["nothing is running"]
-        right = [
-            f"{self.marks.alarm} {visible(one.text)}  {age(one.at_us, self.now_us)}" for one in self.alerts[:rows]
-        ]
-        head = Content.assemble(
-            (fit(f" RUNNING {len(self.runs)}", half), HINT), "  ", (f"ALERTS {len(self.alerts)}", HINT)
-        )
-        lines = [head]
-        for row in range(max(len(left), len(right))):
-            run = left[row] if row < len(left) else ""
-            alert = right[row] if row < len(right) else ""
-            lines.append(Content.assemble(fit(f" {run}", half), "  ", (cut(alert, half), "$text-warning")))
-        return Content("\n").join(lines)
-
-    def _run(self, run: RunView) -> str:
-        steps = f" {run.done}/{run.total}" if run.total else ""
-        step = f" {visible(run.step)}" if run.step else ""
-        paused = " paused" if run.status == "paused" else ""
-        return f"{visible(run.playbook)}{steps}{step} {age(run.at_us, self.now_us)}{paused}"
-
-
-class LastLine(Widget):
-    """The last decision, the countdown while it can still be taken back for free, and the key for it."""
-
-    last: reactive[DecisionView | None] = reactive(None, repaint=True)
-    now_us: reactive[int] = reactive(0, repaint=True)
-
-    def render(self) -> Content:
-        if self.last is None:
-            return Content.assemble((" last  ", HINT), ("nothing decided here yet", HINT))
-        state, key = outcome(self.last, self.now_us)
-        tail = f"{state}   {key}".rstrip()
-        said = f'{self.last.done} "{visible(self.last.summary)}"'
-        room = self.size.width - 10 - len(tail)
-        return Content.assemble((" last  ", HINT), fit(said, room), "  ", (tail, "bold"), " ")
-
-
-def outcome(last: DecisionView, now_us: int) -> Piece:
-    """Return what has become of a decision, and the key that takes it back."""
-    if last.status == "held" and last.release_us is not None:
-        left = (last.release_us - now_us) / 1_000_000
-        return (f"leaves in {span(left + 0.999)}", "z undo") if left > 0 else ("leaving now", "")
-    words = {
-        "intent": "leaving now",
-        "succeeded": "has left",
-        "failed": "FAILED, see @",
-        "unknown": "OUTCOME UNKNOWN",
-    }
-    state = words.get(last.status, "sent" if last.status == "sent" else "")
-    return state, "z undo" if last.done in ("approved", "snoozed") else ""
 
 
 class MessageLine(Widget):

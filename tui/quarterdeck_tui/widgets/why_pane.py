@@ -8,10 +8,10 @@ from textual.widget import Widget
 
 from .. import why_text
 from ..marks import FINE, Marks
-from ..text import cut, fit, visible
+from ..text import cut, visible
 from ..views import ApprovalView
 
-WHOLE_FROM_ROWS = 16  # With this much room everything is wrapped; below, the beginning of everything is shown.
+WHOLE_FROM_ROWS = 16  # With so much room everything is tried in full; else the beginning of everything is shown.
 TRUST_FROM_CELLS = 76  # Narrower, the title has no room for the labels; they stand below, under "from".
 
 
@@ -28,12 +28,9 @@ class WhyPane(Widget):
         return Content("\n").join([self._title(self.view, width), *self._body(self.view, width, rows - 1)])
 
     def _body(self, view: ApprovalView, width: int, rows: int) -> list[Content]:
-        if rows < WHOLE_FROM_ROWS:
-            return why_text.compact(view, width, rows)
-        lines = why_text.full(view, width)
-        if len(lines) <= rows:
+        if rows >= WHOLE_FROM_ROWS and len(lines := why_text.full(view, width)) <= rows:
             return lines
-        return [*lines[: rows - 1], Content.styled(fit(" ... w shows the rest", width), "$foreground-muted")]
+        return why_text.compact(view, width, rows)
 
     def _title(self, view: ApprovalView, width: int) -> Content:
         rule = self.marks.rule
