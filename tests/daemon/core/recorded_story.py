@@ -1,0 +1,271 @@
+"""One scripted story through the core, the same on every machine: for determinism and for the golden history.
+
+`python recorded_story.py` prints the hash of the events it led to. `python recorded_story.py write` records them anew as
+`tests/golden/run_history.msgpack`; do that only beside the old file, under a new name, when a meaning has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck_daemon.core.commands import (
+    AssetFile,
+    Command,
+    Configure,
+    DecideApprovals,
+    DocumentAnswered,
+    EffectAnswered,
+    EffectStarted,
+    Endorse,
+    EngageStop,
+    LoadAssets,
+    MakeLink,
+    PutFact,
+    RecallAnswered,
+    ReceiveDocument,
+    ReleaseStop,
+    Remember,
+    ResolveDeadLetter,
+    SettleAction,
+    SignalRun,
+    StartRun,
+    SteerRun,
+    StepAnswered,
+    UndoAction,
+    Wake,
+)
+from quarterdeck_daemon.core.entities import Action, Plain, Run
+from quarterdeck_daemon.core.hashing import text_hash
+from quarterdeck_daemon.core.kernel import all_needs, decide
+from quarterdeck_daemon.core.orders import (
+    EffectAbsent,
+    EffectDone,
+    Failed,
+    Failure,
+    FailureClass,
+    Parsed,
+    ParsedChunk,
+    ParsedFact,
+    ProposedAction,
+    ProposedFact,
+    StepDone,
+)
+from quarterdeck_daemon.core.turn import Env
+from quarterdeck_daemon.store.in_memory import InMemoryStore
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "run_history.msgpack"
+SECOND = 1_000_000
+PLAYBOOK = """
+name: lead
+on: [{event: mail.received, when: 'doc.meta.auto == ""'}]
+inputs: {document: {type: string}}
+steps:
+  - id: extract
+    agent: extractor
+    reads: {mail: {document: "${inputs.document}"}, known: {facts: client}}
+  - id: draft
+    needs: [extract]
+    agent: composer
+    when: "steps.extract.output.lead"
+    reads: {template: {template: reply}, recalled: {recall: "${steps.extract.output.need}", limit: 2}}
+    in: {person: "${steps.extract.output.person}", size: "${size(steps.extract.output.person)}"}
+    retry: {times: 1, backoff: 1s}
+  - {id: send, needs: [draft], agent: outreach, in: {text: "${steps.draft.output.text}"}}
+  - {id: answered, needs: [send], wait: {signal: answered, for: 1h}}
+"""
+POLICY = '[[rule]]\nid = "reply"\nmatch = "mail.*"\nverdict = "ask"\nrisk = "low"\nhold = "8s"\n'
+
+
+class History(msgspec.Struct, frozen=True):
+    """What is recorded: the events as stored, and the hash of the state they fold to."""
+
+    events: list[Event]
+    state: dict[str, str]
+
+
+class Story:
+    """Tells commands to the core at fixed times."""
+
+    def __init__(self) -> None:
+        self.store = InMemoryStore()
+        self.now_us = 1_790_000_000_000_000
+
+    def tell(self, command: Command, actor: str = "operator", request_id: str | None = None) -> Plain:
+        self.now_us += 1_000
+        decision = decide(
+            self.store, command, Env(now_us=self.now_us, chance=0.25), head=self.store.head.seq, actor=actor,
+            request_id=request_id, body_hash="b",
+        )  # fmt: skip
+        if decision.commit.events:
+            self.store.append([decision.commit])
+            self.store.sync()
+        return decision.reply
+
+    def pass_time(self, us: int) -> None:
+        self.now_us += us
+        while due := [need for need in all_needs(self.store) if need.kind == "wake" and need.at_us <= self.now_us]:
+            self.tell(Wake(entity=due[0].entity, due_us=due[0].at_us), "clock")
+
+    def mail(self, name: str) -> str:
+        received = ReceiveDocument(
+            connector="mail", external_id=name, media_type="message/rfc822", name=name, blob="00", size_bytes=9, trigger=True
+        )  # fmt: skip
+        id = str(self.tell(received, "connector:mail")["id"])
+        text = "Grüße — we look for a designer."
+        parsed = Parsed(
+            title="Onboarding", text=text, meta={"auto": "", "from_address": "ines@x.test"},
+            chunks=(ParsedChunk(text=text, span=(0, 5)), ParsedChunk(text=text, span=(8, 31))),
+            facts=(ParsedFact(fact_kind="lead", key="ines", value={"b": 1, "a": [True, None, 0.5]}),),
+        )  # fmt: skip
+        self.tell(DocumentAnswered(document=id, outcome=parsed), "worker")
+        return id
+
+    def step(self, run: str, name: str, outcome: StepDone | Failed) -> None:
+        found = self.store.get(Run, run)
+        assert found is not None
+        if found.steps[name].status == "recalling":
+            hits: list[Plain] = [{"id": "m1", "title": "t", "text": "blue", "score": 0.5, "source": "operator"}]
+            self.tell(RecallAnswered(run=run, step=name, hits={"recalled": hits}), "kernel")
+            found = self.store.get(Run, run)
+            assert found is not None
+        self.tell(StepAnswered(run=run, step=name, attempt=found.steps[name].attempts, outcome=outcome), "worker")
+
+    def decide(self, id: str, decision: str, **more: object) -> None:
+        action = self.store.get(Action, id)
+        assert action is not None
+        plain: Plain = {"items": [{"id": id, "shown_hash": action.shown_hash}], "decision": decision, **more}
+        self.tell(msgspec.convert(plain, DecideApprovals), request_id=f"decide-{id}-{decision}")
+
+    def events(self) -> list[Event]:
+        return list(self.store.events())
+
+
+def failed(failure: FailureClass) -> Failed:
+    return Failed(failure=Failure(failure=failure, code="internal", message="broken", hint="look"))
+
+
+def mail_to(address: str) -> ProposedAction:
+    args: Plain = {"to": [address], "subject": "Re: Onboarding", "body": "Dear Ines, …"}
+    return ProposedAction(
+        connector="mail",
+        verb="send",
+        args=args,
+        targets=(),
+        summary="Reply",
+        why="asked",
+        confidence=0.9,
+        risks=("r",),
+    )
+
+
+def tell_all() -> Story:
+    """The whole story: a lead answered, a mail undone, a step that gave up, a stop, an unknown outcome."""
+    story = Story()
+    _prepare(story)
+    _answer_a_lead(story)
+    _give_up_and_retry(story)
+    _stop_and_settle(story)
+    return story
+
+
+def _prepare(story: Story) -> None:
+    texts = (
+        ("playbook", "lead", PLAYBOOK), ("policy", "mail", POLICY), ("template", "reply", "Dear {{ person }}"),
+        ("template", "reply.de", "Liebe {{ person }}"), ("playbook", "broken", "name: ["),
+    )  # fmt: skip
+    files = [{"asset_kind": k, "name": n, "path": f"{k}/{n}", "text": t, "hash": text_hash(t)} for k, n, t in texts]
+    story.tell(LoadAssets(files=tuple(msgspec.convert(files, list[AssetFile]))))
+    story.tell(
+        Configure(name="Studio", operator="Mara <m@x.test>", timezone="Europe/Berlin", hold_us=8 * SECOND,
+                  expires_us=7 * 86_400 * SECOND, step_deadline_ms=30_000)
+    )  # fmt: skip
+    story.tell(Remember(text="Ines likes blue.", tags=("z", "a")), request_id="remember-1")
+    story.tell(
+        PutFact(fact_kind="client", key="acme", value={"email": "boss@acme.test", "ü": 1}, valid_from="2026-01-01")
+    )
+    story.tell(PutFact(fact_kind="client", key="acme", value={"email": "new@acme.test"}, if_version=1))
+    story.tell(MakeLink(source="fact:client/acme", relation="knows", target="memory:m1"))
+
+
+def _answer_a_lead(story: Story) -> None:
+    story.mail("one.eml")
+    believed = ProposedFact(fact_kind="client", key="ines", value={"email": "ines@x.test"})
+    refused = ProposedFact(fact_kind="client", key="acme", value={"email": "enemy@x.test"})
+    extracted: Plain = {"lead": True, "person": "Ines", "need": "design"}
+    story.step("r1", "extract", StepDone(output=extracted, facts=(believed, refused)))
+    story.step("r1", "draft", failed("crash"))
+    story.pass_time(5 * SECOND)
+    story.step("r1", "draft", StepDone(output={"text": "Dear Ines, …"}))
+    unknown = ProposedAction(connector="bank", verb="pay", args={}, targets=("x",), summary="", why="")
+    story.step("r1", "send", StepDone(output={}, actions=(mail_to("ines@x.test"), mail_to("b@x.test"), unknown)))
+    story.decide("a1", "snooze", until_us=story.now_us + 3600 * SECOND)
+    story.decide("a1", "approve", edits={"body": "Better words."}, reason="kinder")
+    story.decide("a2", "reject", reason="no")
+    story.pass_time(8 * SECOND)
+    story.tell(EffectStarted(action="a1"), "effector")
+    story.tell(EffectAnswered(action="a1", outcome=failed("transient")), "effector")
+    story.pass_time(60 * SECOND)
+    story.tell(EffectAnswered(action="a1", outcome=EffectDone(result={"message_id": "<1@x>"})), "effector")
+    story.tell(SignalRun(id="r1", signal="answered", payload={"yes": True}))
+    story.tell(UndoAction(id="a1", reason="wrong price"))
+    story.tell(Endorse(id="client/ines"))
+
+
+def _give_up_and_retry(story: Story) -> None:
+    story.mail("two.eml")
+    story.step("r2", "extract", failed("permanent"))
+    story.tell(ResolveDeadLetter(id="dead1", remedy="retry"))
+    story.step("r2", "extract", StepDone(output={"lead": False}))
+    story.tell(StartRun(playbook="lead", run_id="mine", inputs={"document": "doc1"}), request_id="start-mine")
+    story.tell(SteerRun(id="mine", verb="pause", reason="lunch"))
+    story.tell(SteerRun(id="mine", verb="resume"))
+    story.tell(SteerRun(id="mine", verb="cancel", reason="enough"))
+
+
+def _stop_and_settle(story: Story) -> None:
+    story.mail("three.eml")
+    story.step("r3", "extract", StepDone(output={"lead": True, "person": "Ada", "need": "logo"}))
+    story.step("r3", "draft", StepDone(output={"text": "Dear Ada"}))
+    story.step("r3", "send", StepDone(output={}, actions=(mail_to("ada@x.test"),)))
+    action = max(story.store.scan(Action), key=lambda one: one.seq).id
+    story.decide(action, "approve")
+    story.pass_time(8 * SECOND)
+    story.tell(EngageStop(epoch=1, reason="wait"))
+    story.tell(ReleaseStop(epoch=2, reason="go on"))
+    story.tell(EffectAnswered(action=action, outcome=EffectAbsent()), "effector")
+    story.pass_time(SECOND)
+    story.tell(EffectAnswered(action=action, outcome=failed("uncertain")), "effector")
+    story.tell(SettleAction(id=action, happened=True, reason="I looked"))
+    story.pass_time(3600 * SECOND)
+    try:
+        story.tell(SteerRun(id="nobody", verb="cancel"))
+    except QuarterdeckError:
+        return
+    raise AssertionError("a refusal is part of the story")
+
+
+def state_of(store: InMemoryStore) -> dict[str, str]:
+    """Where things stand, in a word each, in terms that outlive changes of detail."""
+    runs = {f"run:{run.id}": run.status for run in store.scan(Run)}
+    return runs | {f"action:{action.id}": action.status for action in store.scan(Action)}
+
+
+def digest(events: list[Event]) -> str:
+    return hashlib.blake2b(msgspec.msgpack.encode(events), digest_size=32).hexdigest()
+
+
+def main() -> None:
+    story = tell_all()
+    if sys.argv[1:] == ["write"]:
+        GOLDEN.write_bytes(msgspec.msgpack.encode(History(events=story.events(), state=state_of(story.store))))
+    print(digest(story.events()))
+
+
+if __name__ == "__main__":
+    main()
