@@ -120,13 +120,13 @@ class Daemon:
         tasks = [self._guarded(work) for work in (engine.run(), hub.run(), recall.run(), link.run())]
         await configure(house, self._config)
         await load(house)
-        behind = recall.catch_up()
         doing.see_to(all_needs(store))
         tasks += [self._guarded(work) for work in (rpc.serve(), watch(house))]
         self._announce()
-        log.info("ready", extra={"fields": {"seq": store.head.seq, "to_index": behind}})
+        log.info("ready", extra={"fields": {"seq": store.head.seq}})
         await self._ended.wait()
         await self._wind_down(engine, tasks)
+        recall.note_position()
         rpc.close()
         link.close()
         index.close()

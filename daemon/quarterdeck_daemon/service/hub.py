@@ -45,7 +45,9 @@ MESSAGE_BYTES_MAX = 96 * 1024 * 1024  # A mail with its attachments, both ways.
 QUEUE_MAX = 100_000
 TRIES_MAX = 3  # A process that dies with an order three times is the order's fault.
 LIVENESS_S = 0.1
+IDLE_LIVENESS_S = 0.5  # When nobody has an order, a death can wait to be noticed.
 ORDERS_AT_ONCE = {"worker": 1, "effector": 8}
+CROWD = 8  # With so many orders waiting, each worker holds one more, so that it need not wait for the next.
 
 log = logging.getLogger("quarterdeck.hub")
 
@@ -54,7 +56,7 @@ class _Process(msgspec.Struct):
     identity: bytes
     role: Role
     pid: int
-    orders: set[str]
+    orders: dict[str, None]  # In the order in which it has them; a worker does the first and holds the rest.
 
 
 class _Job(msgspec.Struct):
@@ -174,7 +176,7 @@ class Hub:
             return
         if (before := self._processes.get(identity)) is not None:
             self._lose(before, "crash", "the process began anew")
-        self._processes[identity] = _Process(identity, hello.role, hello.pid, set())
+        self._processes[identity] = _Process(identity, hello.role, hello.pid, {})
         self.agents |= {str(agent.get("name")): agent for agent in hello.agents}
         self._bury_dead()
         self._spawn(self._dispatch(hello.role))
@@ -182,10 +184,11 @@ class Hub:
     def _finish(self, process: _Process, id: str, outcome: Outcome) -> None:
         if id not in process.orders:
             return  # An answer after the deadline, or to a dropped order.
-        process.orders.discard(id)
+        del process.orders[id]
         job = self._jobs.pop(id, None)
         if job is not None and not job.answer.done():
             job.answer.set_result(outcome)
+        self._begin_first(process)
         self._spawn(self._dispatch(process.role))
 
     async def _reply(self, identity: bytes, making: Awaitable[DaemonMessage]) -> None:
@@ -212,21 +215,35 @@ class Hub:
             if job is None:
                 continue
             job.tries += 1
-            job.process, job.due = process.identity, time.monotonic() + job.order.deadline_ms / 1000
-            process.orders.add(job.order.id)
+            job.process, job.due = process.identity, 0.0
+            process.orders[job.order.id] = None
+            self._begin_first(process)
             if not await self._send(process.identity, OrderMessage(order=job.order)):
                 self._lose(process, "crash", "the process was gone")
 
+    def _begin_first(self, process: _Process) -> None:
+        """Let the time run for what the process is doing: a worker does one after the other, the effector all at once."""
+        for id in list(process.orders)[: ORDERS_AT_ONCE[process.role]]:
+            job = self._jobs.get(id)
+            if job is not None and not job.due:
+                job.due = time.monotonic() + job.order.deadline_ms / 1000
+
     def _idle(self, role: Role) -> _Process | None:
-        free = [p for p in self._processes.values() if p.role == role and len(p.orders) < ORDERS_AT_ONCE[role]]
+        room = ORDERS_AT_ONCE[role] + (role == "worker" and len(self._queues[role]) >= CROWD)
+        free = [p for p in self._processes.values() if p.role == role and len(p.orders) < room]
         return min(free, key=lambda p: len(p.orders), default=None)
 
     def _again(self, job: _Job, process: _Process, failure: FailureClass, message: str) -> None:
-        """The process is lost. Effects go to the next one, whose journal knows what was done; work fails once."""
-        process.orders.discard(job.order.id)
+        """The process is lost. Effects go to the next one, whose journal knows what was done; work fails once.
+
+        What the process held without having begun it costs nothing.
+        """
+        process.orders.pop(job.order.id, None)
         if job.answer.done():
             return
-        if job.tries < TRIES_MAX and job.role == "effector":
+        untouched = not job.due
+        if untouched or (job.tries < TRIES_MAX and job.role == "effector"):
+            job.tries -= untouched
             job.process, job.due = b"", 0.0
             self._queues[job.role].appendleft(job.order.id)
             return
@@ -245,7 +262,7 @@ class Hub:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LIVENESS_S)
+            await asyncio.sleep(LIVENESS_S if self._jobs else IDLE_LIVENESS_S)
             self._bury_dead()
             await self._end_overdue()
 

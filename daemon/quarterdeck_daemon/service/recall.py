@@ -9,6 +9,7 @@ Leaves   ranking to store/keyword.py.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from ..core.entities import Memory, Plain
 from ..store.api import IndexRow, KeywordHit, KeywordIndex, Store
 
 BATCH_MAX = 2_000
+SLICE = 2_000  # Events looked at before others get their turn.
 PAUSE_S = 0.02  # Commits cost milliseconds, so what arrives together is indexed together.
 BEHIND_WAIT_S = 1.0
 MEMORY_KINDS: frozenset[str] = frozenset(("memory.remembered", "document.parsed", "memory.endorsed"))
@@ -34,6 +36,7 @@ class Recall:
         self._pending: dict[str, None] = {}
         self._indexing = 0
         self._seen_seq = index.seq
+        self._caught_up = False
         self._work = asyncio.Event()
         self._moved = asyncio.Condition()
 
@@ -42,22 +45,28 @@ class Recall:
         for event in events:
             if event.kind in MEMORY_KINDS:
                 self._pending.update(dict.fromkeys(_memories_of(event)))
-                self._seen_seq = event.seq
+                self._seen_seq = max(self._seen_seq, event.seq)
         if self._pending:
             self._work.set()
 
-    def catch_up(self) -> int:
-        """Queue what the log has and the index has not. Returns how many memories that is."""
-        for event in self._store.events(after=self._index.seq):
-            if event.kind in MEMORY_KINDS:
-                self._pending.update(dict.fromkeys(_memories_of(event)))
-                self._seen_seq = event.seq
-        if self._pending:
-            self._work.set()
+    async def catch_up(self) -> int:
+        """Queue what the log has and the index has not, in slices, so that others are served meanwhile.
+
+        Returns how many memories wait then.
+        """
+        after, head = self._index.seq, self._store.head.seq
+        while events := list(itertools.islice(self._store.events(after=after, before=head + 1), SLICE)):
+            self.notice(events)
+            after = events[-1].seq
+            await asyncio.sleep(0)
+        self._caught_up = True
+        async with self._moved:
+            self._moved.notify_all()
         return len(self._pending)
 
     async def run(self) -> None:
-        """Index until cancelled."""
+        """Catch up, then index until cancelled. Nothing is indexed before, lest the index claim a past it has not."""
+        await self.catch_up()
         while True:
             await self._work.wait()
             await asyncio.sleep(PAUSE_S)
@@ -76,7 +85,7 @@ class Recall:
 
     async def search(self, query: str, *, limit: int, where: dict[str, str | tuple[str, ...]]) -> list[KeywordHit]:
         """Search what is durable by now; waits up to a second for the index to have it."""
-        await self._wait_for(self._seen_seq)
+        await self._wait_for(self._seen_seq if self._caught_up else self._store.head.seq)
         return await asyncio.to_thread(self._index.search, query, limit=limit, where=where)
 
     async def for_step(self, query: str, *, limit: int) -> list[Plain]:
@@ -92,7 +101,12 @@ class Recall:
 
     @property
     def behind(self) -> int:
-        return len(self._pending) + self._indexing
+        return len(self._pending) + self._indexing + (not self._caught_up)
+
+    def note_position(self) -> None:
+        """Remember, when all is indexed, that the rest of the log holds no memory: the next start need not look."""
+        if not self.behind and self._index.seq < self._store.head.seq:
+            self._index.put((), removed=(), seq=self._store.head.seq)
 
     async def _wait_for(self, seq: int) -> None:
         async def reached() -> None:

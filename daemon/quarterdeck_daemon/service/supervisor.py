@@ -39,7 +39,7 @@ from .run_folder import END_S_MAX, Lock, Owner, Places, endpoints_of, places_of,
 from .team import Seat, Team, ended
 from .workspace import load_config
 
-FLAG_POLL_S = 0.05
+FLAG_POLL_S = 0.1
 REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
 TOKEN_BYTES = 32
 REASON_CHARACTERS_MAX = 500

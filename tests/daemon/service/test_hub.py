@@ -34,7 +34,7 @@ from quarterdeck_daemon.core.orders import (
     StepDone,
     Wanted,
 )
-from quarterdeck_daemon.service.hub import TRIES_MAX, Hub, Role
+from quarterdeck_daemon.service.hub import CROWD, TRIES_MAX, Hub, Role
 
 TOKENS = {"worker": "w" * 32, "effector": "e" * 32}
 DECODER = msgspec.msgpack.Decoder(DaemonMessage)
@@ -346,3 +346,38 @@ async def test_dropped_orders_are_forgotten_and_their_answers_too(tmp_path: Path
 
 def _letter(name: str) -> Arrived:
     return Arrived(connector="mail", external_id=name, media_type="message/rfc822", name=name, data=b"x")
+
+
+async def test_in_a_crowd_a_worker_holds_one_more_order_that_its_death_costs_nothing(tmp_path: Path) -> None:
+    """What the worker was doing has failed once; what it merely held goes to the next as if nothing had been."""
+    async with rig(tmp_path) as on:
+        asked = [on.ask(f"o{n}") for n in range(CROWD + 2)]
+        await asyncio.sleep(0)
+        child = on.child()
+        worker = await on.process(pid=child.pid).hello()
+        assert [(await worker.order()).id for _ in range(2)] == ["o0", "o1"]
+        assert not await worker.socket.poll(50)
+        end(child)
+        assert isinstance(await waited(asked[0]), Failed)
+        heir = await on.process().hello()
+        for _ in asked[1:]:
+            await heir.answer((await heir.order()).id)
+        assert [type(await waited(task)) for task in asked[1:]] == [StepDone] * (CROWD + 1)
+
+
+async def test_the_time_of_a_held_order_runs_from_when_the_one_before_is_done(tmp_path: Path) -> None:
+    async with rig(tmp_path) as on:
+        slow = on.ask("slow", deadline_ms=60_000)
+        held = [on.ask(f"held{n}", deadline_ms=300) for n in range(CROWD + 1)]
+        await asyncio.sleep(0)
+        worker = await on.process().hello()
+        assert [(await worker.order()).id for _ in range(2)] == ["slow", "held0"]
+        await asyncio.sleep(0.5)
+        assert not held[0].done()
+        await worker.answer("slow")
+        assert await waited(slow) == StepDone(output={"by": os.getpid()})
+        outcome = await waited(held[0])
+        assert isinstance(outcome, Failed)
+        assert outcome.failure.failure == "timeout"
+        for task in held:
+            task.cancel()

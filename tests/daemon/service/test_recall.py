@@ -49,7 +49,6 @@ class HeldIndex(TantivyIndex):
 @asynccontextmanager
 async def following(bench: Bench, index: KeywordIndex) -> AsyncIterator[Recall]:
     recall = Recall(bench.store, index)
-    recall.catch_up()
     task = asyncio.get_running_loop().create_task(recall.run())
     try:
         yield recall
@@ -130,7 +129,7 @@ async def test_an_index_that_is_behind_catches_up_with_what_it_missed_only(tmp_p
     do(bench, None, note("missed"))
     index = TantivyIndex.open(folder)
     recall = Recall(bench.store, index)
-    assert recall.catch_up() == 1
+    assert await recall.catch_up() == 1
     async with following(bench, index) as recall:
         assert await found(recall, "missed") == ["m2"]
     index.close()
