@@ -14,6 +14,7 @@ $(VENV)/.demo: pyproject.toml requirements/base.txt
 
 $(VENV)/.test: $(VENV)/.demo requirements/test.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	tests/system_packages.sh
 	touch $@
 
 demo: $(VENV)/.demo  ## The practice company, up to the mails that wait for your yes.
