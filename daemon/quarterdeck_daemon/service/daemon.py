@@ -14,6 +14,7 @@ import hmac
 import logging
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import msgspec
 import zmq.asyncio
 
 from quarterdeck_protocol import PROTOCOL_VERSION
+from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, daemon_file, write_connection
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.messages import ROLES, Role
@@ -34,7 +36,7 @@ from .handlers import HANDLERS
 from .house import House, Tally
 from .hub import Hub
 from .launch import Launch, end_with_parent, receive_launch
-from .logs import set_up_logging
+from .logs import fields, set_up_logging
 from .recall import Recall
 from .reception import Reception
 from .rpc import Handler, Rpc
@@ -44,6 +46,7 @@ from .workspace import load_config
 
 LOCK_WAIT_S = 5.0  # The daemon before us may still be dying.
 DRAIN_S = 2.0
+DOOR_POLL_S = 1.0
 
 log = logging.getLogger("quarterdeck.daemon")
 
@@ -123,6 +126,7 @@ class Daemon:
         doing.see_to(all_needs(store))
         tasks += [self._guarded(work) for work in (rpc.serve(), watch(house))]
         self._announce()
+        tasks.append(self._guarded(self._keep_door()))
         log.info("ready", extra={"fields": {"seq": store.head.seq}})
         await self._ended.wait()
         await self._wind_down(engine, tasks)
@@ -174,6 +178,21 @@ class Daemon:
         )
         write_connection(daemon_file(self._workspace), connection)
 
+    async def _keep_door(self) -> None:
+        """Stay reachable: write a removed connection file again; for a removed socket, end, to be bound anew.
+
+        Raises QuarterdeckError `unavailable` when a socket's file is gone: nobody new could connect.
+        """
+        sockets = [Path(address.removeprefix("ipc://")) for address in (self._launch.rpc, self._launch.events)]
+        while True:
+            await asyncio.sleep(DOOR_POLL_S)
+            for path in sockets:
+                if not path.exists():
+                    raise QuarterdeckError("unavailable", f"{path} was removed", hint="It is bound again at once.")
+            if not daemon_file(self._workspace).exists():
+                log.warning("the connection file was removed; written again")
+                self._announce()
+
     def end(self) -> None:
         self._ended.set()
 
@@ -205,7 +224,12 @@ def main() -> None:
     launch = receive_launch()
     set_up_logging("daemon")
     end_with_parent()
-    asyncio.run(_main(launch))
+    try:
+        asyncio.run(_main(launch))
+    except QuarterdeckError as error:
+        # Refused, not broken: a locked or damaged log, say. `up` reads this line and shows it.
+        log.critical(error.message, extra=fields(code=error.code, hint=error.hint))
+        sys.exit(error.exit_status)
 
 
 if __name__ == "__main__":

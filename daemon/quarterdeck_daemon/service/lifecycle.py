@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import cast
+
+import msgspec
 
 from quarterdeck_protocol.client import Client
-from quarterdeck_protocol.codes import Code, QuarterdeckError
+from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, read_connection
 from quarterdeck_protocol.frames import Plain
 
@@ -140,6 +143,11 @@ def _wait_until_up(
         connection = _answering(places)
         if connection is not None:
             return connection
+        refusal = _refusal(places, since["daemon"])
+        if refusal is not None:
+            process.terminate()  # Trying again would end the same way.
+            process.wait(END_S_MAX + KILL_WAIT_S)
+            raise refusal
         time.sleep(POLL_S)
     raise QuarterdeckError(
         "unavailable",
@@ -159,6 +167,16 @@ def _answering(places: Places) -> ConnectionFile | None:
     return connection
 
 
+def _refusal(places: Places, since: int) -> QuarterdeckError | None:
+    """Why the daemon refused to start (a damaged or locked log, bad settings); None while it did not."""
+    for line in _tail(places, "daemon", since):
+        entry = _parsed(line)
+        code = entry.fields.get("code") if entry is not None and entry.level == "critical" else None
+        if entry is not None and code in CODES:
+            return QuarterdeckError(cast(Code, code), entry.message, hint=str(entry.fields.get("hint", "")))
+    return None
+
+
 def _start_failed(status: int, places: Places, since: int) -> QuarterdeckError:
     """The supervisor ended at once: because another was faster, or for what its log says."""
     owner = owner_of(places.lock)
@@ -172,15 +190,37 @@ def _start_failed(status: int, places: Places, since: int) -> QuarterdeckError:
 
 
 def log_tail(places: Places, role: str, since: int = 0) -> str:
-    """The last lines of a role's log, for an error message; none from before byte `since`."""
+    """The last lines of a role's log, for an error message; none from before byte `since`.
+
+    Of a traceback only its last line is shown; `quarterdeck logs` has the rest.
+    """
+    lines = _tail(places, role, since)
+    return "\n".join(map(_readable, lines)) or f"(the log of the {role} says nothing)"
+
+
+def _tail(places: Places, role: str, since: int) -> list[str]:
     try:
         with places.log_of(role).open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(since if since <= end else 0, end - TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+            return file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
     except FileNotFoundError:
-        lines = []
-    return "\n".join(lines) or f"(the log of the {role} says nothing)"
+        return []
+
+
+def _parsed(line: str) -> LogLine | None:
+    try:
+        return msgspec.json.decode(line, type=LogLine)
+    except msgspec.DecodeError:
+        return None  # Not ours: what a library or the interpreter wrote to standard error.
+
+
+def _readable(line: str) -> str:
+    entry = _parsed(line)
+    if entry is None:
+        return line
+    trace = str(entry.fields.get("traceback", "")).strip().splitlines()
+    return ": ".join([entry.level, entry.message, *trace[-1:]])
 
 
 def _log_bytes(places: Places, role: str) -> int:

@@ -171,6 +171,20 @@ class Lock:
     def record(self, owner: Owner) -> None:
         os.pwrite(self._handle, msgspec.json.encode(owner).ljust(LOCK_RECORD_BYTES), 0)
 
+    def stands_at(self, path: Path) -> bool:
+        """Whether `path` is still the file that is locked: not after its folder was removed, moved or replaced.
+
+        An error that says nothing about that (a disk that hangs, say) counts as yes: it is no reason to end.
+        """
+        mine = os.fstat(self._handle)
+        try:
+            found = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
+
     def release(self) -> None:
         os.ftruncate(self._handle, 0)
         os.close(self._handle)

@@ -161,7 +161,8 @@ class Supervisor:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         self._control.close()
-        self._clear_leftovers()
+        if self.lock.stands_at(self.places.lock):  # Else what lies there may be a successor's.
+            self._clear_leftovers()
         self.lock.release()
         for result in results:
             if isinstance(result, Exception):
@@ -262,9 +263,16 @@ class Supervisor:
             ) from error
 
     async def _watch_flag(self) -> None:
-        """Look for the flag file, and see to what an event may have missed: the dead, an unsaved fence."""
+        """Look for the flag file, and see to what an event may have missed: the dead, an unsaved fence, a lost folder.
+
+        A supervisor whose lock file is gone could no longer keep a second one out, so it ends.
+        """
         while True:
             self._team.reap()
+            if not self.lock.stands_at(self.places.lock):
+                log.error("the workspace was removed or moved; ending", extra=fields(lock=str(self.places.lock)))
+                self._ending.set()
+                return
             if not self.fence.stopped and os.path.lexists(self.places.stop_flag):
                 await self.engage(EngageParams(reason="STOP file", by="file"))
             if not self._fence_saved:
