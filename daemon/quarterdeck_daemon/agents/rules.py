@@ -86,7 +86,7 @@ def _known_client(view: View) -> Decision | None:
     address, domain = view.sender, view.sender.partition("@")[2]
     for fact in view.facts.get("client", []):
         addresses = {item.lower() for item in [*fact.words("contacts"), fact.text("email")]}
-        if address in addresses:
+        if address and address in addresses:
             return _because(view, "client", "client.address", f"{address} is a contact of {fact.key}.", fact.source)
         if domain and domain == fact.text("domain").lower():
             return _because(view, "client", "client.domain", f"{domain} is the domain of {fact.key}.", fact.source)
@@ -94,6 +94,19 @@ def _known_client(view: View) -> Decision | None:
         if address and address == fact.text("email").lower() and fact.text("client"):
             return _because(view, "client", "client.contact", f"{address} is {fact.key}, of a client.", fact.source)
     return None
+
+
+def _nobody(view: View) -> Decision | None:
+    if view.sender:
+        return None
+    return _because(view, "unclear", "sender.none", "It names no address that an answer could go to.")
+
+
+def _ourselves(view: View) -> Decision | None:
+    """A note to oneself, or somebody who pretends: an answer would go to the one who wrote the rules."""
+    if view.mail.form or view.sender not in {address.lower() for address in view.mail.meta.to}:
+        return None
+    return _because(view, "personal", "sender.own", f"{view.sender} is the address that it was sent to.")
 
 
 def _invoice(view: View) -> Decision | None:
@@ -170,6 +183,8 @@ RULES: tuple[Rule, ...] = (
     _known_client,
     _invoice,
     _machine,
+    _nobody,
+    _ourselves,
     _own_thread,
     _pitch,
     _known_person,

@@ -66,7 +66,7 @@ def _meta(message: Part, headers: Headers, body: Body, split: Split) -> Plain:
         "message_id": next(iter(headers.message_ids("message-id")), ""),
         "from_name": sender[0],
         "from_address": sender[1],
-        "reply_to": next((address for _, address in headers.addresses("reply-to")), ""),
+        "reply_to": _reply_to(headers, sender[1]),
         "to": [address for _, address in headers.addresses("to")],
         "cc": [address for _, address in headers.addresses("cc")],
         "subject": headers.text("subject"),
@@ -84,6 +84,12 @@ def _meta(message: Part, headers: Headers, body: Body, split: Split) -> Plain:
     }
 
 
+def _reply_to(headers: Headers, sender: str) -> str:
+    """Where answers are asked to go; of several addresses the first that is not the sender's, which may hide there."""
+    asked = [address for _, address in headers.addresses("reply-to")]
+    return next((address for address in asked if address != sender), sender if asked else "")
+
+
 def _form(sender: str, headers: Headers, text: str) -> list[str]:
     """The fields, when sender and receiver are one house: then a form of ours wrote the mail."""
     domains = {address.partition("@")[2] for _, address in headers.addresses("to")}
@@ -95,12 +101,13 @@ def _form(sender: str, headers: Headers, text: str) -> list[str]:
 
 def _warnings(headers: Headers, body: Body) -> list[str]:
     sender = next(iter(headers.addresses("from")), ("", ""))
-    answer_to = next((address for _, address in headers.addresses("reply-to")), "")
+    answer_to = _reply_to(headers, sender[1])
     shown = headers.text("subject") + "\n" + body.text + "\n" + body.hidden
     remarks = {
         "reply-to differs from sender": bool(answer_to) and answer_to != sender[1],
         "sender name contains another address": "@" in sender[0] and sender[1] not in sender[0].lower(),
         "more than one From header": headers.count("from") > 1,
+        "more than one From address": headers.count("from") == 1 and len(headers.addresses("from")) > 1,
         "no sender address": not sender[1],
         "hidden text": bool(body.hidden),
         "instructions to an assistant": bool(_TO_A_MACHINE.search(shown)),
