@@ -77,6 +77,7 @@ METHODS: dict[str, Method] = {
     "approval.decide": _change(p.ApprovalDecide, r.Decisions, "Approve, reject or snooze exactly what was shown."),
     "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
+    "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
     "action.undo": _change(p.ChangeOne, r.Undone, "Withdraw it, or propose what mends it."),
     "deadletter.list": _read(p.DeadLetterList, r.DeadLetters, "Work that gave up, with remedies."),
     "deadletter.resolve": _change(p.DeadLetterResolve, r.Done, "Apply a remedy."),

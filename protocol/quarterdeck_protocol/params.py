@@ -231,6 +231,12 @@ class ActionList(Listing, frozen=True, kw_only=True):
     connector: Short | None = None
 
 
+class ActionSettle(ChangeOne, frozen=True, kw_only=True):
+    """happened: whether the effect took place, as the operator found out elsewhere."""
+
+    happened: bool
+
+
 class DeadLetterList(Listing, frozen=True, kw_only=True):
     """all: those that were resolved too."""
 

@@ -114,6 +114,9 @@ def test_a_server_that_hangs_up_after_taking_the_mail_leaves_an_unknown_that_is_
             os.kill(client.connection.pid, signal.SIGKILL)
             assert until(lambda: client.call("action.get", {"id": action}).result["status"] == "unknown", 20)
             assert len(list((tmp_path / "smtp").glob("*.eml"))) == 1
+            settled = client.call("action.settle", {"id": action, "happened": True, "reason": "she answered"})
+            assert settled.result["status"] == "succeeded"
+            assert client.call("system.status").result["alerts"] == []
     finally:
         server.close()
 

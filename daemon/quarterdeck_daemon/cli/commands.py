@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "edit": Entry("edit", "edit", "Change a draft in your editor, then approve it."),
         "snooze": Entry("approvals", "snooze", "Ask again later."),
         "undo": Entry("actions", "undo", "Take an action back."),
+        "settle": Entry("actions", "settle", "Say what became of an effect of unknown outcome."),
         "why": Entry("why", "why", "Where something comes from, down to the quote."),
         "status": Entry("status", "status", "Where everything stands, on one screen."),
         "timeline": Entry("timeline", "timeline", "What happened, event by event."),

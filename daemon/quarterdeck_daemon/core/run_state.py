@@ -125,7 +125,9 @@ def _step_over(status: StepStatus) -> Applier:
         if "error" in event.body:
             fields["error"] = event.body["error"]
         run = _change(draft, event, **fields)
-        draft.put(replace(run, labels=join((run.labels, event.labels))))
+        taken = run.steps[str(event.body["step"])].signal if status == "succeeded" else ""
+        signals = {name: payload for name, payload in run.signals.items() if name != taken}
+        draft.put(replace(run, labels=join((run.labels, event.labels)), signals=signals))
 
     return apply
 

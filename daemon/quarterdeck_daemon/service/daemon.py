@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -28,6 +29,7 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.messages import ROLES, Role
 
 from ..core.kernel import all_needs
+from ..store.api import Store
 from ..store.keyword import VERSION, TantivyIndex
 from ..store.rocks import RocksStore
 from .doing import Doing
@@ -83,7 +85,7 @@ class Daemon:
 
     async def _live(self, store: RocksStore) -> None:
         context = zmq.asyncio.Context()
-        index = TantivyIndex.open(self._launch.home / "index" / VERSION)
+        index = _open_index(self._launch.home / "index" / VERSION, store)
         recall = Recall(store, index)
         reception = Reception()
         link = SupervisorLink(
@@ -195,6 +197,16 @@ class Daemon:
 
     def end(self) -> None:
         self._ended.set()
+
+
+def _open_index(folder: Path, store: Store) -> TantivyIndex:
+    """Open the keyword index; one that is ahead of the log belongs to another log and is built anew."""
+    index = TantivyIndex.open(folder)
+    if index.seq <= store.head.seq:
+        return index
+    index.close()
+    shutil.rmtree(folder)
+    return TantivyIndex.open(folder)
 
 
 def _write_private(path: Path, content: bytes) -> None:

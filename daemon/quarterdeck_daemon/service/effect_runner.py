@@ -45,8 +45,18 @@ class EffectRunner:
             self._gate(work.epoch)
         except EffectFailed as error:
             log.warning("refused", extra={"fields": {"operation": work.operation_id, "code": error.failure.code}})
-            return Failed(failure=error.failure)
+            return Failed(failure=self._refusal(work, error))
         return None
+
+    def _refusal(self, work: ExecuteEffect, error: EffectFailed) -> Failure:
+        """A refusal says that nothing left. When an earlier try of the same thing had begun, nobody can say that."""
+        if lookup_disabled() or error.failure.failure == "stopped" or error.failure.code == "operation_reused":
+            return error.failure
+        entry = self._journal.read(work.operation_id)
+        if entry is None or entry.state == "failed":
+            return error.failure
+        message = f"{error.failure.message}; but an earlier try may have left"
+        return msgspec.structs.replace(error.failure, failure="uncertain", message=message)
 
     def carry_out(self, work: ExecuteEffect) -> Outcome:
         """Do it. Call only after `prepare` returned None and Started was sent."""

@@ -7,7 +7,7 @@ import asyncio
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import Choice, DecideApprovals, UndoAction
+from ...core.commands import Choice, DecideApprovals, SettleAction, UndoAction
 from ...core.entities import Action, Plain
 from ...core.policy import RISK_ORDER
 from ..house import House, time_us
@@ -65,7 +65,12 @@ def handlers(house: House) -> dict[str, Handler]:
         compensation = "" if withdrawn else await _correction_of(house, params.id)
         return {**reply, "withdrawn": withdrawn, "compensation": compensation}, seq
 
+    async def settle(asked: Asked, params: p.ActionSettle) -> object:
+        command = SettleAction(id=params.id, happened=params.happened, reason=params.reason)
+        return await house.change(asked, command)
+
     return {
+        "action.settle": settle,
         "approval.list": approvals,
         "approval.decide": decide,
         "action.get": get,

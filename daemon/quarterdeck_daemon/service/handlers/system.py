@@ -114,7 +114,8 @@ def _alerts(house: House, letters: int) -> list[Plain]:
     unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
     if unknown:
         text = f"nobody knows whether {', '.join(unknown)} left the house"
-        alerts.append({"level": "critical", "text": text, "hint": f"quarterdeck why {unknown[0]}"})
+        hint = f"Find out, then: quarterdeck settle {unknown[0]} --happened, or --absent"
+        alerts.append({"level": "critical", "text": text, "hint": hint})
     if letters:
         alerts.append(
             {"level": "warning", "text": f"{letters} piece(s) of work gave up", "hint": "quarterdeck dead list"}
