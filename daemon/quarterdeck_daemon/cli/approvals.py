@@ -25,17 +25,31 @@ def waiting(session: Session, group: str | None = None) -> list[Plain]:
 
 
 def waiting_for(session: Session, ids: Sequence[str]) -> list[Plain]:
-    """Return the waiting items of exactly these ids, in their order.
+    """Return the waiting items of exactly these ids, in their order; those put away by `snooze` wait as well.
 
-    Raises QuarterdeckError `not_found` for an id that does not wait; a beginning of an id is no id.
+    Raises QuarterdeckError `not_found` for an id that nothing has (a beginning of an id is no id), `conflict` for
+    an action that was decided on already.
     """
     found = {text(one, "id"): one for one in waiting(session)}
-    for id in ids:
-        if id not in found:
-            longer = [one for one in found if one.startswith(id)]
-            hint = f"Ids are written in full: {', '.join(longer[:5])}." if longer else "See `quarterdeck approvals`."
-            raise QuarterdeckError("not_found", f"Nothing waits for a decision under the id `{id}`.", hint=hint)
-    return [found[id] for id in dict.fromkeys(ids)]
+    return [found[id] if id in found else out_of_sight(session, id, list(found)) for id in dict.fromkeys(ids)]
+
+
+def out_of_sight(session: Session, id: str, listed: list[str]) -> Plain:
+    """Return the snoozed action of this id. Raises QuarterdeckError as `waiting_for` says."""
+    try:
+        action = session.ask("action.get", {"id": id})
+    except QuarterdeckError as error:
+        if error.code != "not_found":
+            raise
+        longer = [one for one in listed if one.startswith(id)]
+        hint = f"Ids are written in full: {', '.join(longer[:5])}." if longer else "See `quarterdeck approvals`."
+        message = f"Nothing waits for a decision under the id `{id}`."
+        raise QuarterdeckError("not_found", message, hint=hint) from error
+    status = text(action, "status")
+    if status != "proposed":
+        message = f"{id} does not wait for you any more: it is {status}."
+        raise QuarterdeckError("conflict", message, hint=f"See `{session.command(f'why {id}')}`.")
+    return action
 
 
 def decide(session: Session, items: list[Plain], decision: str, **more: object) -> None:
@@ -66,7 +80,9 @@ def report(session: Session, items: list[Plain], outcome: dict[str, Plain], deci
         if error is not None:
             refused.append(error)
         rows.append(
-            found | {"id": id, "summary": text(item, "summary"), "seq": seq, **steps(session, id, decision, error)}
+            found
+            | {"id": id, "summary": text(item, "summary"), "seq": seq}
+            | steps(session, id, decision, error, text(found, "releases_at"))
         )
     session.show({"items": rows}, [line(f"{one['did']} {one['id']}: {one['summary']}") for one in rows])
     for name in ("next", "undo"):
@@ -76,12 +92,16 @@ def report(session: Session, items: list[Plain], outcome: dict[str, Plain], deci
         raise refused[0]
 
 
-def steps(session: Session, id: str, decision: str, error: QuarterdeckError | None) -> Plain:
+def steps(session: Session, id: str, decision: str, error: QuarterdeckError | None, releases_at: str) -> Plain:
     """Return what happened, what comes next and how to take it back, in words."""
+    leaves = f"at {local(releases_at)}" if releases_at else "after its hold"
     if error is not None:
         return {"did": "not done", "next": "", "undo": ""}
     following = {
-        "approve": ("it leaves after the hold; `quarterdeck status` shows it", session.command(f"undo {id}")),
+        "approve": (
+            f"it leaves {leaves}; until then undo is free",
+            session.command(f"undo {id}"),
+        ),
         "reject": ("nothing leaves; the run goes on without it", "not needed: nothing happened"),
         "snooze": ("it comes back in `quarterdeck approvals`", session.command(f"approve {id}")),
     }

@@ -74,6 +74,29 @@ def test_one_unknown_id_stops_the_whole_decision(with_approvals: House, shell: S
     assert with_approvals.calls("approval.decide") == []
 
 
+def test_what_was_snoozed_can_still_be_decided_on(with_approvals: House, shell: Shell) -> None:
+    """It is in no list, and `snooze` itself names `approve` as the way back."""
+    away: Plain = {"id": "a19", "status": "proposed", "shown_hash": "hash-a19", "summary": "Ask Cy for a date"}
+    with_approvals.answers["action.get"] = away
+    ran = shell("approve", "a19")
+    assert (ran.status, ran.out) == (0, "approved a19: Ask Cy for a date\n")
+    assert with_approvals.calls("approval.decide")[0]["items"] == [{"id": "a19", "shown_hash": "hash-a19"}]
+
+
+def test_what_was_decided_already_is_a_conflict_that_says_so(with_approvals: House, shell: Shell) -> None:
+    with_approvals.answers["action.get"] = {"id": "a19", "status": "withdrawn", "shown_hash": "h", "summary": "s"}
+    ran = shell("approve", "a17", "a19")
+    assert ran.status == 8
+    assert "error: a19 does not wait for you any more: it is withdrawn." in ran.err
+    assert with_approvals.calls("approval.decide") == []
+
+
+def test_approve_says_when_it_leaves(with_approvals: House, shell: Shell) -> None:
+    item = {"id": "a17", "ok": True, "status": "held", "releases_at": "2031-05-01T10:00:08Z"}
+    with_approvals.answers["approval.decide"] = {"items": [item], "seq": 9}
+    assert shell("approve", "a17").err.startswith("next: it leaves at ")
+
+
 def test_a_stale_item_is_a_conflict_and_the_others_are_reported(with_approvals: House, shell: Shell) -> None:
     stale = {
         "id": "a18",
