@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 from pathlib import Path
 
 import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .session import CONFIG_NAME, Session
+from .session import CONFIG_NAME, Session, program
 from .words import changes, verb
 
 FOLDERS = ("playbooks", "policies", "templates", "facts", "agents", "tests", "notes")
@@ -72,6 +75,8 @@ def make_workspace(folder: Path) -> list[str]:
             "conflict", f"{folder} is a workspace already.", hint="`quarterdeck config check` looks at it."
         )
     written = []
+    umask = os.umask(0)
+    os.umask(umask | stat.S_IWOTH)  # The daemon refuses settings that everybody may write.
     try:
         for name, content in contents().items():
             path = folder / name
@@ -83,6 +88,8 @@ def make_workspace(folder: Path) -> list[str]:
         raise QuarterdeckError(
             "bad_value", f"Cannot write to {folder}: {error.strerror}.", hint="Name another folder."
         ) from error
+    finally:
+        os.umask(umask)
     return written
 
 
@@ -91,6 +98,8 @@ def make_workspace(folder: Path) -> list[str]:
 @changes
 def init(session: Session, directory: str | None) -> None:
     """Make a workspace in DIR (default: here): settings, folders, a cautious policy, .gitignore."""
+    if directory == "":  # What a shell makes of a variable that is not set.
+        raise QuarterdeckError("bad_value", "The folder has no name.", hint="Name it, or write `.` for this one.")
     folder = (Path(directory) if directory else session.named or Path()).expanduser().resolve()
     if session.dry_run:
         names = list(contents())
@@ -99,5 +108,6 @@ def init(session: Session, directory: str | None) -> None:
     written = make_workspace(folder)
     value = {"id": str(folder), "workspace": str(folder), "files": written}
     session.show(value, [f"made {folder}", *(f"  {name}" for name in written)])
-    session.printer.talk(f"next: edit {folder / CONFIG_NAME}, then `quarterdeck -w {folder} up`")
+    up = f"{program()} -w {shlex.quote(str(folder))} up"
+    session.printer.talk(f"next: edit {folder / CONFIG_NAME}, then `{up}`")
     session.printer.talk("undo: remove what is listed above; nothing else was touched")

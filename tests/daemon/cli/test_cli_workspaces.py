@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,28 @@ def test_init_makes_a_workspace_that_reads_and_asks_about_everything(shell: Shel
     assert ".quarterdeck/" in (folder / ".gitignore").read_text()
     assert {rule.verdict for rule in parse_policy(CAUTIOUS_POLICY).rule} == {"ask"}
     assert shell("config", "check", "-w", str(folder)).status == 0
+
+
+def test_init_makes_nothing_that_everybody_may_write(tmp_path: Path) -> None:
+    """The daemon would refuse such settings, and a policy must not be anybody's to add."""
+    umask = os.umask(0)
+    try:
+        make_workspace(tmp_path / "new")
+    finally:
+        os.umask(umask)
+    made = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert [path for path in made if path.stat().st_mode & 0o002] == []
+
+
+def test_init_of_no_name_is_refused(shell: Shell) -> None:
+    """`init "$DIR"` with no DIR must not make a workspace of whatever folder one stands in."""
+    ran = shell("init", "")
+    assert (ran.status, ran.out) == (2, "")
+
+
+def test_init_quotes_the_command_to_type_next(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("init", str(tmp_path / "my company"))
+    assert f"-w '{tmp_path}/my company' up`" in ran.err
 
 
 def test_init_leaves_what_is_there(tmp_path: Path) -> None:
