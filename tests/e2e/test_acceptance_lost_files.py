@@ -101,3 +101,13 @@ def test_twin_by_its_flock_alone_a_supervisor_would_not_notice_a_second_one(tmp_
     assert (first.stands_at(path), second.stands_at(path)) == (False, True)
     first.release()
     second.release()
+
+
+def test_a_state_folder_that_cannot_be_written_is_named_without_a_traceback(tmp_path: Path) -> None:
+    """As on a full or read-only disk; here something else lies where the lock would be."""
+    folder = small_house(tmp_path)
+    (folder / ".quarterdeck" / "run" / "lock").mkdir(parents=True)
+    with pytest.raises(QuarterdeckError) as refused:
+        lifecycle.start(folder)
+    assert f"{folder}/.quarterdeck cannot be written" in refused.value.message
+    assert "Traceback" not in refused.value.message

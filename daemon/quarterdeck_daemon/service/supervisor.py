@@ -350,15 +350,28 @@ def supervise(workspace: Path, make: Callable[[Places, Lock], Supervisor] | None
     """Become the supervisor of `workspace` until it is ended.
 
     make: builds the Supervisor inside the running loop; left out, from the workspace's settings.
-    Raises QuarterdeckError `conflict` when there is one already, `schema` and others for bad settings.
+    Raises QuarterdeckError `conflict` when there is one already, `schema` and others for bad settings,
+    `unavailable` when the state folder can't be written.
     """
     os.umask(0o077)
     places = places_of(workspace)
-    prepare(places)
-    lock = take_lock(places.lock)
-    rotate(places.log_of("supervisor"))
-    set_up_logging("supervisor", path=places.log_of("supervisor"))
+    lock = _move_in(places)
     asyncio.run(_run(places, lock, make or _from_settings))
+
+
+def _move_in(places: Places) -> Lock:
+    try:
+        prepare(places)
+        lock = take_lock(places.lock)
+        rotate(places.log_of("supervisor"))
+        set_up_logging("supervisor", path=places.log_of("supervisor"))
+    except OSError as error:
+        raise QuarterdeckError(
+            "unavailable",
+            f"{places.home} cannot be written: {error.strerror}",
+            hint="Free some space, or see to it that you may write there.",
+        ) from error
+    return lock
 
 
 def _from_settings(places: Places, lock: Lock) -> Supervisor:
