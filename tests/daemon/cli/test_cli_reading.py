@@ -134,6 +134,22 @@ def test_the_status_with_alerts(house: House, shell: Shell) -> None:
     assert "warning    disk nearly full  ->  make room\n" in shell("status").out
 
 
+@pytest.mark.parametrize("slip", ["notes/tpyo.md", "MAIL.EML", "/"])
+def test_one_word_that_was_meant_as_a_file_is_no_note(house: House, shell: Shell, slip: str) -> None:
+    assert (shell("remember", slip).status, house.calls("memory.remember")) == (3, [])
+
+
+def test_remember_hands_a_mail_in_as_a_mail(house: House, shell: Shell) -> None:
+    """As text its words would count as the operator's."""
+    mail = b"From: a@b.test\r\nSubject: x\r\n\r\nGr\xfc\xdfe\r\n"
+    (house.workspace / "one.eml").write_bytes(mail)
+    house.answers["memory.remember"] = {"id": "doc1", "document": "doc1", "seq": 9}
+    assert shell("remember", "one.eml", "--tag", "old").out == "remembered doc1: one.eml\n"
+    assert house.calls("memory.remember") == [
+        {"document": mail, "media_type": "message/rfc822", "name": "one.eml", "tags": ["old"]}
+    ]
+
+
 def test_remember_takes_words_input_and_files(house: House, shell: Shell) -> None:
     (house.workspace / "one.md").write_text("# One\n")
     (house.workspace / "two.md").write_text("# Two\n")

@@ -22,6 +22,8 @@ OVERFETCH = 4  # Filters by time are applied after ranking, so more is fetched.
 RECENCY_HALF_LIFE_DAYS = 90.0
 DAY_US = 86_400_000_000
 
+MAIL = "message/rfc822"
+
 
 def handlers(house: House) -> dict[str, Handler]:
     async def remember(asked: Asked, params: p.MemoryRemember) -> object:
@@ -82,6 +84,8 @@ async def _document(house: House, asked: Asked, params: p.MemoryRemember, labels
     assert params.document is not None, "called for documents"
     if not params.media_type:
         raise QuarterdeckError("schema", "a document needs its media_type", hint="For example text/markdown.")
+    if params.media_type == MAIL:
+        labels = join((labels, Labels(integrity="external")))  # Whoever hands it in, somebody else wrote it.
     blob = await asyncio.to_thread(house.store.put_blob, params.document)
     command = ReceiveDocument(
         connector="remember",
