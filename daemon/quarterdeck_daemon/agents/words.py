@@ -191,7 +191,7 @@ WISH: dict[str, str] = {
     "en": r"\b(?:re-?design|design|re-?work|re-?build|build|re-?brand|audit|review|overhaul|improve|develop|create|make over|modernis?ze|refresh|revamp"
     r"|set up|write|translate|plan|prototype|test|simplify|fix|help(?: us| me)?(?: with| to)?|take a look at|an? independent \w+|an? (?:[\w-]+ ){0,2}?(?:audit|review|redesign|logo|website|app|quote for))\b",
     "de": r"\b(?:unterstützung (?:bei|für)|hilfe (?:bei|für)|jemand(?:en)?,? (?:der|die)|unser\w* |ein\w* |(?:die|eine) (?:neu)?gestaltung|(?:die|eine) überarbeitung)",
-    "fr": r"\b(?:repenser|refaire|refondre|concevoir|créer|revoir|moderniser|améliorer|la refonte|une refonte|un\w* (?=\w))",
+    "fr": r"\b(?:repenser|refaire|refondre|concevoir|créer|revoir|moderniser|améliorer|la refonte|une refonte|(?<!['’])un\w* (?=\w))",
     "sv": r"\b(?:rita om|göra om|designa|formge|bygga|skapa|ta fram|förbättra|granska|hjälp med|en \w+|ett \w+)",
     "es": r"\b(?:rediseñar|diseñar|renovar|crear|mejorar|rehacer|desarrollar|modernizar|un\w* (?=\w)|ayuda con)",
 }  # fmt: skip
