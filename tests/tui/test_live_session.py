@@ -42,7 +42,8 @@ class Toy:
 
     def ask(self, method: str, params: Plain) -> Plain:
         assert self.process is not None, "the toy runs"
-        for _ in range(400):
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end and self.process.poll() is None:
             try:
                 with Client(self.workspace, timeout_ms=2_000) as client:
                     if client.connection.pid == self.process.pid:

@@ -16,7 +16,7 @@ KEYS = [
     "ctrl+d", "ctrl+u", "up", "down", "home", "end", "backspace", "space", "ctrl+p", "f1", "ctrl+down", "pagedown",
 ]  # fmt: skip
 NAMES = {"/": "slash", "?": "question_mark", "@": "at"}
-PRESSES = thorough(120, 1_000)
+PRESSES = thorough(90, 1_000)
 VIEWS = [
     MORNING,
     MORNING,

@@ -21,7 +21,7 @@ from quarterdeck_tui.screens.deciding import DecidingScreen
 from quarterdeck_tui.views import ApprovalView, BenchView, Decision, Shown, Verdict
 from quarterdeck_tui.widgets.approval_list import ApprovalList
 
-PRESSES = thorough(70, 200)
+PRESSES = thorough(45, 200)
 ONE, TWO = Shown("a1", "h1"), Shown("a2", "h2")
 
 
@@ -124,10 +124,10 @@ def test_without_the_wait_the_first_repeat_would_count(monkeypatch: pytest.Monke
 
 
 async def hold_down(session: FakeSession, pilot: Pilot[None], clock: StillClock) -> None:
-    """Hold `a` for two seconds on the screen."""
+    """Hold `a` for a second on the screen."""
     await settle(pilot, clock)
     now_ms = 0.0
-    for at_ms in held_key(0, repeats=40):
+    for at_ms in held_key(0, repeats=12):
         clock.pass_ms(at_ms - now_ms)
         now_ms = at_ms
         await pilot.pause()

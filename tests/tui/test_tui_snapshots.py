@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -18,7 +19,7 @@ TO_INES = ("j", "j", "j")
 SCREENS: dict[str, tuple[BenchView, tuple[str, ...]]] = {
     "bench": (MORNING, TO_INES),
     "why": (MORNING, (*TO_INES, "w")),
-    "stop": (MORNING, ("ctrl+g",)),
+    "stop": (replace(MORNING, deeds=STOPPED.deeds), ("ctrl+g",)),
     "help": (MORNING, ("question_mark",)),
 }
 

@@ -95,8 +95,14 @@ class Toy:
         result = method(self, request.params)
         if request.request_id is not None:
             receipts[request.request_id] = result
-        self.file.write_text(json.dumps(self.state))
+        self._save()
         return result
+
+    def _save(self) -> None:
+        """Whole or not at all: this process is killed at any time."""
+        fresh = self.file.with_suffix(".part")
+        fresh.write_text(json.dumps(self.state))
+        fresh.replace(self.file)
 
     def emit(self, kind: str, body: Plain) -> None:
         seq = len(self.events) + 1

@@ -1,7 +1,7 @@
 """The session over the wire: one connection, one view, kept fresh for as long as the program runs.
 
 Owns     the connection: it is opened, watched and closed here and nowhere else.
-Promises the view says `lost` within `PULSE_S + ANSWER_MS` of a daemon's silence, and `live` again by itself;
+Promises the view says `lost` within `PULSE_S + READ_ANSWER_MS` of a daemon's silence, and `live` again by itself;
          a stop that nobody confirmed is asked for again as soon as the daemon is back.
 Leaves   what the daemon's fields mean to `replies.py`, calls to `wire.py`, the ways of a stop to `stopping.py`.
 """
@@ -312,7 +312,8 @@ class LiveSession:
         asked = StopView(True, False, reason, "you", at_us, was.in_flight)
         self._show(replace(self._view, stop=asked))
         known = await stopping.engage(self._wire, asked, kill=kill)
-        self._show(replace(self._view, stop=replace(known, in_flight=known.in_flight or was.in_flight)))
+        heard = self._view.stop  # The event may have come before the answer.
+        self._show(replace(self._view, stop=replace(known, in_flight=known.in_flight or heard.in_flight)))
         self._dirty.set()
         if known.confirmed:
             return Verdict("stop", message="stopped")

@@ -18,7 +18,7 @@ from .views import StopView
 from .wire import Client, Plain, Wire
 
 STOP_ANSWER_MS = 1_500
-BY_FILE = "The daemon did not answer; the file .quarterdeck/STOP stops it, also when it comes back."
+BY_FILE = "No daemon answered. The file .quarterdeck/STOP is laid: what runs stops, and what starts starts stopped."
 
 
 async def engage(wire: Wire, asked: StopView, *, kill: bool) -> StopView:

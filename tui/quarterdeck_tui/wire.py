@@ -22,6 +22,7 @@ from .clock import Clock
 from .views import LogLine
 
 ANSWER_MS = 3_000
+READ_ANSWER_MS = 2_000  # Silence is noticed sooner than a change is given up.
 LOG_MAX = 500
 UNANSWERED_MAX = 100
 NO_ANSWER = frozenset(("unavailable", "deadline"))
@@ -79,7 +80,7 @@ class Wire:
         """Return the result of a read. Those with a `line` stand in the log."""
         if self._client is None:
             raise QuarterdeckError("unavailable", "there is no connection to the daemon")
-        answer = await self._client.call(method, params, deadline_ms=ANSWER_MS)
+        answer = await self._client.call(method, params, deadline_ms=READ_ANSWER_MS)
         if line:
             self.note(line, f"seq {answer.seq}")
         return answer.result

@@ -14,12 +14,13 @@ from textual.widgets import Static
 
 from ..clock import span
 from ..requests import Kill, Release, TakeBack
-from ..text import cut, fit, visible
+from ..text import cut, fit, visible, wrap
 from ..views import BenchView, DeedView, StopView
 from .choose import ChooseScreen
 from .frame import FrameScreen
 from .kill import KillScreen
 
+NOTE_ROWS_MAX = 3
 DIM = "$foreground-muted"
 CHOICES = (
     ("1", "resume everything"),
@@ -156,8 +157,8 @@ def _choices(stop: StopView) -> Iterable[Content]:
 def _unconfirmed(stop: StopView, width: int) -> list[Content | str]:
     if not stop.note:
         return [" Waiting for the supervisor to confirm ...", ""]
-    said = cut(f" NOT CONFIRMED: {visible(stop.note)}", width)
-    return [Content.styled(said, "$text-error bold"), " Type in a shell: quarterdeck stop", ""]
+    said = wrap(f"NOT CONFIRMED: {visible(stop.note)}", width - 2)
+    return [*(Content.styled(f" {line}", "$text-error bold") for line in said[:NOTE_ROWS_MAX]), ""]
 
 
 def _flights(view: BenchView) -> list[str]:
