@@ -27,7 +27,7 @@ from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import PolicyFile, Question, judge, parse_policy
 from .table import Table
 from .turn import Turn
-from .verbs import VERBS, targets_of
+from .verbs import VERBS, argument_fault, targets_of
 
 EFFECT_TRIES_MAX = 5
 EFFECT_BACKOFF_US = 2_000_000
@@ -215,7 +215,11 @@ def _edited(action: Action, edits: Plain) -> Plain:
     for name, value in edits.items():
         if type(value) is not type(action.args[name]):
             raise QuarterdeckError("schema", f"{name!r} is a {type(action.args[name]).__name__} and must stay one")
-    return {**action.args, **edits}
+    args = {**action.args, **edits}
+    fault = argument_fault(f"{action.connector}.{action.verb}", args)
+    if fault:
+        raise QuarterdeckError("bad_value", fault, hint="Correct the edit; nothing was approved.")
+    return args
 
 
 def _reject(turn: Turn, action: Action, command: DecideApprovals) -> None:
@@ -227,6 +231,10 @@ def _snooze(turn: Turn, action: Action, command: DecideApprovals) -> None:
     if command.until_us is None or command.until_us <= turn.env.now_us:
         raise QuarterdeckError(
             "bad_value", "snooze needs a time that is still to come", hint="For example --until 2h."
+        )
+    if action.expires_us is not None and command.until_us >= action.expires_us:
+        raise QuarterdeckError(
+            "out_of_range", f"{action.id} expires before that", hint="Decide now, or choose an earlier time."
         )
     body: Plain = {"action": action.id, "until_us": command.until_us, "reason": command.reason}
     turn.emit("approval.snoozed", body, run=action.run or None, labels=action.labels)

@@ -4,7 +4,7 @@ Guards (numbers as in docs/architecture.md) can only make things stricter, and n
 R1 a secret never leaves; R2 a target that text from outside could have shaped is asked about; R3 so is an
 outward effect shaped by such text; R5 so is what cannot be taken back or goes to many; R9 what stays inside
 and can be taken back may happen. The operator's rules: first match wins, none means ask, and a condition
-that has no answer means ask.
+that has no answer means ask, unless a later rule says deny.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def explain(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold
         for rule in file.rule:
             outcome = _outcome(rule, question)
             tried.append({"rule": rule.id, "where": where, "outcome": outcome})
-            if outcome != "not matched":  # A condition without an answer has decided, too: ask.
+            if outcome == "matched":
                 return {**msgspec.to_builtins(verdict), "tried": tried}
     return {**msgspec.to_builtins(verdict), "tried": tried}
 
@@ -146,6 +146,7 @@ def _outcome(rule: Rule, question: Question) -> str:
 
 def _first_match(question: Question, files: Iterable[tuple[str, PolicyFile]], hold_us: int) -> Verdict:
     values = question.values()
+    doubt: Verdict | None = None
     for where, file in files:
         for rule in file.rule:
             if not fnmatch.fnmatchcase(question.name, rule.pattern):
@@ -154,11 +155,25 @@ def _first_match(question: Question, files: Iterable[tuple[str, PolicyFile]], ho
                 matches = not rule.when or holds(rule.when, values)
             except Unanswerable as error:
                 reason = f"rule {rule.id}: {error}"
-                return _verdict("ask", rule.id, where, rule.risk, _hold(rule, hold_us), reason)
+                doubt = doubt or _verdict("ask", rule.id, where, rule.risk, _hold(rule, hold_us), reason)
+                continue
             if matches:
-                return _verdict(rule.verdict, rule.id, where, rule.risk, _hold(rule, hold_us), rule.reason)
-    return _verdict(
+                found = _verdict(rule.verdict, rule.id, where, rule.risk, _hold(rule, hold_us), rule.reason)
+                return _doubted(doubt, found) if doubt else found
+    return doubt or _verdict(
         "ask", "default", "built-in", "medium", hold_us, "No rule of yours covers this, so you are asked."
+    )
+
+
+def _doubted(doubt: Verdict, found: Verdict) -> Verdict:
+    """A rule that could not be answered asks; it does not hide a later rule that is stricter."""
+    if found.verdict == "deny":
+        return found
+    return msgspec.structs.replace(
+        doubt,
+        risk=max((doubt.risk, found.risk), key=RISK_ORDER.__getitem__),
+        hold_us=max(doubt.hold_us, found.hold_us),
+        reasons=(*doubt.reasons, *found.reasons),
     )
 
 

@@ -37,3 +37,25 @@ def targets_of(name: str, args: Plain) -> tuple[str, ...]:
             if isinstance(item, str) and item:
                 found[item] = None
     return tuple(found)
+
+
+def argument_fault(name: str, args: Plain) -> str:
+    """What any connector would refuse, "" when nothing is obvious: no target, or a line break where one line goes.
+
+    The connector checks everything once more; this is so that a slip is told to whoever made it.
+    """
+    targets = targets_of(name, args)
+    if not targets:
+        return "it would go to nobody"
+    for target in targets:
+        if any(char.isspace() or ord(char) < 32 for char in target) or (
+            name == "mail.send" and "@" not in target[1:-1]
+        ):
+            return f"{target!r} is no address to send to"
+    for arg, value in args.items():
+        lines_allowed = arg in ("body", "text")
+        if isinstance(value, str) and any(
+            ord(char) < 32 and not (lines_allowed and char in "\n\r\t") for char in value
+        ):
+            return f"{arg!r} holds a control character or a line break"
+    return ""

@@ -52,7 +52,10 @@ class EffectRunner:
         """A refusal says that nothing left. When an earlier try of the same thing had begun, nobody can say that."""
         if lookup_disabled() or error.failure.failure == "stopped" or error.failure.code == "operation_reused":
             return error.failure
-        entry = self._journal.read(work.operation_id)
+        try:
+            entry = self._journal.read(work.operation_id)
+        except EffectFailed:  # What cannot even be looked up was never begun under that name.
+            return error.failure
         if entry is None or entry.state == "failed":
             return error.failure
         message = f"{error.failure.message}; but an earlier try may have left"

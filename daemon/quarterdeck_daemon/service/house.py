@@ -26,6 +26,7 @@ from .rpc import Asked
 from .supervisor_link import SupervisorLink
 from .workspace import Config
 
+FUTURE_US = 60_000_000  # Clocks of two programs may differ by so much.
 FIRST_OFFER_WAIT_S = 3.0
 
 
@@ -118,6 +119,8 @@ class House:
                 )
             return as_of
         at_us = time_us(as_of)
+        if at_us > self.engine.now_us() + FUTURE_US:
+            raise QuarterdeckError("out_of_range", f"{as_of} is still to come", details={"head": head})
         return bisect.bisect_right(range(1, head + 1), at_us, key=self._at_us)
 
     def _at_us(self, seq: int) -> int:

@@ -147,13 +147,19 @@ def test_an_explanation_names_every_rule_that_was_tried() -> None:
     assert told["verdict"] == "allow"
 
 
-def test_an_explanation_stops_at_the_rule_that_decided_by_having_no_answer() -> None:
+def test_a_rule_without_an_answer_does_not_hide_a_later_deny() -> None:
+    typo = rule("allow", id="1", when="nosuch.thing == 1")
+    verdict = judge(question(), [("p", parse_policy(typo + rule("deny", id="2")))], hold_us=0)
+    assert (verdict.verdict, verdict.rule) == ("deny", "2")
+
+
+def test_a_rule_without_an_answer_asks_whatever_a_later_one_allows() -> None:
     told = explain(
         question(), [("p", parse_policy(rule("deny", id="1", when="nobody") + rule("allow", id="2")))], hold_us=0
     )
     tried = told["tried"]
     assert isinstance(tried, list)
-    assert (told["verdict"], told["rule"], [one["rule"] for one in tried]) == ("ask", "1", ["1"])
+    assert (told["verdict"], told["rule"], [one["rule"] for one in tried]) == ("ask", "1", ["1", "2"])
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ async def test_a_position_is_a_sequence_a_time_or_now() -> None:
             "none": on.house.position(None), "zero": on.house.position(0), "head": on.house.position(5),
             "before all": on.house.position(iso(start - 1)), "at the first": on.house.position(iso(start)),
             "just before the third": on.house.position(iso(start + 2 * SECOND - 1)),
-            "at the third": on.house.position(iso(start + 2 * SECOND)), "after all": on.house.position("2999-01-01"),
+            "at the third": on.house.position(iso(start + 2 * SECOND)), "after all": on.house.position(iso(start + 3_600 * SECOND)),
         }  # fmt: skip
         assert positions == {
             "none": None, "zero": 0, "head": 5, "before all": 0, "at the first": 1, "just before the third": 2,
