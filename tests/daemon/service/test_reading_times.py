@@ -37,7 +37,7 @@ async def test_a_position_is_a_sequence_a_time_or_now() -> None:
             "none": on.house.position(None), "zero": on.house.position(0), "head": on.house.position(5),
             "before all": on.house.position(iso(start - 1)), "at the first": on.house.position(iso(start)),
             "just before the third": on.house.position(iso(start + 2 * SECOND - 1)),
-            "at the third": on.house.position(iso(start + 2 * SECOND)), "after all": on.house.position(iso(start + 3_600 * SECOND)),
+            "at the third": on.house.position(iso(start + 2 * SECOND)), "after all": on.house.position(iso(on.now_us)),
         }  # fmt: skip
         assert positions == {
             "none": None, "zero": 0, "head": 5, "before all": 0, "at the first": 1, "just before the third": 2,
@@ -45,6 +45,14 @@ async def test_a_position_is_a_sequence_a_time_or_now() -> None:
         }  # fmt: skip
         seen = [on.store.get(Fact, "k/a", as_of=on.house.position(iso(start + n * SECOND))) for n in range(5)]
         assert [fact.value["n"] for fact in seen if fact is not None] == [1, 2, 3, 4, 5]
+
+
+async def test_a_time_that_is_still_to_come_is_out_of_range() -> None:
+    async with reading() as on:
+        await counted(on, 1)
+        with pytest.raises(QuarterdeckError) as refused:
+            on.house.position(iso(on.now_us + 3_600 * SECOND))
+        assert refused.value.code == "out_of_range"
 
 
 @pytest.mark.parametrize("as_of", [-1, 6, 10**30])
