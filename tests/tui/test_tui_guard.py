@@ -21,7 +21,7 @@ from quarterdeck_tui.screens.deciding import DecidingScreen
 from quarterdeck_tui.views import ApprovalView, BenchView, Decision, Shown, Verdict
 from quarterdeck_tui.widgets.approval_list import ApprovalList
 
-PRESSES = thorough(45, 200)
+PRESSES = thorough(30, 200)
 ONE, TWO = Shown("a1", "h1"), Shown("a2", "h2")
 
 
