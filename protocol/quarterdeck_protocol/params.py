@@ -65,9 +65,9 @@ class ChangeOne(Change, frozen=True, kw_only=True):
 
 
 class StopEngage(Change, frozen=True, kw_only=True):
-    """kill: also end the outward processes at once, in the middle of what they do."""
+    """kill: end the workers too. The effector, the only way out, is ended in any case."""
 
-    kill: bool = True
+    kill: bool = False
 
 
 class StopRelease(Change, frozen=True, kw_only=True):

@@ -46,6 +46,9 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def listing(asked: Asked, params: p.ActionList) -> object:
         as_of = house.position(params.as_of)
+        if params.live and as_of is None:
+            alive = sorted(house.store.live(Action), key=lambda action: -action.at_us)
+            return {"items": [action_view(one) for one in alive if _fits(one, params)], "next": None}
         items: list[Plain] = []
         last = 0
         for seq, action in newest_first(
