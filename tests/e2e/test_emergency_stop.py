@@ -25,7 +25,7 @@ def test_stop_during_two_hundred_pending_sends_lets_nothing_leave_after_its_answ
     with running(small_house(tmp_path, hold="300ms")) as quarters:
         lay_leads(quarters, PENDING)
         with quarters.client(timeout_ms=60_000) as client:
-            until(lambda: len(approvals(client)) == PENDING, 150)
+            assert until(lambda: len(approvals(client)) == PENDING, 150)
             assert all(decided["ok"] for decided in approve(client, approvals(client)))
             assert until(lambda: len(quarters.sent()) > 0, 20)
             client.call("stop.engage", {"reason": "enough"})

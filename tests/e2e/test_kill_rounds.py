@@ -84,7 +84,7 @@ def test_fifty_kills_lose_nothing_acknowledged_and_double_nothing(tmp_path: Path
             for number in range(ROUNDS):
                 killed[one_round(quarters, number, chance)] += 1
             everything = ROUNDS * MAILS_A_ROUND
-            until(lambda: len(quarters.sent()) >= everything, 120)
+            assert until(lambda: len(quarters.sent()) >= everything, 120), "a mail that came in was never answered"
         with quarters.client() as client:
             settle(client)
             check_facts(client, traffic.kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import msgpack
@@ -52,11 +53,10 @@ def test_a_longer_spelling_of_a_value_means_the_same(value: object) -> None:
 @given(st.binary(max_size=200))
 @settings(max_examples=500)
 def test_arbitrary_bytes_raise_nothing_but_our_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(QuarterdeckError):
         frames.decode(data)
+    with contextlib.suppress(QuarterdeckError):
         frames.parse_request([b"", data])
-    except QuarterdeckError:
-        return
 
 
 @given(VALUES, st.data())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .words import CLAUSE_END, WISH, by_language, compiled, found
+from .words import CLAUSE_END, WISH, compiled, found
 
 NEED_CHARS_MAX = 160
 SENTENCES_MAX = 120
@@ -77,7 +77,3 @@ def _beginning(whole: str, cue: re.Match[str], language: str) -> int:
     if found_at:
         return min(found_at)
     return cue.end() if whole[cue.end() :].strip(" .,;:!?") else cue.start()
-
-
-def work_words(text: str, language: str) -> list[str]:
-    return [match[0] for pattern in by_language("work", language) if (match := pattern.search(text))]

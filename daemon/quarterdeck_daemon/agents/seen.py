@@ -126,10 +126,6 @@ def facts_of(step: RunStep) -> dict[str, list[Fact]]:
     return {kind: list(facts.values()) for kind, facts in found.items()}
 
 
-def fact_of(step: RunStep, kind: str, key: str) -> Fact | None:
-    return next((fact for fact in facts_of(step).get(kind, []) if fact.key == key), None)
-
-
 def input_map(step: RunStep, name: str) -> Plain:
     """A map among the inputs, e.g. the output of an earlier step; empty without one."""
     return plain_map(step.input.get(name))

@@ -50,7 +50,7 @@ class Tally:
 
 @dataclass
 class House:
-    """Everything a handler may use. `reload_assets` reads the steering files again."""
+    """Everything a handler may use. `end` ends the daemon."""
 
     workspace: Path
     config: Config
