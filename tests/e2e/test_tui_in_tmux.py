@@ -57,6 +57,15 @@ class Terminal:
     def shows(self, text: str) -> bool:
         return self.wait_for(lambda lines: any(text in line for line in lines))
 
+    def press_until(self, key: str, text: str) -> bool:
+        """Press as an operator would: again, when nothing happened because the screen was still being filled."""
+
+        def pressed() -> bool:
+            self.keys(key)
+            return until(lambda: any(text in line for line in self.lines()), 1.0)
+
+        return until(pressed, SEEN_S)
+
     def wait_for(self, wanted: Callable[[list[str]], bool]) -> bool:
         return until(lambda: wanted(self.lines()), SEEN_S)
 
@@ -170,8 +179,7 @@ def test_a_run_that_is_not_ticked_stays_paused_and_sends_nothing(house: Quarters
     assert terminal.shows("1 waiting")
     terminal.keys("C-g")
     assert terminal.shows("STOPPED ^g")
-    terminal.keys("3")
-    assert terminal.shows("Which runs go on?")
+    assert terminal.press_until("3", "Which runs go on?")
     terminal.keys("*")
     assert terminal.wait_for(lambda lines: not any("[x]" in line for line in lines))
     terminal.keys("Enter")
