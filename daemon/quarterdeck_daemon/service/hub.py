@@ -36,6 +36,7 @@ from ..core.orders import (
     OrderMessage,
     Outcome,
     ProcessMessage,
+    RunStep,
     Started,
 )
 
@@ -234,7 +235,8 @@ class Hub:
         return min(free, key=lambda p: len(p.orders), default=None)
 
     def _again(self, job: _Job, process: _Process, failure: FailureClass, message: str) -> None:
-        """The process is lost. Effects go to the next one, whose journal knows what was done; work fails once.
+        """The process is lost. Effects go to the next one, whose journal knows what was done; so does parsing, which
+        anybody may do twice. A step fails, and the kernel counts its attempts.
 
         What the process held without having begun it costs nothing.
         """
@@ -242,7 +244,7 @@ class Hub:
         if job.answer.done():
             return
         untouched = not job.due
-        if untouched or (job.tries < TRIES_MAX and job.role == "effector"):
+        if untouched or (job.tries < TRIES_MAX and not isinstance(job.order.work, RunStep)):
             job.tries -= untouched
             job.process, job.due = b"", 0.0
             self._queues[job.role].appendleft(job.order.id)

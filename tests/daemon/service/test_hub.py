@@ -28,6 +28,7 @@ from quarterdeck_daemon.core.orders import (
     Order,
     OrderMessage,
     Outcome,
+    ParseDocument,
     ProcessMessage,
     RunStep,
     Started,
@@ -214,6 +215,31 @@ async def test_an_effect_whose_process_died_goes_to_the_next_one_a_limited_numbe
             child = on.child()
             effector = await on.process("effector", child.pid).hello()
             assert (await effector.order()).id == "effect/1"
+            end(child)
+        outcome = await waited(asked)
+        assert isinstance(outcome, Failed)
+        assert outcome.failure.failure == "crash"
+
+
+async def test_reading_a_document_survives_the_deaths_of_its_workers(tmp_path: Path) -> None:
+    """A mail whose worker was killed must not end as unreadable."""
+    async with rig(tmp_path) as on:
+        work = ParseDocument(document="doc1", media_type="message/rfc822", data=b"mail")
+        first = asyncio.ensure_future(on.hub.do(Order(id="parse/one", work=work, deadline_ms=20_000), "worker"))
+        for _ in range(TRIES_MAX - 1):
+            await (await on.process(pid=(child := on.child()).pid).hello()).order()
+            end(child)
+        survivor = await on.process().hello()
+        await survivor.answer((await survivor.order()).id)
+        assert await waited(first) == StepDone(output={"by": os.getpid()})
+
+
+async def test_a_document_that_kills_every_worker_ends_as_failed(tmp_path: Path) -> None:
+    async with rig(tmp_path) as on:
+        work = ParseDocument(document="doc1", media_type="message/rfc822", data=b"mail")
+        asked = asyncio.ensure_future(on.hub.do(Order(id="parse/one", work=work, deadline_ms=20_000), "worker"))
+        for _ in range(TRIES_MAX):
+            await (await on.process(pid=(child := on.child()).pid).hello()).order()
             end(child)
         outcome = await waited(asked)
         assert isinstance(outcome, Failed)
