@@ -25,7 +25,9 @@ ALLOWED = {
     "parsers": {"core", "quarterdeck_protocol"},
     "agents": {"core", "quarterdeck_protocol"},
     "connectors": {"core", "quarterdeck_protocol"},
-    "service": {"core", "store", "parsers", "agents", "connectors", "quarterdeck_protocol"},
+    "embedders": {"core", "quarterdeck_protocol"},
+    "recall": {"core", "store", "embedders", "quarterdeck_protocol"},
+    "service": {"core", "store", "parsers", "agents", "connectors", "embedders", "recall", "quarterdeck_protocol"},
     "cli": {"service", "quarterdeck_protocol"},
 }
 # What would make the core impure, or a client heavy: modules that a part may not touch at all.

@@ -49,7 +49,20 @@ class Memory(Entity, frozen=True, kw_only=True, omit_defaults=True):
     memory_kind: str = "note"
     tags: tuple[str, ...] = ()
     namespace: str = "default"
-    forgotten: bool = False
+    language: str = ""  # ISO 639-1 of the text, "" when nobody could tell.
+    pinned: bool = False  # Always in a step's context, before anything recalled.
+    run: str = ""  # The run whose working memory it is.
+    when: str = ""  # Of the prospective tier: the words whose appearance brings it back.
+    stands_for: tuple[str, ...] = ()  # Ids of the memories that this summary replaces.
+    superseded_by: str = ""  # The memory or document that took its place; kept, not recalled unless asked for.
+    expires_us: int | None = None
+    withdrawn: bool = False  # Expired, compressed away or rewound: kept in the log, not recalled, can come back.
+    forgotten: bool = False  # Erased for good: this is the tombstone.
+
+    @property
+    def current(self) -> bool:
+        """Whether it is recalled when nothing else is asked for."""
+        return not (self.forgotten or self.withdrawn or self.superseded_by)
 
 
 class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +86,11 @@ class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
     meta: Plain = {}
     chunks: tuple[str, ...] = ()
     error: str = ""
+    namespace: str = "default"
+    supersedes: str = ""  # The document whose place it took: the same file or mail, read again after a change.
+    superseded_by: str = ""
+    withdrawn: bool = False
+    forgotten: bool = False
 
     @property
     def live(self) -> bool:
@@ -93,9 +111,11 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: str | None = None
     source: str = ""  # An entity id (doc3, m12, run id) or a path.
     tier: Tier = "long-term"
+    namespace: str = "default"
+    withdrawn: bool = False  # Taken back, or rewound to before it was known; its versions stay.
 
 
-AssetKind = Literal["playbook", "policy", "template", "agent"]
+AssetKind = Literal["playbook", "policy", "template", "agent", "kind"]
 
 
 class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -292,6 +312,35 @@ class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     step_deadline_ms: int = 30_000
 
 
+class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Something the operator should look at. Id `alert3`. The same `topic` is raised once until it is resolved."""
+
+    kind: ClassVar[str] = "alert"
+    level: Literal["info", "warning", "critical"]
+    topic: str  # What it is about, stable: "fact.conflict/supplier/nordpapier/iban".
+    text: str
+    at_us: int
+    labels: Labels
+    hint: str = ""
+    about: tuple[str, ...] = ()  # Entities, as `kind:id`.
+    details: Plain = {}
+    resolved: str = ""  # How it ended; empty while it is open.
+
+    @property
+    def live(self) -> bool:
+        return not self.resolved
+
+
+class Snapshot(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A name for a position of the log. Its id is the name. It costs one record: versions are kept anyway."""
+
+    kind: ClassVar[str] = "snapshot"
+    at_seq: int
+    at_us: int
+    note: str = ""
+    removed: bool = False
+
+
 class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """Another name of an entity: `connector:external id` of a document, so that it is taken in once."""
 
@@ -330,5 +379,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 ENTITIES: dict[str, type[Entity]] = {
     cls.kind: cls
-    for cls in (Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alias, Receipt, Counter)
-}
+    for cls in (
+        Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Receipt, Counter,
+    )
+}  # fmt: skip
