@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-OUTPUTS = {"base.txt": [], "test.txt": ["--group", "test"]}
+OUTPUTS = {"base.txt": [], "test.txt": ["--all-extras", "--group", "test"]}
 OPTIONS = ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
 
 
