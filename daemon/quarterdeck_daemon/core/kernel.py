@@ -16,7 +16,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from . import action_state, actions, assets, facts, memory, run_state, runs, stopping, triggers, undo
+from . import action_state, actions, assets, documents, facts, memory, run_state, runs, stopping, triggers, undo
 from .commands import Command, Needs, Wake
 from .commit import Commit
 from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
@@ -188,13 +188,14 @@ def _answered(draft: Draft, event: Event) -> None:
     draft.puts["receipt", id] = receipt
 
 
-_MODULES = (memory, facts, runs, run_state, actions, undo, stopping, assets)
+_MODULES = (memory, documents, facts, runs, run_state, actions, undo, stopping, assets)
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
 FOLLOW: dict[str, Follower] = {**triggers.FOLLOW, **runs.FOLLOW}
 APPLY: dict[str, Applier] = _merged(
     memory.APPLY,
+    documents.APPLY,
     facts.APPLY,
     run_state.APPLY,
     action_state.APPLY,
