@@ -58,6 +58,9 @@ METHODS: dict[str, Method] = {
     "memory.why": _read(p.Linked, r.Traces, "Back to what it was made from."),
     "memory.used_by": _read(p.Linked, r.Traces, "Forward to what was made from it or read it."),
     "memory.endorse": _change(p.MemoryEndorse, r.Done, "The operator vouches for its exact content."),
+    "memory.export": _read(
+        p.MemoryExport, r.MemoryExported, "Memories, documents, facts and links in chunks, to keep elsewhere.", streams=True
+    ),
     "fact.put": _change(p.FactPut, r.FactStored, "Write a canonical record; compare-and-set on its version."),
     "fact.get": _read(p.FactGet, r.FactView, "One record, as believed or as true at a time."),
     "fact.query": _read(p.FactQuery, r.Facts, "Records of one kind."),

@@ -121,6 +121,14 @@ class Linked(ReadOne, frozen=True, kw_only=True):
     depth: Annotated[int, Meta(ge=1, le=16)] = 8
 
 
+class MemoryExport(Read, frozen=True, kw_only=True):
+    """past: what was superseded or withdrawn too.  originals: the bytes of documents as they came."""
+
+    namespace: Short | None = None
+    past: bool = False
+    originals: bool = False
+
+
 # --- facts ------------------------------------------------------------------------------------------
 
 

@@ -138,6 +138,14 @@ class Hits(Shape, frozen=True, kw_only=True):
     items: list[Hit]
 
 
+class MemoryExported(Shape, frozen=True, kw_only=True):
+    """After the chunks `{"records": [record, …]}`, `{"links": [{source, relation, target}, …]}` and, when asked
+    for, `{"original": {hash, name, media_type, offset, size_bytes, data}}`."""
+
+    count: int
+    head_seq: int
+
+
 class Record(Shape, frozen=True, kw_only=True):
     """One entity as it was at `seq`. entity: `kind:id`; fields: its own values."""
 

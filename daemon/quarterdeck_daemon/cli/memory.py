@@ -154,3 +154,6 @@ def endorse(session: Session, id: str) -> None:
         session.done(
             result, id, f"endorsed {id}: {shown}", then="agents may rely on it", undo="remember the opposite"
         )
+
+
+from . import memory_files  # noqa: E402, F401 - it adds its verbs to the noun above

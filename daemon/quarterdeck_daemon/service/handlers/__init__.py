@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..house import House
 from ..rpc import Handler
-from . import actions, assets, facts, memory, runs, system, timeline
+from . import actions, assets, export, facts, memory, runs, system, timeline
 
 HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     system.handlers,
@@ -16,4 +16,5 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     actions.handlers,
     assets.handlers,
     timeline.handlers,
+    export.handlers,
 )
