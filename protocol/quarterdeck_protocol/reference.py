@@ -1,4 +1,4 @@
-"""The table of methods as Markdown, made from METHODS: `python -m quarterdeck_protocol.reference`.
+"""The table of methods as Markdown, made from METHODS: `python -m quarterdeck_protocol.reference [README]`.
 
 protocol/README.md holds this text between two markers; a test compares them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -56,5 +57,12 @@ def _errors() -> Iterator[str]:
         yield f"| `{code}` | {EXIT_STATUS.get(code, 1)} |"
 
 
+def renew(path: Path) -> None:
+    """Write the generated part into the file that holds the markers."""
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n{reference()}{END}{after}", "utf-8")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    renew(Path(sys.argv[1])) if len(sys.argv) > 1 else sys.stdout.write(reference())
