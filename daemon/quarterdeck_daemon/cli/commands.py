@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "remember": Entry("remember", "remember", "Keep a note, or files."),
         "recall": Entry("memory", "recall", "Search what is remembered."),
         "memory": Entry("memory", "memory", "One memory: show, history, why, used-by, endorse."),
+        "handover": Entry("handover", "handover", "An encrypted archive that is readable without this program."),
         "at": Entry("at", "at", "Any reading command, as of an earlier time."),
         "fact": Entry("facts", "fact", "Canonical facts: put, get, query, link."),
     },
