@@ -21,6 +21,7 @@ from quarterdeck_protocol.labels import Labels
 
 from .commands import Choice, Command, DecideApprovals, EffectAnswered, EffectStarted, SettleAction
 from .entities import Action, Asset, Fact, Plain, Run, Settings, Step, Stop, Verdict
+from .forking import fork_of
 from .hashing import action_hash, value_hash
 from .lookup import find
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
@@ -71,7 +72,7 @@ def propose_as(
         "action": id,
         "targets": list(targets),
         "shown_hash": action_hash(proposed.connector, proposed.verb, proposed.args, targets),
-        "operation_id": f"qd-{value_hash([id, turn.seq, proposed.args])[:32]}",
+        "operation_id": f"qd-{value_hash([id, turn.seq, proposed.args, *fork_of(turn.draft)])[:32]}",
         "agent": agent,
         "run": run,
         "step": step,

@@ -26,6 +26,91 @@ class Remember(Command, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     namespace: str = "default"
     labels: Labels = OPERATOR
+    pinned: bool = False
+    when: str = ""
+    repeats: bool = False
+    run: str = ""
+    expires_us: int | None = None
+    made_from: tuple[str, ...] = ()  # `kind:id` of what the text was made of, if it was.
+
+
+class EditMemory(Command, frozen=True, kw_only=True):
+    """Change a note in place; what is None stays. hash: of the text that was read. forever: it no longer expires."""
+
+    id: str
+    text: str | None = None
+    title: str | None = None
+    tags: tuple[str, ...] | None = None
+    memory_kind: str | None = None
+    when: str | None = None
+    repeats: bool | None = None
+    expires_us: int | None = None
+    forever: bool = False
+    hash: str = ""
+    labels: Labels = OPERATOR
+
+
+class SupersedeMemory(Command, frozen=True, kw_only=True):
+    """A new text takes the place of an old note, which stays readable."""
+
+    id: str
+    text: str
+    title: str = ""
+    hash: str = ""
+    labels: Labels = OPERATOR
+
+
+class MoveMemory(Command, frozen=True, kw_only=True):
+    id: str
+    tier: Tier
+    run: str = ""
+
+
+class PinMemory(Command, frozen=True, kw_only=True):
+    id: str
+    pinned: bool = True
+
+
+class WithdrawMemories(Command, frozen=True, kw_only=True):
+    """No longer recalled, or recalled again. ids of memories and documents."""
+
+    ids: tuple[str, ...]
+    back: bool = False
+    reason: str = ""
+
+
+class ExpireMemories(Command, frozen=True, kw_only=True):
+    """Their time or room is over, as `rule` says. What may not go stays, whatever is asked."""
+
+    ids: tuple[str, ...]
+    rule: str
+
+
+class CompressMemories(Command, frozen=True, kw_only=True):
+    """Put a summary, cut from their own sentences, in the place of old notes about one topic."""
+
+    ids: tuple[str, ...]
+    topic: str
+
+
+class CountUses(Command, frozen=True, kw_only=True):
+    """How often memories were shown to people since the last count."""
+
+    counts: dict[str, int]
+
+
+class NoteUpkeep(Command, frozen=True, kw_only=True):
+    """The keeper of memory has begun, come to `cursor` in `phase`, or ended."""
+
+    step: str  # "began", "advanced" or "ended".
+    phase: str = ""
+    cursor: str = ""
+    counts: dict[str, int] = {}
+
+
+class ResolveAlert(Command, frozen=True, kw_only=True):
+    id: str
+    how: str = ""
 
 
 class ReceiveDocument(Command, frozen=True, kw_only=True):
@@ -43,7 +128,7 @@ class ReceiveDocument(Command, frozen=True, kw_only=True):
 
 
 class Endorse(Command, frozen=True, kw_only=True):
-    """The operator vouches for the exact text of a memory or the value of a fact."""
+    """The operator vouches for the exact text of a memory or a document, or the value of a fact."""
 
     id: str
     hash: str = ""
@@ -179,6 +264,81 @@ class Configure(Command, frozen=True, kw_only=True):
     hold_us: int
     expires_us: int
     step_deadline_ms: int
+    core_tokens: int = 2_000
+    instructions_tokens: int = 2_000
+    pinned_tokens: int = 2_000
+    working_tokens: int = 4_000
+    working_us: int = 7 * 86_400_000_000
+
+
+# --- going back -----------------------------------------------------------------------------------
+
+
+class CreateSnapshot(Command, frozen=True, kw_only=True):
+    """Name a position of the log; None: as it is now."""
+
+    name: str
+    at_seq: int | None = None
+    note: str = ""
+
+
+class RemoveSnapshot(Command, frozen=True, kw_only=True):
+    name: str
+    reason: str = ""
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it shall be: `fields` are those that differ from the version at `expected_seq`."""
+
+    entity: str  # `memory:m12`, `fact:client/acme` or `document:doc3`.
+    expected_seq: int
+    then_seq: int  # The version that comes back; 0 when there was none yet.
+    fields: Plain
+
+
+class RestoredEdge(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    relation: str
+    target: str
+    remove: bool
+
+
+class RewindRecords(Command, frozen=True, kw_only=True):
+    """A slice of a rewind, planned on the present; see core/time_travel.py.
+
+    rewind  the one that goes on, "" for the first slice     total  what the whole sets out to change
+    done    what the slices before have written              last   this slice ends it, and cancels the runs of `cancel`
+    """
+
+    to_seq: int
+    scope: str
+    changes: tuple[Restored, ...]
+    edges: tuple[RestoredEdge, ...] = ()
+    cancel: tuple[str, ...] = ()
+    rewind: str = ""
+    total: int = 0
+    done: int = 0
+    last: bool = True
+    reason: str = ""
+
+
+class NoteFork(Command, frozen=True, kw_only=True):
+    """A fork of this workspace was made; for the log of the one that it was made from."""
+
+    fork: str
+    path: str
+    at_seq: int
+    reason: str = ""
+
+
+class BecomeFork(Command, frozen=True, kw_only=True):
+    """The first command of a fork's own life: it is stopped, and nothing of its origin goes on by itself."""
+
+    fork: str
+    forked_from: str
+    at_seq: int
+    epoch: int
+    reason: str = ""
 
 
 # --- answers and time -----------------------------------------------------------------------------

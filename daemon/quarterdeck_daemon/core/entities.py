@@ -53,6 +53,11 @@ class Memory(Entity, frozen=True, kw_only=True, omit_defaults=True):
     pinned: bool = False  # Always in a step's context, before anything recalled.
     run: str = ""  # The run whose working memory it is.
     when: str = ""  # Of the prospective tier: the words whose appearance brings it back.
+    repeats: bool = False  # Brought back each time, not only the first.
+    fired: tuple[str, ...] = ()  # What brought it back, as `kind:id`, latest last.
+    supersedes: str = ""  # The memory whose place it took.
+    endorsed: str = ""  # Hash of the text that the operator vouched for, when it came from somebody else.
+    depth: int = 0  # 0: said or read; 1 and more: made from memories, so it is no source for anything further.
     stands_for: tuple[str, ...] = ()  # Ids of the memories that this summary replaces.
     superseded_by: str = ""  # The memory or document that took its place; kept, not recalled unless asked for.
     expires_us: int | None = None
@@ -63,6 +68,49 @@ class Memory(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def current(self) -> bool:
         """Whether it is recalled when nothing else is asked for."""
         return not (self.forgotten or self.withdrawn or self.superseded_by)
+
+    @property
+    def live(self) -> bool:
+        return self.current and self.expires_us is not None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands on a shelf: a memory's size in tokens, and what brings it back if it waits for something."""
+
+    tier: Tier
+    tokens: int
+    pinned: bool = False
+    when: tuple[tuple[str, ...], ...] = ()
+
+
+class Shelf(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What every step sees without asking, by memory id. Id `standing`, or `working/` and a run."""
+
+    kind: ClassVar[str] = "shelf"
+    places: dict[str, Place] = {}
+
+
+class Use(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """How often a memory was shown to somebody who searched. Its id is the memory's."""
+
+    kind: ClassVar[str] = "use"
+    count: int
+    last_us: int
+
+
+class Upkeep(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the keeper of memory stands, so that a restart goes on. Id `memory`."""
+
+    kind: ClassVar[str] = "upkeep"
+    began_us: int
+    ended_us: int | None = None
+    phase: str = ""
+    cursor: str = ""  # The last one looked at in this phase.
+    counts: dict[str, int] = {}  # What became of memories in this pass.
+
+    @property
+    def live(self) -> bool:
+        return self.ended_us is None
 
 
 class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,6 +161,22 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     tier: Tier = "long-term"
     namespace: str = "default"
     withdrawn: bool = False  # Taken back, or rewound to before it was known; its versions stay.
+    since_us: int | None = None  # When it was learned, if it changed something without saying since when.
+    kind_version: int = 0  # Of the kind's schema when it was written; 0: before kinds were typed.
+    refs: tuple[tuple[str, str], ...] = ()  # (relation, fact id) of links that follow from its value.
+    evidence: tuple[Evidence, ...] = ()  # Where it was found, when it was captured from a text.
+    proposes: str = ""  # The fact that it would become: then it is a proposal, not a canonical fact.
+    proposal: Literal["", "open", "accepted", "rejected"] = ""
+    ahead: tuple[Standing, ...] = ()  # What earlier versions say about now and later, where this one does not.
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an earlier version of a fact says about a time that the later ones leave open."""
+
+    version: int
+    value: Plain
+    valid_from: str | None = None
+    valid_to: str | None = None
 
 
 AssetKind = Literal["playbook", "policy", "template", "agent", "kind"]
@@ -310,6 +374,11 @@ class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     hold_us: int = 8_000_000
     expires_us: int = 7 * 86_400_000_000
     step_deadline_ms: int = 30_000
+    core_tokens: int = 2_000
+    instructions_tokens: int = 2_000
+    pinned_tokens: int = 2_000
+    working_tokens: int = 4_000
+    working_us: int = 7 * 86_400_000_000  # How long working memory is kept when nothing else is said; 0: for ever.
 
 
 class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -339,6 +408,52 @@ class Snapshot(Entity, frozen=True, kw_only=True, omit_defaults=True):
     at_us: int
     note: str = ""
     removed: bool = False
+
+
+class Rewind(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Records taken back to how they were at `to_seq`. Id `rw2`. `from_seq`: the log before it, where its undo leads."""
+
+    kind: ClassVar[str] = "rewind"
+    to_seq: int
+    from_seq: int
+    scope: str  # "workspace", or `kind:id` of a run, an agent, a record or an earlier rewind.
+    changes: int  # What it set out to change.
+    at_us: int
+    done: int = 0
+    finished: bool = False  # False: it was interrupted between two of its commits, and can be resumed.
+    reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        return not self.finished
+
+
+class Edge(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The past of a link that the operator may take back: kept twice, from either end, under the ids of core/edges.py."""
+
+    kind: ClassVar[str] = "edge"
+    source: str
+    relation: str
+    target: str
+    removed: bool = False
+
+
+class ClockMark(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The wall clock was set back at this event. Id: its sequence in 20 digits. `highest_us`: the latest time before."""
+
+    kind: ClassVar[str] = "clock"
+    highest_us: int
+    at_us: int
+
+
+class Origin(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """This workspace is a fork of another one. Id `workspace`."""
+
+    kind: ClassVar[str] = "origin"
+    fork: str  # Its own name among all forks; goes into the operation ids of what it does.
+    forked_from: str
+    at_seq: int
+    at_us: int
 
 
 class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -381,5 +496,7 @@ ENTITIES: dict[str, type[Entity]] = {
     cls.kind: cls
     for cls in (
         Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Receipt, Counter,
+        Shelf, Use, Upkeep,
+        Rewind, Edge, ClockMark, Origin,
     )
 }  # fmt: skip

@@ -16,7 +16,21 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from . import action_state, actions, assets, documents, facts, memory, run_state, runs, stopping, triggers, undo
+from . import (
+    action_state,
+    actions,
+    assets,
+    documents,
+    facts,
+    forking,
+    memory,
+    run_state,
+    runs,
+    stopping,
+    time_travel,
+    triggers,
+    undo,
+)
 from .commands import Command, Needs, Wake
 from .commit import Commit
 from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
@@ -59,6 +73,7 @@ def decide(
         if known is not None:
             return _repeated(known, body_hash)
     turn = Turn(table, env, APPLY, head=head, actor=actor, cause=cause or request_id)
+    time_travel.note_clock(turn)
     reply = DECIDE[type(command)](turn, command)
     _follow(turn)
     if request_id is not None:
@@ -188,7 +203,7 @@ def _answered(draft: Draft, event: Event) -> None:
     draft.puts["receipt", id] = receipt
 
 
-_MODULES = (memory, documents, facts, runs, run_state, actions, undo, stopping, assets)
+_MODULES = (memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking)
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
@@ -201,6 +216,8 @@ APPLY: dict[str, Applier] = _merged(
     action_state.APPLY,
     stopping.APPLY,
     assets.APPLY,
+    time_travel.APPLY,
+    forking.APPLY,
     {"request.answered": _answered},
 )
 LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter)

@@ -25,6 +25,7 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
 
     now_us: int
     chance: float = 0.5  # [0, 1): for jitter.
+    last_us: int = 0  # When the last event of the log happened, by the same clock; 0: not told.
 
 
 class Turn:

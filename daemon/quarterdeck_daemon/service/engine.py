@@ -78,6 +78,7 @@ class Engine:
         self._synced = asyncio.Condition()
         self._chance = random.Random()
         self.durable_seq = store.head.seq
+        self._last_us = _last_us(store)
         self.failed: BaseException | None = None
 
     async def execute(
@@ -181,9 +182,9 @@ class Engine:
         return outcome
 
     def _decide(self, item: _Waiting, table: Table, head: int) -> Decision | QuarterdeckError:
-        env = Env(now_us=self.now_us(), chance=self._chance.random())
+        env = Env(now_us=self.now_us(), chance=self._chance.random(), last_us=self._last_us)
         try:
-            return decide(
+            decision = decide(
                 table,
                 item.command,
                 env,
@@ -193,6 +194,9 @@ class Engine:
                 request_id=item.request_id,
                 body_hash=item.body_hash,
             )
+            if decision.commit.events:
+                self._last_us = env.now_us
+            return decision
         except (StoreFailed, LogCorrupt):
             raise
         except QuarterdeckError as error:
@@ -238,3 +242,9 @@ def _store_failed(error: BaseException) -> QuarterdeckError:
         f"the log cannot be written: {error}",
         hint="The daemon restarts from the log by itself; ask again with the same request id.",
     )
+
+
+def _last_us(store: Store) -> int:
+    """When the last event happened: what happens before that shows that the clock was set back."""
+    last = store.event(store.head.seq)
+    return last.at_us if last is not None else 0
