@@ -13,6 +13,8 @@ import msgspec
 
 from . import params as p
 from . import results as r
+from . import time_params as t
+from . import time_results as tr
 from .codes import QuarterdeckError
 from .frames import Plain
 
@@ -67,6 +69,12 @@ METHODS: dict[str, Method] = {
     "fact.link": _change(p.FactLink, r.Done, "Relate two records."),
     "fact.unlink": _change(p.FactLink, r.Done, "Take a relation back."),
     "fact.neighbours": _read(p.FactNeighbours, r.Neighbours, "What a record is related to, both ways."),
+    "snapshot.create": _change(t.SnapshotCreate, tr.SnapshotView, "Give a position of the log a name."),
+    "snapshot.list": _read(t.SnapshotList, tr.Snapshots, "Named positions, newest first."),
+    "snapshot.remove": _change(t.SnapshotRemove, r.Done, "Take a name away; the log keeps all it named."),
+    "snapshot.diff": _read(t.SnapshotDiff, tr.Diff, "What differs between two moments, who changed it and why."),
+    "rewind": _change(t.Rewind, tr.Rewound, "Take records back to how they were, as new events; can be undone."),
+    "fork": _change(t.Fork, tr.Forked, "Make a new workspace whose log ends at a moment; it begins stopped."),
     "run.start": _change(p.RunStart, r.RunStarted, "Start a playbook."),
     "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
     "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),

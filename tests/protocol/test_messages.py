@@ -13,6 +13,7 @@ from quarterdeck_protocol import params, reference, results
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.messages import METHODS, ROLES, Role, may_call, method_of, parse_params, role_of
 
+WHOLE_WORKSPACE = ("rewind", "fork")  # They are about everything, so no noun stands before them.
 README = Path(__file__).parents[2] / "protocol" / "README.md"
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | st.binary(max_size=3),
@@ -41,11 +42,13 @@ def test_every_params_struct_refuses_unknown_fields_and_every_result_ignores_the
 
 def test_every_method_is_a_noun_and_a_verb_with_a_sentence() -> None:
     for name, method in METHODS.items():
+        assert method.doc.endswith("."), name
+        if name in WHOLE_WORKSPACE:
+            continue
         noun, dot, verb = name.partition(".")
         assert noun.isalpha(), name
         assert dot, name
         assert verb.replace("_", "").isalpha(), name
-        assert method.doc.endswith("."), name
 
 
 def test_reads_of_state_take_as_of_and_lists_are_paged() -> None:
