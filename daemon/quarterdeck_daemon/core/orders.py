@@ -108,7 +108,8 @@ class ParsedChunk(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     span: tuple[int, int]
-    title: str = ""
+    title: str = ""  # The path to it: "Contract > 3. Fees, p. 4".
+    language: str = ""  # ISO 639-1, "" when nobody could tell.
 
 
 class ParsedFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,15 @@ import unicodedata
 REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 LATIN = frozenset({"iso8859-1", "latin_1", "cp1252", "ascii"})
 
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def decoded(data: bytes, declared: str) -> tuple[str, str, str]:
     """Return (text, charset used, warning or ""). UTF-8 wins over a Latin label when the bytes fit it."""
+    if data.startswith(BYTE_ORDER_MARKS):
+        declared = "utf-16"
     name = _codec(declared)
     order = ["utf-8", "cp1252"] if name in LATIN or not name else [name, "utf-8", "cp1252"]
     for candidate in order:

@@ -36,6 +36,7 @@ VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "l
 NEVER_SHOWN = frozenset(
     ["head", "noscript", "script", "style", "template", "title", "svg", "math", "object", "iframe", "select"]
 )
+HEADING_MARK = "\x02"  # No text holds it: control characters are dropped. The level follows.
 DEPTH_MAX = 400  # Deeper elements count as children of the last one kept.
 
 _HIDING = re.compile(
@@ -54,10 +55,14 @@ NAMES = {"white": "#ffffff", "snow": "#fffafa", "ivory": "#fffff0", "whitesmoke"
 CONTRAST_MIN = 32  # Of 255; text nearer to its background than this is not meant to be seen.
 
 
-def text_of(html: str) -> tuple[str, str]:
-    """Return (visible text, hidden text). Never raises; broken markup gives what could be read."""
-    reader = _Reader()
-    reader.feed(_LONE_BRACKET.sub("&lt;", _without_comments(html[:HTML_CHARS_MAX])))
+def text_of(html: str, *, headings: bool = False) -> tuple[str, str]:
+    """Return (visible text, hidden text). Never raises; broken markup gives what could be read.
+
+    headings: lines of headings begin with HEADING_MARK and their level, items with a dash, cells have bars between.
+    """
+    reader = _Reader(headings)
+    html = html[:HTML_CHARS_MAX].replace(HEADING_MARK, "")
+    reader.feed(_LONE_BRACKET.sub("&lt;", _without_comments(html)))
     reader.close()
     return _tidy("".join(reader.shown)), _tidy("".join(reader.hidden))
 
@@ -80,8 +85,9 @@ def _tidy(text: str) -> str:
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, headings: bool) -> None:
         super().__init__(convert_charrefs=True)
+        self.headings = headings
         self.shown: list[str] = []
         self.hidden: list[str] = []
         self.open: list[tuple[str, str, str]] = []  # (tag, "" | "hidden" | "dropped", background)
@@ -97,6 +103,8 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "br" or tag in BLOCKS:
             self.shown.append("\n")
+        if self.headings and self.state == "":
+            self.shown.append(_mark(tag))
         if tag in VOID or len(self.open) >= DEPTH_MAX:
             return
         values = {name: value or "" for name, value in attrs}
@@ -114,9 +122,16 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.state == "":
-            self.shown.append(data.replace("\n", " "))
+            self.shown.append(data.replace("\n", " ").replace(HEADING_MARK, ""))
         elif self.state == "hidden":
             self.hidden.append(data)
+
+
+def _mark(tag: str) -> str:
+    """What stands for the structure at the start of an element."""
+    if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
+        return f"\n{HEADING_MARK}{tag[1]}"
+    return {"li": "- ", "td": " | ", "th": " | ", "p": "\n"}.get(tag, "")
 
 
 def _visibility(tag: str, values: dict[str, str], background: str) -> str:

@@ -7,14 +7,16 @@ import re
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import Parsed, ParseDocument
 
+from .blocks import Block
 from .chunks import chunks_of
 from .form_fields import form_fields
 from .language import language_of
-from .limits import TEXT_CHARS_MAX, TITLE_CHARS_MAX
+from .limits import MAIL_CHARS_MAX, TITLE_CHARS_MAX
 from .mail_body import Body, body_of
 from .mail_headers import Headers
 from .mail_kind import automatic_kind
 from .mail_raw import Part, message_of
+from .plain import plain_blocks
 from .reply import Split, split_reply
 
 ENCRYPTED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -42,9 +44,9 @@ def parse_mail(order: ParseDocument) -> Parsed:
     message, warnings = message_of(order.data)
     headers = Headers(message)
     body = body_of(message)
-    if len(body.text) > TEXT_CHARS_MAX:
-        body.text = body.text[:TEXT_CHARS_MAX]
-        warnings.append(f"only the first {TEXT_CHARS_MAX} characters were kept")
+    if len(body.text) > MAIL_CHARS_MAX:
+        body.text = body.text[:MAIL_CHARS_MAX]
+        warnings.append(f"only the first {MAIL_CHARS_MAX} characters were kept")
     split = split_reply(body.text)
     meta = _meta(message, headers, body, split)
     meta["warnings"] = warnings + _warnings(headers, body)
@@ -53,7 +55,7 @@ def parse_mail(order: ParseDocument) -> Parsed:
         title=title,
         text=body.text,
         meta=meta,
-        chunks=chunks_of(_own_text(body.text, split, meta), title=title),
+        chunks=chunks_of(body.text, _own_blocks(body.text, split, meta), title=title, language=str(meta["language"])),
         unreadable=_unreadable(order, message, body, warnings),
     )
 
@@ -116,9 +118,16 @@ def _warnings(headers: Headers, body: Body) -> list[str]:
     return list(dict.fromkeys([*found, *headers.damage, *body.warnings]))
 
 
-def _own_text(text: str, split: Split, meta: Plain) -> str:
+def _own_blocks(text: str, split: Split, meta: Plain) -> list[Block]:
     """What is worth remembering: a reply without the history it quotes, which arrived before by itself."""
-    return text[: split.history_at] if split.history_at > 0 and meta["in_reply_to"] else text
+    if not meta["in_reply_to"]:
+        return plain_blocks(text)
+    own = text[: split.history_at] if split.history_at > 0 else text
+    return [block for block in plain_blocks(own) if not _is_quoted(own[block.begin : block.end])]
+
+
+def _is_quoted(paragraph: str) -> bool:
+    return all(line.lstrip().startswith(">") for line in paragraph.split("\n"))
 
 
 def _unreadable(order: ParseDocument, message: Part, body: Body, warnings: list[str]) -> str:

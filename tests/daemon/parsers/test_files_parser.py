@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import Parsed, ParsedFact, ParseDocument
-from quarterdeck_daemon.parsers.chunks import HARD_CHARS_MAX, chunks_of
+from quarterdeck_daemon.parsers.chunks import chunks_of
 from quarterdeck_daemon.parsers.language import language_of
+from quarterdeck_daemon.parsers.limits import CHUNK_CHARS
+from quarterdeck_daemon.parsers.markdown import markdown_blocks
+from quarterdeck_daemon.parsers.plain import plain_blocks
 from quarterdeck_daemon.parsers.table import parse
+
+HARD_CHARS_MAX = CHUNK_CHARS * 3 // 2
 
 
 def read(text: str | bytes, media_type: str, name: str = "notes/a.md") -> Parsed:
@@ -24,14 +29,14 @@ def test_markdown_is_cut_along_its_headings() -> None:
     assert parsed.title == "Prices"
     assert [(chunk.title, chunk.text) for chunk in parsed.chunks] == [
         ("Prices", "# Prices\n\nOne day is 680."),
-        ("Travel", "## Travel\n\nTrains are extra."),
+        ("Prices > Travel", "## Travel\n\nTrains are extra."),
     ]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="ab .\n#é", max_size=6_000))
 def test_chunks_are_what_the_text_says_and_together_all_of_it(text: str) -> None:
-    chunks = chunks_of(text, headings=True)
+    chunks = chunks_of(text, markdown_blocks(text))
     assert [text[slice(*chunk.span)] for chunk in chunks] == [chunk.text for chunk in chunks]
     assert all(len(chunk.text) <= HARD_CHARS_MAX for chunk in chunks)
     spans = [chunk.span for chunk in chunks]
@@ -43,7 +48,7 @@ def test_chunks_are_what_the_text_says_and_together_all_of_it(text: str) -> None
 
 
 def test_a_long_line_is_cut_too() -> None:
-    assert [len(chunk.text) for chunk in chunks_of("x" * 3_000)] == [1200, 1800]
+    assert [len(chunk.text) for chunk in chunks_of("x" * 3_000, plain_blocks("x" * 3_000))] == [1200, 1800]
 
 
 FACTS = '[[client]]\nkey = "northwind"\nname = "Northwind"\nsince = 2026-01-31\n\n[client.address]\ncity = "Porto"\n'
@@ -73,7 +78,9 @@ def test_a_mistake_in_a_fact_file_names_its_line_and_nothing_is_taken(text: str 
 
 def test_other_toml_is_text_and_an_unknown_type_says_so() -> None:
     assert read("a = 1", "application/toml", "notes/x.toml").text == "a = 1"
-    assert read(b"%PDF", "application/pdf").unreadable == "no parser for application/pdf"
+    refused = read(b"\x00\x01", "application/x-odd", "odd.bin")
+    assert refused.unreadable == "no parser for application/x-odd; save it as text or PDF"
+    assert refused.meta == {"unreadable": "unsupported"}
 
 
 @pytest.mark.parametrize(
