@@ -6,7 +6,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
-from .entities import Plain, Tier
+from .entities import Evidence, Plain, Tier
 from .orders import Outcome
 
 
@@ -108,11 +108,6 @@ class NoteUpkeep(Command, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
 
 
-class ResolveAlert(Command, frozen=True, kw_only=True):
-    id: str
-    how: str = ""
-
-
 class ReceiveDocument(Command, frozen=True, kw_only=True):
     """Raw bytes that are already in the blob store. Known `external_id`: nothing happens."""
 
@@ -143,6 +138,69 @@ class PutFact(Command, frozen=True, kw_only=True):
     valid_to: str | None = None
     source: str = ""
     labels: Labels = OPERATOR
+    namespace: str = ""  # "": where it is, "default" for a new one.
+
+
+class RetractFact(Command, frozen=True, kw_only=True):
+    """We no longer say so, and never rightly did. Its versions stay; a later put brings it back."""
+
+    fact_kind: str
+    key: str
+    if_version: int | None = None
+    reason: str = ""
+    labels: Labels = OPERATOR
+
+
+class TransactFacts(Command, frozen=True, kw_only=True):
+    """Several facts and links, all of them or none."""
+
+    items: tuple[PutFact | RetractFact, ...]
+    links: tuple[MakeLink, ...] = ()
+
+
+class DecideProposal(Command, frozen=True, kw_only=True):
+    """Make a captured proposal canonical, or keep it as rejected. hash: of the value that was seen."""
+
+    id: str
+    accept: bool
+    hash: str = ""
+    reason: str = ""
+    if_version: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing found in a text. See core/proposals.py.
+
+    value     what it says of the fact `fact_kind/key`
+    party     whether it speaks of somebody: then of the known fact, if there is one
+    known     facts that the text names beside it, nearest first
+    """
+
+    fact_kind: str
+    key: str
+    value: Plain
+    evidence: tuple[Evidence, ...]
+    party: bool = False
+    known: tuple[str, ...] = ()
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in one text. source: `document:doc3` or `memory:m5`."""
+
+    source: str
+    findings: tuple[Finding, ...]
+
+
+class Capture(Command, frozen=True, kw_only=True):
+    """Texts that arrived up to a log position have been read for facts."""
+
+    upto: int
+    items: tuple[Captured, ...] = ()
+
+
+class ResolveAlert(Command, frozen=True, kw_only=True):
+    id: str
+    reason: str = ""
 
 
 class MakeLink(Command, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 from .entities import ENTITIES, Edge
 from .table import Draft
 
-KERNEL_RELATIONS: frozenset[str] = frozenset(("derived_from", "read", "compensates"))
+KERNEL_RELATIONS: frozenset[str] = frozenset(("derived_from", "read", "compensates", "supersedes"))
 OUT, INTO = "f", "t"
 SEPARATOR = "\x1f"  # In no id: control characters are refused wherever ids are chosen.
 

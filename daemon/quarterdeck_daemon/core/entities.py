@@ -169,6 +169,16 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     proposal: Literal["", "open", "accepted", "rejected"] = ""
     ahead: tuple[Standing, ...] = ()  # What earlier versions say about now and later, where this one does not.
 
+    @property
+    def live(self) -> bool:
+        """A proposal waits for the operator's word."""
+        return self.proposal == "open" and not self.withdrawn
+
+    @property
+    def canonical(self) -> bool:
+        """Whether it counts: neither a proposal nor taken back."""
+        return not (self.proposes or self.withdrawn)
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an earlier version of a fact says about a time that the later ones leave open."""
@@ -400,6 +410,13 @@ class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):
         return not self.resolved
 
 
+class CaptureMark(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the log has been read for facts to propose. Id `mark`."""
+
+    kind: ClassVar[str] = "capture"
+    upto: int
+
+
 class Snapshot(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """A name for a position of the log. Its id is the name. It costs one record: versions are kept anyway."""
 
@@ -498,5 +515,6 @@ ENTITIES: dict[str, type[Entity]] = {
         Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Receipt, Counter,
         Shelf, Use, Upkeep,
         Rewind, Edge, ClockMark, Origin,
+        CaptureMark,
     )
 }  # fmt: skip

@@ -19,14 +19,21 @@ from quarterdeck_protocol.events import Event
 from . import (
     action_state,
     actions,
+    alerts,
     assets,
     documents,
+    endorsement,
     facts,
     forking,
+    links,
     memory,
+    proposals,
+    reminders,
+    retention,
     run_state,
     runs,
     stopping,
+    tiers,
     time_travel,
     triggers,
     undo,
@@ -49,6 +56,21 @@ def _merged(*tables: dict[str, Applier]) -> dict[str, Applier]:
         assert not whole.keys() & table.keys(), "an event kind is applied in one place"
         whole |= table
     return whole
+
+
+def _one_after_the_other(*tables: dict[str, Follower]) -> dict[str, Follower]:
+    """Several may follow one kind of event; they do so in the order of the tables."""
+
+    def all_of(kind: str) -> Follower:
+        followers = [table[kind] for table in tables if kind in table]
+
+        def follow(turn: Turn, event: Event) -> None:
+            for follower in followers:
+                follower(turn, event)
+
+        return follow
+
+    return {kind: all_of(kind) for table in tables for kind in table}
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,12 +225,15 @@ def _answered(draft: Draft, event: Event) -> None:
     draft.puts["receipt", id] = receipt
 
 
-_MODULES = (memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking)
+_MODULES = (
+    memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking, alerts, endorsement,
+    links, retention, proposals,
+)  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
-FOLLOW: dict[str, Follower] = {**triggers.FOLLOW, **runs.FOLLOW}
-APPLY: dict[str, Applier] = _merged(
+FOLLOW: dict[str, Follower] = _one_after_the_other(reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, proposals.FOLLOW)
+_APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
     documents.APPLY,
     facts.APPLY,
@@ -218,6 +243,12 @@ APPLY: dict[str, Applier] = _merged(
     assets.APPLY,
     time_travel.APPLY,
     forking.APPLY,
+    alerts.APPLY,
+    endorsement.APPLY,
+    links.APPLY,
+    reminders.APPLY,
+    retention.APPLY,
     {"request.answered": _answered},
 )
+APPLY: dict[str, Applier] = {kind: tiers.keep_shelves(apply) for kind, apply in _APPLIERS.items()}
 LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter)

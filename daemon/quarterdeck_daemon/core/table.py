@@ -64,6 +64,12 @@ class Draft:
         """Note that the present event concerns this entity, changed or not."""
         self._touched[f"{entity.kind}:{entity.id}"] = None
 
+    def touched(self, cls: type[E]) -> tuple[E, ...]:
+        """The entities of this kind that the present event has put, as they are now."""
+        names = (name.partition(":") for name in self._touched)
+        found = (self.get(cls, id) for kind, _, id in names if kind == cls.kind)
+        return tuple(entity for entity in found if entity is not None)
+
     def take_touched(self) -> tuple[str, ...]:
         """Return what was touched since the last call."""
         touched = tuple(self._touched)
