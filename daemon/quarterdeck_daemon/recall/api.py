@@ -75,16 +75,23 @@ class Find(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recency: float = 0.0
     terms: tuple[str, ...] = ()
     superseded: bool = False
+    relevance: float = 0.0  # What the floor looked at: the share of the question's words it has, and likeness.
+    from_seq: int = 0  # The version that was found.
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far an index goes, and what it is made with."""
+    """How far an index goes, and what it is made with.
+
+    seq        everything up to here is searchable by all parts that answer
+    feed_from  rows from here on are wanted: less than `seq` while a part is being filled that does not answer yet
+    """
 
     seq: int
     embedder: str = ""
     rows: int = 0
     migrating_to: str = ""  # The embedder that takes over when all rows have its vectors.
     migrated: int = 0
+    feed_from: int = 0
 
 
 class Index(Protocol):
@@ -93,8 +100,11 @@ class Index(Protocol):
     @property
     def applied(self) -> Applied: ...
 
-    def put(self, rows: Sequence[Row], *, removed: Sequence[str], seq: int) -> None:
-        """Replace rows by id, drop the removed ids, then note `seq`. Give it many rows at a time."""
+    def put(self, rows: Sequence[Row], *, removed: Sequence[str], seq: int, after: int | None = None) -> None:
+        """Replace rows by id, drop the removed ids, then note `seq`. Give it many rows at a time.
+
+        after: from where on the caller has fed everything; what is behind that stays behind. None: from the start.
+        """
         ...
 
     def search(self, questions: Sequence[Question]) -> list[list[Find]]:

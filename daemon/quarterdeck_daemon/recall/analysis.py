@@ -1,0 +1,119 @@
+"""Words of a text as the keyword index knows them: plain, and stemmed in a language.
+
+Plain words are lower case without accents. Stems are those of the language's Snowball stemmer, stop words left
+out. Letters of scripts without spaces are words of their own. Arabic loses vowel marks and stretching, and the
+spellings of alef, yeh and teh marbuta that people mix are one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from ..core.language import STOP_WORDS
+
+TERM_BYTES_MAX = 80
+STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+# Of the stemmed languages, those for which the library has no list of stop words; Arabic has one of ours.
+UNLISTED = frozenset(("ar", "el", "ro", "ta", "tr"))
+ARABIC_STOP_WORDS = (
+    "في من على الى عن مع هذا هذه ذلك تلك التي الذي الذين هو هي هم ان انه انها كان كانت ما ماذا متى اين كيف هل لا لم"
+    " لن قد كل بعد قبل بين عند او ثم حتى اذا غير منذ لقد"
+)
+# Words that ask and say nothing of what is asked for. That a store has none of them must not count against it.
+ASKING = {
+    "en": "what who whom whose which when where why how did do does done had been being am an as by he she his her"
+    " him its their them there these those us mine yours any many much could should shall may might must than then"
+    " too very just only some into out up tell show find give get know so because while again over or",
+    "de": "was wer wen wem wessen wann wo warum wieso wie welche welcher welches welchen hatte hatten kann können gibt"
+    " mein meine dein sein seine sich man es am im an aus nach vor dass wenn dann schon nur sehr",
+    "fr": "quoi quel quelle quels quelles quand où comment pourquoi combien lequel était avait il elle ils elles on se"
+    " sa son ses leur leurs y en ne tu te toi",
+    "es": "qué quién quiénes cuál cuáles cuándo dónde cómo por cuánto cuántos había era fue ella ellos lo le les se tu"
+    " mi yo",
+    "it": "cosa chi quale quali quando dove come perché quanto quanti era aveva lui lei loro mi ti si ci ha ho hanno",
+    "pt": "quê quem qual quais quando onde como por quanto quantos era tinha ele ela eles se me te lhe foi",
+    "nl": "wat wie welke wanneer waar waarom hoe hoeveel had was er hij zij ze mijn jouw haar hun dit dat deze die te",
+    "sv": "vad vem vilka vilken vilket när var varför hur många hade han hon dem sin sitt de så men",
+    "da": "hvad hvem hvilke hvilken hvornår hvor hvorfor hvordan mange havde han hun dem sin de så men",
+    "ar": "من ماذا متى أين كيف كم هل لماذا أي",
+}
+_UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
+)
+_MARKS = dict.fromkeys((*range(1552, 1563), *range(1611, 1632), 1600, 1648))
+_ALEFS = str.maketrans("أإآٱ", "اااا")
+_ENDINGS = str.maketrans("ىة", "يه")
+_ARABIC = re.compile(r"[\u0600-\u06ff]")
+
+
+def normalised(text: str) -> str:
+    """One form for what looks the same; unspaced letters stand alone."""
+    text = _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text))
+    return text.translate(_MARKS).translate(_ALEFS) if _ARABIC.search(text) else text
+
+
+def plain_text(text: str) -> str:
+    """The text for the analyzer of plain words."""
+    return normalised(text).translate(_ENDINGS)
+
+
+def plain_analyzer() -> TextAnalyzer:
+    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(TERM_BYTES_MAX))
+    return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold()).build()
+
+
+def stem_analyzer() -> TextAnalyzer:
+    """For stems that are made already, with spaces between them."""
+    return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
+
+
+class Analysis:
+    """Splits and stems; analyzers are made when a language first comes up."""
+
+    def __init__(self) -> None:
+        self._plain = plain_analyzer()
+        self._stemmers: dict[str, TextAnalyzer] = {}
+        self._silent: dict[str, frozenset[str]] = {}
+
+    def words(self, text: str) -> list[str]:
+        """Plain words in order, doubles included."""
+        found: list[str] = self._plain.analyze(plain_text(text))
+        return found
+
+    def stems(self, text: str, language: str) -> list[str]:
+        """Stems of the words that are no stop words; [] for a language without a stemmer."""
+        if language not in STEMMERS:
+            return []
+        found = self._stemmer(language).analyze(normalised(text))
+        return [stem.translate(_ENDINGS) for stem in found] if language == "ar" else found
+
+    def says_nothing(self, word: str, language: str) -> bool:
+        """Whether a plain word of a question in this language tells nothing of what is asked for."""
+        return word in self._asking(language) or (language in STEMMERS and not self._stemmer(language).analyze(word))
+
+    def _asking(self, language: str) -> frozenset[str]:
+        known = self._silent.get(language)
+        if known is None:
+            texts = (ASKING.get(language, ""), " ".join(STOP_WORDS.get(language, ())))
+            known = self._silent[language] = frozenset(word for text in texts for word in self.words(text))
+        return known
+
+    def _stemmer(self, language: str) -> TextAnalyzer:
+        made = self._stemmers.get(language)
+        if made is None:
+            name = STEMMERS[language]
+            builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(TERM_BYTES_MAX))
+            builder = builder.filter(Filter.lowercase())
+            if language == "ar":
+                builder = builder.filter(Filter.custom_stopword(ARABIC_STOP_WORDS.split()))
+            elif language not in UNLISTED:
+                builder = builder.filter(Filter.stopword(name))
+            made = self._stemmers[language] = builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
+        return made

@@ -1,0 +1,86 @@
+"""Mixing evidence: what words say, what vectors say, and how old a thing is. Pure arithmetic on arrays.
+
+Scores are mixed, not ranks: a side that is sure of one row says so. Each side is brought to 0..1 for the question
+first, by its best score (`top1`) or by how far a score stands out (`z`). The vectors' weight falls with the
+embedder's fluency in the question's language, to nothing outside of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float32]
+DAY_US = 86_400_000_000
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every number of recall. Measured by bench/recall_quality.py; `[recall]` in the settings changes them.
+
+    vector           share of the vectors in a score, 0..1, before fluency; the rest is the words'
+    rule             how a side is brought to one scale
+    recency          what a thing of this moment has over an old one, added to the score
+    half_life_days   after so many days half of that is left
+    title            how much a word in the title counts, against one in the text
+    candidates       rows that each side may name
+    floor            relevance below which a row is not shown, 0..1; see `relevance`
+    floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
+    floor_vector     what likeness above it adds to the share of the question's words that a row has
+    """
+
+    vector: float = 0.5
+    rule: Literal["top1", "z"] = "top1"
+    recency: float = 0.02
+    half_life_days: float = 90.0
+    title: float = 2.0
+    candidates: int = 100
+    floor: float = 0.35
+    floor_cosine: float = 0.25
+    floor_vector: float = 1.0
+
+
+class Fused(msgspec.Struct, frozen=True):
+    """One entry for each candidate, in the order they came in; the parts are 0..1 before weighting."""
+
+    score: Scores
+    keyword: Scores
+    vector: Scores
+    recency: Scores
+
+
+def fused(keyword: Scores, cosine: Scores, age_us: npt.NDArray[np.int64], share: float, weights: Weights) -> Fused:
+    """Mix. keyword: BM25, 0 where no word matches; cosine: -1..1; share: of the vectors, fluency counted in."""
+    bring = _by_best if weights.rule == "top1" else _by_standing
+    words, likeness = bring(keyword), bring(np.maximum(cosine, 0.0))
+    recency = np.exp2(-np.maximum(age_us, 0) / (weights.half_life_days * DAY_US)).astype(np.float32)
+    score = (1.0 - share) * words + share * likeness + weights.recency * recency
+    return Fused(score.astype(np.float32), words, likeness, recency)
+
+
+def relevance(covered: float, cosine: float, fluency: float, weights: Weights) -> float:
+    """How much a row has to do with a question, 0..1 and a little more.
+
+    covered: the share of the question's words that the row has, each counted by its rarity, words that no row has
+    counted as the rarest. Likeness counts from `floor_cosine` on, and as far as the embedder reads the language.
+    """
+    likeness = max(0.0, cosine - weights.floor_cosine) / max(1e-6, 1.0 - weights.floor_cosine)
+    return covered + weights.floor_vector * likeness * fluency
+
+
+def _by_best(scores: Scores) -> Scores:
+    best = float(scores.max(initial=0.0))
+    return (np.maximum(scores, 0.0) / best).astype(np.float32) if best > 0.0 else np.zeros_like(scores)
+
+
+def _by_standing(scores: Scores) -> Scores:
+    """How many deviations above the mean, squeezed into 0..1; the order within the side stays."""
+    deviation = float(scores.std()) if len(scores) else 0.0
+    if deviation <= 0.0 or not math.isfinite(deviation):
+        return np.zeros_like(scores)
+    standing = (scores - scores.mean()) / deviation
+    squeezed: Scores = (1.0 / (1.0 + np.exp(-standing))).astype(np.float32)
+    return squeezed

@@ -1,0 +1,384 @@
+"""The hybrid index: catalogue, words and vectors in one folder, answering as one.
+
+Promises filters apply before ranking; a part that cannot be trusted is empty, behind, and filled again by whoever
+         feeds rows from `applied.feed_from` on, while the other part answers. Another embedder gets a part of its
+         own; the old one answers until the new one has every row.
+Leaves   which rows there are to the caller, the numbers to `Weights`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ..core.language import language_of
+from ..embedders.api import Embedder, Vectors
+from ..store.files import PRIVATE_FOLDER
+from .api import LIMIT_MAX, QUESTIONS_MAX, Applied, Find, Question, Row
+from .catalogue import CURRENT, Catalogue, Entry, Mask, Numbers, Put, digest_of
+from .filters import Filters
+from .fusion import Fused, Weights, fused, relevance
+from .keyword import KeywordPart, Scores, Text, Word
+from .sealed import Doubt, read_note, write_note
+from .vectors import Keys, VectorPart
+
+DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
+NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
+HITS_MAX = 50_000  # Looked at when a filter lets few through.
+SPARE = 3  # Times the limit: how many candidates the floor looks at.
+
+
+class _Answering(msgspec.Struct, frozen=True):
+    """Note of which embedder's vectors answer."""
+
+    embedder: str
+
+
+class _Side(msgspec.Struct):
+    """An embedder with its vectors."""
+
+    embedder: Embedder
+    part: VectorPart
+
+
+class HybridIndex:
+    """An Index (see api.py). Made by `open`, ended by `close`; `tidy` belongs to quiet moments."""
+
+    def __init__(
+        self, folder: Path, catalogue: Catalogue, keyword: KeywordPart, answering: _Side | None, coming: _Side | None,
+        weights: Weights, language: str, now_us: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._folder, self._catalogue, self._keyword = folder, catalogue, keyword
+        self._answering, self._coming = answering, coming
+        self._weights, self._language, self._now_us = weights, language, now_us
+        self._filters = Filters(catalogue)
+        self._writing = threading.Lock()
+        self._state = threading.Lock()  # Held while columns change, and while a search reads them.
+        self._learned = False
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        embedder: Embedder | None,
+        *,
+        former: Callable[[str], Embedder | None] = lambda id: None,
+        weights: Weights | None = None,
+        language: str = "en",
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> HybridIndex:
+        """Open what is there and can be trusted; the rest is empty and behind.
+
+        embedder: None for words alone.  former: opens the embedder whose vectors are there, None when it cannot.
+        language: of rows that do not say and whose text does not tell.  Raises LogLocked, OSError.
+        """
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        catalogue = Catalogue.open(folder)
+        keyword = KeywordPart.open(folder / "words", catalogue.generation, catalogue.step)
+        answering, coming = _sides(folder, catalogue, embedder, former)
+        return cls(folder, catalogue, keyword, answering, coming, weights or Weights(), language, now_us)
+
+    @property
+    def applied(self) -> Applied:
+        answering, coming = self._answering, self._coming
+        sides = [side.part.seq for side in (answering,) if side is not None]
+        seq = min([self._catalogue.seq, self._keyword.seq, *sides])
+        feed_from = min([seq, *([coming.part.seq] if coming else [])])
+        return Applied(
+            seq=seq,
+            embedder=answering.embedder.id if answering else "",
+            rows=self._catalogue.rows,
+            migrating_to=coming.embedder.id if coming else "",
+            migrated=coming.part.rows if coming else 0,
+            feed_from=feed_from,
+        )
+
+    # --- putting ---
+
+    def put(self, rows: Sequence[Row], *, removed: Sequence[str], seq: int, after: int | None = None) -> None:
+        """Replace rows by id, drop the removed ids, then note `seq`. Give it many rows at a time.
+
+        after: the position from which on the caller has fed everything; a part that is behind it takes the rows
+        and stays behind. None: everything up to `seq` has been fed.
+        """
+        with self._writing:
+            texts, gone = self._sorted_out(rows, removed)
+            known = self._catalogue.count
+            changed = tuple(entry for entry, _ in texts if entry.key >= known or not self._catalogue.same(entry))
+            put = Put(self._catalogue.step + 1, _reached(self._catalogue.seq, seq, after), changed, gone)
+            if changed or gone or put.seq > self._catalogue.seq:
+                self._catalogue.write(put)
+                with self._state:
+                    self._catalogue.take(put)
+            for side in (self._answering, self._coming):
+                if side is not None:
+                    self._embed(side, texts, seq, after)
+            fresh = [(entry, row) for entry, row in texts if entry.key >= known or self._keyword.seq <= row.from_seq]
+            self._index_words(fresh, gone, seq, after)
+            self._take_over()
+
+    def _sorted_out(
+        self, rows: Sequence[Row], removed: Sequence[str]
+    ) -> tuple[list[tuple[Entry, Row]], tuple[int, ...]]:
+        """Give every row its key, and name the keys that go. A row whose text changed is a new one."""
+        free = self._catalogue.count
+        gone = [key for key in map(self._catalogue.key_of, removed) if key is not None]
+        entries: list[tuple[Entry, Row]] = []
+        for row in {row.id: row for row in rows}.values():
+            language = row.language or language_of(row.text) or self._language
+            key = self._catalogue.key_of(row.id)
+            if key is not None and int(self._catalogue.columns["digest"][key]) != digest_of(row, language):
+                gone.append(key)
+                key = None
+            entries.append((self._catalogue.entry(free if key is None else key, row, language), row))
+            free += key is None
+        return entries, tuple(gone)
+
+    def _embed(self, side: _Side, texts: Sequence[tuple[Entry, Row]], seq: int, after: int | None) -> None:
+        has = side.part.has([entry.key for entry, _ in texts])
+        lacking = [pair for pair, there in zip(texts, has, strict=True) if not there]
+        readable = [pair for pair in lacking if not (side.embedder.remote and pair[1].sensitivity == "secret")]
+        words = [f"{row.title}\n{row.text}" if row.title else row.text for _, row in readable]
+        vectors = np.empty((0, side.embedder.dimension), np.float32)
+        if words:
+            side.embedder.learn(words)
+            self._learned = True
+            vectors = side.embedder.documents(words)
+        reached = _reached(side.part.seq, seq, after)
+        if words or reached > side.part.seq:
+            keys = [entry.key for entry, _ in readable]
+            side.part.put(keys, vectors, seq=reached, step=self._catalogue.step)
+
+    def _index_words(
+        self, fresh: Sequence[tuple[Entry, Row]], gone: Sequence[int], seq: int, after: int | None
+    ) -> None:
+        reached = _reached(self._keyword.seq, seq, after)
+        texts = [Text(entry.key, row.title, row.text, entry.language) for entry, row in fresh]
+        if texts or gone or reached > self._keyword.seq:
+            self._keyword.put(texts, gone, seq=reached, step=self._catalogue.step)
+
+    def _take_over(self) -> None:
+        """The coming vectors answer once they go as far as the words; the old ones are removed."""
+        if self._coming is None or self._coming.part.seq < self._keyword.seq:
+            return
+        old, self._answering, self._coming = self._answering, self._coming, None
+        self._answering.part.note_learned(self._answering.embedder.learned())
+        write_note(self._folder / "answering.json", _Answering(self._answering.embedder.id))
+        if old is not None:
+            old.part.close()
+            shutil.rmtree(old.part.folder)
+
+    # --- quiet moments ---
+
+    def tidy(self) -> None:
+        """Save what has grown long, note what was learned. Takes milliseconds; `fold` takes longer."""
+        with self._writing:
+            self._keyword.tidy()
+            self._catalogue.tidy()
+            if self._learned:
+                self._note_learned()
+
+    def fold(self) -> bool:
+        """Build graphs over vectors that came since the last one, if there are many. Searches and puts go on."""
+        ripe = [side.part for side in (self._answering, self._coming) if side is not None and side.part.ripe]
+        for part in ripe:
+            part.fold()
+        return bool(ripe)
+
+    def _note_learned(self) -> None:
+        for side in (self._answering, self._coming):
+            if side is not None:
+                side.part.note_learned(side.embedder.learned())
+        self._learned = False
+
+    def close(self) -> None:
+        with self._writing:
+            self._note_learned()
+            self._keyword.close()
+            self._catalogue.tidy(all=True)
+            self._catalogue.close()
+            for side in (self._answering, self._coming):
+                if side is not None:
+                    side.part.close()
+
+    # --- searching ---
+
+    def search(self, questions: Sequence[Question]) -> list[list[Find]]:
+        """Best first, at most `limit` each; an empty list when nothing is relevant. Raises `out_of_range`."""
+        if len(questions) > QUESTIONS_MAX:
+            raise QuarterdeckError("out_of_range", f"{len(questions)} questions; at most {QUESTIONS_MAX} at once")
+        for question in questions:
+            if not 1 <= question.limit <= LIMIT_MAX:
+                raise QuarterdeckError("out_of_range", f"limit is {question.limit}; it must be 1 to {LIMIT_MAX}")
+        answering = self._answering
+        vectors = self._query_vectors(answering, questions)
+        with self._state:
+            return [
+                self._answer(question, answering, vector) for question, vector in zip(questions, vectors, strict=True)
+            ]
+
+    def _query_vectors(self, side: _Side | None, questions: Sequence[Question]) -> Sequence[Vectors | None]:
+        if side is None:
+            return [None] * len(questions)
+        wanted = [question.query for question in questions if question.mode != "keyword"]
+        made = iter(side.embedder.queries(wanted)) if wanted else iter(())
+        return [next(made) if question.mode != "keyword" else None for question in questions]
+
+    def _answer(self, question: Question, side: _Side | None, vector: Vectors | None) -> list[Find]:
+        passing = self._filters.mask(question)
+        if not passing.count or not question.query.strip():
+            return []
+        fluency = 0.0
+        if side is not None and vector is not None and vector.any():
+            fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
+        words: list[Word] = []
+        if question.mode != "vector":
+            words = self._keyword.words(question.query, language_of(question.query) or self._language)
+        limit = max(self._weights.candidates, question.limit * SPARE)
+        by_words = self._by_words(words, passing.mask, passing.count, limit)
+        keys, scores = by_words
+        cosines = np.zeros(len(keys), np.float32)
+        if fluency > 0.0:
+            assert side is not None, "only an embedder is fluent"
+            assert vector is not None, "and it has read the question"
+            keys, scores, cosines = _united(by_words, side.part, vector, passing.mask, passing.count, limit)
+        if not len(keys):
+            return []
+        return self._ranked(question, words, keys, scores, cosines, fluency)
+
+    def _by_words(self, words: Sequence[Word], mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
+        """The best rows of the mask that have a word. What a filter removes never ranks."""
+        if not words:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        title = self._weights.title
+        if passing <= NARROW_ROWS_MAX and passing < DENSE * len(mask):
+            return self._keyword.search_among(words, title, np.flatnonzero(mask).tolist(), limit)
+        asked = min(HITS_MAX, int(limit * 1.2 * len(mask) / passing) + 1)
+        while True:
+            keys, scores = self._keyword.search(words, title, asked)
+            known = keys < len(mask)
+            kept = np.zeros(len(keys), bool)
+            kept[known] = mask[keys[known]]
+            if int(np.count_nonzero(kept)) >= limit or len(keys) < asked or asked == HITS_MAX:
+                return keys[kept][:limit], scores[kept][:limit]
+            asked = min(HITS_MAX, asked * 4)
+
+    def _ranked(
+        self, question: Question, words: Sequence[Word], keys: Keys, scores: Scores, cosines: Scores, fluency: float
+    ) -> list[Find]:
+        share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
+        ages: Numbers = self._now_us() - self._catalogue.columns["at_us"][keys]
+        mixed = fused(scores, cosines, ages, share, self._weights)
+        order = np.argsort(-mixed.score, kind="stable")[: question.limit * SPARE]
+        covered = self._keyword.covered(words, keys[order].tolist()) if words else {}
+        whole = sum(word.weight for word in words)
+        finds: list[Find] = []
+        for place in order:
+            key = int(keys[place])
+            terms = covered.get(key, [])
+            share_of_words = sum(word.weight for word in terms) / whole if whole > 0 else float(bool(terms))
+            near = relevance(share_of_words, float(cosines[place]), fluency, self._weights)
+            if not question.floor or near >= self._weights.floor:
+                finds.append(self._find(question, key, mixed, int(place), terms, near))
+        return _newest_of_each(finds, self._catalogue)[: question.limit]
+
+    def _find(
+        self, question: Question, key: int, mixed: Fused, place: int, terms: Sequence[Word], near: float
+    ) -> Find:
+        id, entity = self._catalogue.id_of(key)
+        to_seq = int(self._catalogue.columns["to_seq"][key])
+        position = CURRENT - 1 if question.as_of is None else question.as_of
+        return Find(
+            id=id,
+            entity=entity,
+            score=round(float(mixed.score[place]), 4),
+            keyword=round(float(mixed.keyword[place]), 4),
+            vector=round(float(mixed.vector[place]), 4),
+            recency=round(float(mixed.recency[place]), 4),
+            terms=tuple(word.text for word in terms),
+            superseded=to_seq <= position,
+            relevance=round(near, 4),
+            from_seq=int(self._catalogue.columns["from_seq"][key]),
+        )
+
+
+def _reached(had: int, seq: int, after: int | None) -> int:
+    """How far a part goes after a put: no further than before when it lacks what came before `after`."""
+    return max(had, seq) if after is None or had >= after else had
+
+
+def _united(
+    by_words: tuple[Keys, Scores], part: VectorPart, vector: Vectors, mask: Mask, passing: int, limit: int
+) -> tuple[Keys, Scores, Scores]:
+    """Both sides' candidates with both scores: keys, BM25, cosines. Beyond a side's candidates BM25 counts as 0."""
+    near, _ = part.search(vector, mask, passing, limit)
+    found, scores = by_words
+    more = near[~np.isin(near, found)]
+    keys = np.concatenate([found, more])
+    return keys, np.concatenate([scores, np.zeros(len(more), np.float32)]), part.cosines(keys, vector)
+
+
+def _newest_of_each(finds: Sequence[Find], catalogue: Catalogue) -> list[Find]:
+    """One text of one entity is shown once, in its newest version."""
+    newest: dict[tuple[str, int], Find] = {}
+    for find in finds:
+        key = catalogue.key_of(find.id)
+        assert key is not None, "it was found a moment ago"
+        same = (find.entity, int(catalogue.columns["digest"][key]))
+        have = newest.get(same)
+        if have is None or find.from_seq > have.from_seq:
+            newest[same] = find
+    kept = {find.id for find in newest.values()}
+    return [find for find in finds if find.id in kept]
+
+
+def _sides(
+    folder: Path, catalogue: Catalogue, embedder: Embedder | None, former: Callable[[str], Embedder | None]
+) -> tuple[_Side | None, _Side | None]:
+    """The vectors that answer, and those that will when they are complete."""
+    if embedder is None:
+        return None, None
+    try:
+        before = read_note(folder / "answering.json", _Answering).embedder
+    except Doubt:
+        before = embedder.id
+        write_note(folder / "answering.json", _Answering(before))
+    new = _opened(folder, catalogue, embedder)
+    if before == embedder.id:
+        _remove_others(folder, [new])
+        return new, None
+    old_embedder = former(before)
+    old = _opened(folder, catalogue, old_embedder) if old_embedder is not None else None
+    _remove_others(folder, [side for side in (new, old) if side is not None])
+    return old, new
+
+
+def _opened(folder: Path, catalogue: Catalogue, embedder: Embedder) -> _Side:
+    part = VectorPart.open(folder, embedder.id, embedder.dimension, catalogue.generation, catalogue.step)
+    with _doubtful(part):
+        embedder.recollect(part.learned)
+    return _Side(embedder, part)
+
+
+@contextlib.contextmanager
+def _doubtful(part: VectorPart) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        part.note_learned(b"")  # Of another version of the embedder: its words count anew from here on.
+
+
+def _remove_others(folder: Path, kept: Sequence[_Side]) -> None:
+    names = {side.part.folder for side in kept}
+    for path in folder.glob("vectors-*"):
+        if path not in names:
+            shutil.rmtree(path)

@@ -1,0 +1,283 @@
+"""The keyword side of recall: BM25 over words and stems, with tantivy.
+
+Owns     the folder it is opened in, and a sidecar `applied.json` there: how far it goes, and the hash of each
+         segment file. Written after each commit, so it never claims more than is searchable.
+Promises on any doubt (no sidecar, another version, a changed file) it starts anew at position 0; a crash costs
+         work, never a wrong answer. User text cannot be a syntax error.
+Leaves   filters to the catalogue (rows are known here by their key only), mixing to fusion.py.
+
+A word of a query counts once, by its best match: as it is written, or by its stem in a language of the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import tantivy
+from tantivy import Index, Occur, Query, SchemaBuilder
+
+from ..store.errors import LogLocked
+from ..store.files import PRIVATE_FOLDER
+from .analysis import STEMMERS, Analysis, plain_analyzer, plain_text, stem_analyzer
+from .sealed import Doubt, file_hash, read_note, write_note
+
+VERSION = "keyword-2"
+WRITER_BYTES = 15_000_000
+QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float.
+LANGUAGES_MAX = 6  # Of the store, the most frequent ones; each costs a term for each word of a query.
+_SIDECAR = "applied.json"
+_log = logging.getLogger(__name__)
+
+Keys = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float32]
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What is indexed of one row. language: ISO 639-1, known."""
+
+    key: int
+    title: str
+    text: str
+    language: str
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One word of a query: as written, its stems, and how rare it is (natural log, 0 when it is everywhere)."""
+
+    text: str
+    stems: tuple[str, ...]
+    weight: float
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sidecar. generation, step: of the catalogue whose keys are meant, and its last put that is in here."""
+
+    version: str
+    generation: str
+    step: int
+    seq: int
+    languages: dict[str, int]
+    files: dict[str, str]
+
+
+class KeywordPart:
+    """One writer, any number of readers. Made by `open`, ended by `close`."""
+
+    def __init__(self, folder: Path, index: Index, applied: Applied) -> None:
+        self._folder, self._index, self._schema = folder, index, index.schema
+        index.register_tokenizer("plain", plain_analyzer())
+        index.register_tokenizer("stems", stem_analyzer())
+        self._writer = index.writer(WRITER_BYTES, 1)
+        self._analysis = Analysis()
+        self._applied = applied
+        self._searcher = index.searcher()
+
+    @classmethod
+    def open(cls, folder: Path, generation: str, step: int) -> KeywordPart:
+        """Open the part that goes with this catalogue, or begin a new one. Raises LogLocked when it is in use."""
+        try:
+            applied = _trusted(folder, generation, step)
+            return cls(folder, Index(_schema(), str(folder), True), applied)
+        except (Doubt, ValueError, OSError, msgspec.DecodeError) as doubt:
+            if "LockBusy" in str(doubt):
+                raise LogLocked(folder, None) from doubt
+            if folder.exists():
+                _log.warning("the keyword index is built anew: %s", doubt)
+                shutil.rmtree(folder)
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
+        none = Applied(version=VERSION, generation=generation, step=step, seq=0, languages={}, files={})
+        fresh = cls(folder, Index(_schema(), str(folder), True), none)
+        fresh._note()
+        return fresh
+
+    @property
+    def seq(self) -> int:
+        return self._applied.seq
+
+    @property
+    def rows(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def put(self, texts: Iterable[Text], dead: Iterable[int], *, seq: int, step: int) -> None:
+        """Replace rows by key, drop the dead ones, note the position. One commit: give it many."""
+        languages = dict(self._applied.languages)
+        for key in dead:
+            self._writer.delete_documents_by_term("key", key)
+        for text in texts:
+            self._writer.delete_documents_by_term("key", text.key)
+            self._writer.add_document(self._document(text))
+            languages[text.language] = languages.get(text.language, 0) + 1
+        self._writer.commit()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._applied = msgspec.structs.replace(self._applied, seq=seq, step=step, languages=languages)
+        self._note()
+
+    def tidy(self) -> None:
+        """Note files that a merge in the background has made since the last put."""
+        try:
+            present = {path.name for path in _segment_files(self._folder)}
+        except (OSError, msgspec.DecodeError):  # A merge is just replacing them; the next time will do.
+            return
+        if present != set(self._applied.files):
+            self._note()
+
+    def close(self) -> None:
+        """Wait for background merges and note the files they made."""
+        self._writer.wait_merging_threads()
+        self._note()
+
+    # --- searching ---
+
+    def words(self, query: str, language: str) -> list[Word]:
+        """The words of a question in `language`, without those that say nothing unless they are all there is."""
+        texts = list(dict.fromkeys(self._analysis.words(query)))
+        telling = [text for text in texts if not self._analysis.says_nothing(text, language)]
+        spoken = self._languages(language)
+        return [self._word(text, spoken) for text in (telling or texts)[:QUERY_WORDS_MAX]]
+
+    def search(self, words: Sequence[Word], title_weight: float, limit: int) -> tuple[Keys, Scores]:
+        """Keys and scores of the best rows that contain a word, best first."""
+        query = Query.boolean_query([(Occur.Should, self._matches(word, title_weight)) for word in words])
+        return self._found(query, limit)
+
+    def search_among(
+        self, words: Sequence[Word], title_weight: float, keys: Sequence[int], limit: int
+    ) -> tuple[Keys, Scores]:
+        """The same among these rows only. For some thousands of keys at most."""
+        query = Query.boolean_query([(Occur.Should, self._matches(word, title_weight)) for word in words])
+        return self._found(Query.boolean_query([(Occur.Must, query), (Occur.Must, self._among(keys))]), limit)
+
+    def covered(self, words: Sequence[Word], keys: Sequence[int]) -> dict[int, list[Word]]:
+        """Which of the words each of the rows contains, in the order of the query.
+
+        Asked in one search: word i is worth 2 ** i, and a score is the sum of those that match.
+        """
+        bits = [
+            (Occur.Should, Query.const_score_query(self._matches(word, 1.0), float(1 << place)))
+            for place, word in enumerate(words)
+        ]
+        found, scores = self._found(
+            Query.boolean_query([(Occur.Must, Query.boolean_query(bits)), (Occur.Must, self._among(keys))]), len(keys)
+        )
+        return {
+            int(key): [word for place, word in enumerate(words) if int(score) >> place & 1]
+            for key, score in zip(found, scores, strict=True)
+        }
+
+    def _found(self, query: Query, limit: int) -> tuple[Keys, Scores]:
+        searcher = self._searcher
+        hits = searcher.search(query, limit, False).hits
+        keys = searcher.fast_field_values("key", [address for _, address in hits])
+        return np.array(keys, dtype=np.int64), np.array([score for score, _ in hits], dtype=np.float32)
+
+    def _among(self, keys: Sequence[int]) -> Query:
+        return Query.const_score_query(Query.term_set_query(self._schema, "key", list(keys)), 0.0)
+
+    def _languages(self, language: str) -> list[str]:
+        """The question's own and those of most rows; each may stem a word in its way."""
+        common = sorted(self._applied.languages, key=lambda one: -self._applied.languages[one])[:LANGUAGES_MAX]
+        return [one for one in dict.fromkeys((language, *common)) if one in STEMMERS]
+
+    def _word(self, text: str, languages: Sequence[str]) -> Word:
+        stems = dict.fromkeys(stem for one in languages for stem in self._analysis.stems(text, one))
+        counts = [self._searcher.doc_freq("text", text), self._searcher.doc_freq("title", text)]
+        counts += [self._searcher.doc_freq(field, stem) for stem in stems for field in ("stem_text", "stem_title")]
+        rows, having = self.rows, max(counts)
+        return Word(text, tuple(stems), math.log1p(max(rows - having, 0) / (having + 0.5)))
+
+    def _matches(self, word: Word, title_weight: float) -> Query:
+        texts = [self._term("text", word.text), *(self._term("stem_text", stem) for stem in word.stems)]
+        titles = [self._term("title", word.text), *(self._term("stem_title", stem) for stem in word.stems)]
+        if title_weight != 1.0:
+            titles = [Query.boost_query(title, title_weight) for title in titles]
+        return Query.disjunction_max_query([*texts, *titles])
+
+    def _term(self, field: str, word: str) -> Query:
+        return Query.term_query(self._schema, field, word, "freq")
+
+    # --- writing ---
+
+    def _document(self, text: Text) -> tantivy.Document:
+        # A title that only repeats how the text begins would count its words twice.
+        title = "" if text.text.startswith(text.title) else text.title
+        document = tantivy.Document(
+            title=plain_text(title),
+            text=plain_text(text.text),
+            stem_title=" ".join(self._analysis.stems(title, text.language)),
+            stem_text=" ".join(self._analysis.stems(text.text, text.language)),
+        )
+        document.add_unsigned("key", text.key)
+        return document
+
+    def _note(self) -> None:
+        """Write the sidecar. Segment files never change once written, so only new ones are hashed."""
+        known = self._applied.files
+        hashes: dict[str, str] = {}
+        for path in _segment_files(self._folder):
+            try:
+                hashes[path.name] = known.get(path.name) or file_hash(path)
+            except FileNotFoundError:  # A merge has just replaced it; `tidy` or the next commit notes the new one.
+                continue
+        self._applied = msgspec.structs.replace(self._applied, files=hashes)
+        write_note(self._folder / _SIDECAR, self._applied)
+
+
+# --- trusting what lies there ---------------------------------------------------------------------
+
+
+class _Deletes(msgspec.Struct):
+    opstamp: int
+
+
+class _Segment(msgspec.Struct):
+    segment_id: str
+    deletes: _Deletes | None = None
+
+
+class _Meta(msgspec.Struct):
+    segments: list[_Segment]
+
+
+def _trusted(folder: Path, generation: str, step: int) -> Applied:
+    """Read the sidecar and compare every file that the index would read. Raises Doubt."""
+    applied = read_note(folder / _SIDECAR, Applied)
+    if applied.version != VERSION or applied.generation != generation or applied.step > step:
+        raise Doubt("it belongs to another catalogue")
+    present = {path.name: path for path in _segment_files(folder)}
+    if missing := sorted(set(applied.files) - set(present)):
+        raise Doubt(f"{missing[0]} is missing")
+    for name, path in present.items():
+        if applied.files.get(name) != file_hash(path):
+            raise Doubt(f"{name} is not what was written")
+    return applied
+
+
+def _segment_files(folder: Path) -> list[Path]:
+    """Files of the segments that meta.json names; left-overs of merges and of older deletions do not count."""
+    meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=_Meta)
+    deletes = {
+        segment.segment_id.replace("-", ""): f".{segment.deletes.opstamp}.del" if segment.deletes else None
+        for segment in meta.segments
+    }
+    found = [path for path in folder.iterdir() if path.name.partition(".")[0] in deletes]
+    return sorted(
+        path
+        for path in found
+        if path.suffix != ".del" or path.name.removeprefix(path.name.partition(".")[0]) == deletes[path.name[:32]]
+    )
+
+
+def _schema() -> tantivy.Schema:
+    builder = SchemaBuilder()
+    builder.add_unsigned_field("key", indexed=True, fast=True)
+    for field, analyzer in (("title", "plain"), ("text", "plain"), ("stem_title", "stems"), ("stem_text", "stems")):
+        builder.add_text_field(field, tokenizer_name=analyzer, index_option="freq")
+    return builder.build()

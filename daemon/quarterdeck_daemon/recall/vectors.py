@@ -1,0 +1,383 @@
+"""The vector side of recall: one embedder's vectors, by key.
+
+Owns     its folder, whose name carries embedder and dimension. `applied.json` names the files that count:
+         `base-N.usearch`, an HNSW graph in half precision, mapped and never written to, with its SHA-256;
+         `side-N.log`, vectors that came since, also held in memory and searched exactly.
+Promises what is not exactly what was written is not opened: the part begins anew at position 0. A kill at any
+         moment leaves the old files or the new ones, because the note that names them is replaced at once.
+Leaves   which keys count to the caller's mask, so a row that is gone needs no change here.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from usearch.index import Index
+
+from ..embedders.api import Vectors
+from ..store.files import PRIVATE_FOLDER, sync_folder
+from .catalogue import Mask
+from .journal import Journal
+from .sealed import Doubt, file_hash, read_note, read_sealed, write_note, write_sealed
+
+VERSION = "vectors-1"
+CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 64
+SIDE_ROWS_MAX = 10_000  # Up to so many are searched exactly; a store of that size needs no graph.
+SIDE_SHARE_MAX = 0.25  # Of the graph: building it again for every few rows would cost more than it saves.
+EXACT_ROWS_MAX = 2_000  # Of the graph's rows that pass a filter: then looking at each is quicker.
+FETCHED_MAX = 4_000  # Asked of the graph at most, when a filter lets few through.
+BUILD_THREADS = 2
+NOWHERE, IN_GRAPH = -1, -2  # Where the vector of a key is; from 0 on, its row in the side.
+_log = logging.getLogger(__name__)
+
+Keys = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float32]
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The note. base: SHA-256 of the graph, "" when there is none; step, seq: as of its save.
+
+    learned: whether the file of that name must be there.
+    """
+
+    version: str
+    embedder: str
+    dimension: int
+    generation: str
+    number: int
+    base: str
+    learned: bool
+    step: int
+    seq: int
+
+
+class _Frame(msgspec.Struct, frozen=True, array_like=True):
+    step: int
+    seq: int
+    keys: bytes
+    vectors: bytes
+
+
+class VectorPart:
+    """One writer, any number of readers; `fold` may run beside both."""
+
+    def __init__(self, folder: Path, applied: Applied, base: Index | None) -> None:
+        self._folder, self._applied, self._base = folder, applied, base
+        self._base_keys = _keys_of(base)
+        self._side_keys: Keys = np.empty(0, np.int64)
+        self._side: Vectors = np.empty((0, applied.dimension), np.float32)
+        self._side_rows = 0
+        self._places: Keys = np.empty(0, np.int64)
+        self._place(self._base_keys, IN_GRAPH)
+        self._swap = threading.Lock()  # Held for the moment in which files or arrays change places.
+        self.step, self.seq = applied.step, applied.seq
+        self._journal: Journal | None = None
+
+    @classmethod
+    def open(cls, root: Path, embedder: str, dimension: int, generation: str, step: int) -> VectorPart:
+        """Open the part of this embedder that goes with the catalogue, or begin a new one."""
+        folder = root / f"vectors-{embedder}-{dimension}"
+        try:
+            applied, base = _trusted(folder, generation, step)
+        except Doubt as doubt:
+            if folder.exists():
+                _log.warning("the vectors of %s are made anew: %s", embedder, doubt)
+                shutil.rmtree(folder)
+            folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
+            applied, base = _nothing(embedder, dimension, generation, step), None
+            write_note(folder / "applied.json", applied)
+        part = cls(folder, applied, base)
+        part._replay(step)
+        return part
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
+    def rows(self) -> int:
+        return len(self._base_keys) + self._side_rows
+
+    @property
+    def learned(self) -> bytes:
+        """What the embedder had learned when this was last noted."""
+        return read_sealed(self._folder / "learned") if self._applied.learned else b""
+
+    def has(self, keys: Sequence[int]) -> Mask:
+        """Whether there is a vector for each."""
+        with self._swap:
+            there: Mask = self._places_of(np.asarray(keys, np.int64)) != NOWHERE
+        return there
+
+    def _places_of(self, keys: Keys) -> Keys:
+        known = np.full(len(keys), NOWHERE, np.int64)
+        old = keys < len(self._places)
+        known[old] = self._places[keys[old]]
+        return known
+
+    def _place(self, keys: Keys, places: Keys | int) -> None:
+        if len(keys) and (top := int(keys.max())) >= len(self._places):
+            more = max(top + 1, int(len(self._places) * 1.5)) - len(self._places)
+            self._places = np.concatenate([self._places, np.full(more, NOWHERE, np.int64)])
+        self._places[keys] = places
+
+    # --- writing ---
+
+    def put(self, keys: Sequence[int], vectors: Vectors, *, seq: int, step: int) -> None:
+        """Add vectors of new keys; rows of zeros say nothing and are left out. Durable on return."""
+        telling = np.flatnonzero(np.any(vectors, axis=1))
+        kept, chosen = np.asarray(keys, np.int64)[telling], vectors[telling]
+        frame = _Frame(step, seq, kept.astype("<u4").tobytes(), chosen.astype("<f2").tobytes())
+        with self._swap:
+            assert self._journal is not None, "opened with a journal"
+            self._journal.append(msgspec.msgpack.encode(frame))
+            self._take(frame)
+
+    def note_learned(self, learned: bytes) -> None:
+        """Keep what the embedder has learned."""
+        if not learned and not self._applied.learned:
+            return
+        with self._swap:
+            write_sealed(self._folder / "learned", learned)
+            if not self._applied.learned:
+                self._applied = msgspec.structs.replace(self._applied, learned=True)
+                write_note(self._folder / "applied.json", self._applied)
+
+    def _take(self, frame: _Frame) -> None:
+        keys = np.frombuffer(frame.keys, "<u4").astype(np.int64)
+        vectors = np.frombuffer(frame.vectors, "<f2").astype(np.float32).reshape(len(keys), self._applied.dimension)
+        end = self._side_rows + len(keys)
+        if end > len(self._side_keys):
+            more = max(end, int(len(self._side_keys) * 1.5), 256) - len(self._side_keys)
+            self._side_keys = np.concatenate([self._side_keys, np.zeros(more, np.int64)])
+            self._side = np.concatenate([self._side, np.zeros((more, self._side.shape[1]), np.float32)])
+        if len(keys):
+            self._side_keys[self._side_rows : end] = keys
+            self._side[self._side_rows : end] = vectors
+            self._place(keys, np.arange(self._side_rows, end))
+        self._side_rows = end
+        self.step, self.seq = frame.step, max(self.seq, frame.seq)
+
+    def _replay(self, step: int) -> None:
+        """Take what came since the graph was saved; what the catalogue does not know of is cut off."""
+        self._journal, frames = Journal.open(self._folder / f"side-{self._applied.number}.log")
+        for data in frames:
+            frame = msgspec.msgpack.decode(data, type=_Frame)
+            if frame.step <= step:
+                self._take(frame)
+
+    def close(self) -> None:
+        assert self._journal is not None, "opened with a journal"
+        self._journal.close()
+
+    # --- folding the side into the graph ---
+
+    @property
+    def ripe(self) -> bool:
+        """Whether the side has grown so that a graph should take it in."""
+        return self._side_rows > max(SIDE_ROWS_MAX, SIDE_SHARE_MAX * len(self._base_keys))
+
+    def fold(self) -> None:
+        """Build the graph with all that is here now, save it beside, and put it in place of the old one.
+
+        Searches and puts go on meanwhile. Raises OSError; then everything is as it was.
+        """
+        with self._swap:
+            rows, number = self._side_rows, self._applied.number + 1
+            keys, vectors = self._side_keys[:rows].copy(), self._side[:rows].copy()
+            step, seq = self.step, self.seq
+        grown = _grown(self._graph_path(self._applied.number) if self._base is not None else None, vectors.shape[1])
+        grown.add(keys.astype(np.uint64), vectors, threads=BUILD_THREADS)
+        path = self._graph_path(number)
+        hash = _save(grown, path)
+        del grown
+        base = Index.restore(str(path), view=True)
+        assert base is not None, "it was saved a moment ago"
+        with self._swap:
+            self._replace(base, rows, msgspec.structs.replace(
+                self._applied, number=number, base=hash, step=step, seq=seq
+            ))  # fmt: skip
+
+    def _replace(self, base: Index, rows: int, applied: Applied) -> None:
+        """The new files are complete before the note names them; the old ones go afterwards."""
+        assert self._journal is not None, "opened with a journal"
+        (self._folder / f"side-{applied.number}.log").unlink(missing_ok=True)
+        journal, _ = Journal.open(self._folder / f"side-{applied.number}.log")
+        keys, vectors = self._side_keys[rows : self._side_rows].copy(), self._side[rows : self._side_rows].copy()
+        frame = _Frame(self.step, self.seq, keys.astype("<u4").tobytes(), vectors.astype("<f2").tobytes())
+        journal.append(msgspec.msgpack.encode(frame))
+        write_note(self._folder / "applied.json", applied)
+        old, self._journal = self._journal, journal
+        old.close()
+        self._applied, self._base, self._base_keys = applied, base, _keys_of(base)
+        self._side_keys, self._side, self._side_rows = keys, vectors, len(keys)
+        self._place(self._base_keys, IN_GRAPH)
+        self._place(keys, np.arange(len(keys)))
+        _clear(self._folder, applied.number)
+
+    def _graph_path(self, number: int) -> Path:
+        return self._folder / f"base-{number}.usearch"
+
+    # --- searching ---
+
+    def search(self, query: Vectors, mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
+        """Up to about `limit` keys of the mask (`passing` of them are true) with their cosine to the query."""
+        with self._swap:
+            base, base_keys = self._base, self._base_keys
+            side_keys, side = self._side_keys[: self._side_rows], self._side[: self._side_rows]
+        found = [_exact(side_keys, side, query, mask, limit)]
+        if base is not None:
+            found.append(_in_graph(base, base_keys, query, mask, passing, limit))
+        keys, scores = np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return keys[best], scores[best]
+
+    def cosines(self, keys: Keys, query: Vectors) -> Scores:
+        """The cosine of each key to the query; 0 for a key without a vector."""
+        with self._swap:
+            base, side, places = self._base, self._side, self._places_of(keys)
+        result = np.zeros(len(keys), np.float32)
+        beside, within = np.flatnonzero(places >= 0), np.flatnonzero(places == IN_GRAPH)
+        result[beside] = side[places[beside]] @ query
+        if len(within):
+            assert base is not None, "a place in the graph means that there is one"
+            result[within] = _vectors(base, keys[within]) @ query
+        return result
+
+
+def _exact(keys: Keys, vectors: Vectors, query: Vectors, mask: Mask, limit: int) -> tuple[Keys, Scores]:
+    passing = np.flatnonzero(mask[keys])
+    scores = vectors @ query if len(passing) > len(keys) // 2 else None
+    scores = scores[passing] if scores is not None else vectors[passing] @ query
+    if len(passing) > limit:
+        best = np.argpartition(-scores, limit)[:limit]
+        passing, scores = passing[best], scores[best]
+    return keys[passing], scores.astype(np.float32)
+
+
+def _in_graph(
+    base: Index, base_keys: Keys, query: Vectors, mask: Mask, passing: int, limit: int
+) -> tuple[Keys, Scores]:
+    if passing <= EXACT_ROWS_MAX:
+        return _each(base, base_keys[mask[base_keys]], query, limit)
+    wanted = math.ceil(limit * 1.2 * len(mask) / passing)
+    while True:
+        asked = min(wanted, FETCHED_MAX, len(base_keys))
+        matches = base.search(query, asked, threads=1)
+        keys = matches.keys.astype(np.int64)
+        kept = mask[keys]
+        if int(np.count_nonzero(kept)) >= limit or asked < wanted or asked == len(base_keys):
+            return keys[kept][:limit], (1.0 - matches.distances[kept][:limit]).astype(np.float32)
+        wanted *= 4
+
+
+def _each(base: Index, keys: Keys, query: Vectors, limit: int) -> tuple[Keys, Scores]:
+    if not len(keys):
+        return keys, np.empty(0, np.float32)
+    scores = (_vectors(base, keys) @ query).astype(np.float32)
+    best = np.argsort(-scores, kind="stable")[:limit]
+    return keys[best], scores[best]
+
+
+def _vectors(base: Index, keys: Keys) -> Vectors:
+    found = base.get(keys.astype(np.uint64), dtype="f32")
+    assert isinstance(found, tuple), "many keys were asked for"
+    made: Vectors = np.stack([one.reshape(-1) for one in found if one is not None])
+    assert len(made) == len(keys), "only keys of the graph are asked for"
+    return made
+
+
+def _grown(path: Path | None, dimension: int) -> Index:
+    """A graph in memory that can take more: a copy of the saved one, or an empty one."""
+    if path is not None:
+        copy = Index.restore(str(path), view=False)
+        assert copy is not None, "it was verified when it was opened"
+        return copy
+    return Index(
+        ndim=dimension,
+        metric="cos",
+        dtype="f16",
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+        expansion_search=EXPANSION_SEARCH,
+    )
+
+
+def _save(index: Index, path: Path) -> str:
+    """Save beside, sync, rename; return the SHA-256. usearch itself writes in place and syncs nothing."""
+    fresh = path.with_suffix(".new")
+    try:
+        index.save(str(fresh))
+        handle = os.open(fresh, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        hash = file_hash(fresh)
+    except (OSError, RuntimeError) as error:
+        fresh.unlink(missing_ok=True)
+        raise OSError(f"the graph could not be saved: {error}") from error
+    fresh.replace(path)
+    sync_folder(path.parent)
+    return hash
+
+
+def _trusted(folder: Path, generation: str, step: int) -> tuple[Applied, Index | None]:
+    """Read the note and verify the files that it names. Raises Doubt."""
+    applied = read_note(folder / "applied.json", Applied)
+    if applied.version != VERSION or applied.generation != generation or applied.step > step:
+        raise Doubt("they belong to another catalogue")
+    path = folder / f"base-{applied.number}.usearch"
+    if not (folder / f"side-{applied.number}.log").exists():
+        raise Doubt("a file is missing")
+    if applied.learned:
+        read_sealed(folder / "learned")
+    if not applied.base:
+        return applied, None
+    if _hash_or_none(path) != applied.base:
+        raise Doubt(f"{path.name} is not what was written")
+    try:
+        return applied, Index.restore(str(path), view=True)
+    except (RuntimeError, ValueError) as error:
+        raise Doubt(f"{path.name} cannot be opened: {error}") from error
+
+
+def _hash_or_none(path: Path) -> str | None:
+    try:
+        return file_hash(path)
+    except OSError:
+        return None
+
+
+def _nothing(embedder: str, dimension: int, generation: str, step: int) -> Applied:
+    return Applied(
+        version=VERSION,
+        embedder=embedder,
+        dimension=dimension,
+        generation=generation,
+        number=0,
+        base="",
+        learned=False,
+        step=step,
+        seq=0,
+    )
+
+
+def _keys_of(base: Index | None) -> Keys:
+    return np.empty(0, np.int64) if base is None else np.sort(np.array(base.keys, dtype=np.int64))
+
+
+def _clear(folder: Path, number: int) -> None:
+    """Remove the files of other saves."""
+    for path in folder.iterdir():
+        if path.name.startswith(("base-", "side-")) and path.stem.partition("-")[2] != str(number):
+            path.unlink(missing_ok=True)
