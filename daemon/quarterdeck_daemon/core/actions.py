@@ -126,7 +126,7 @@ def known_addresses(table: Table) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for kind in ("client", "contact"):
         for fact in table.scan(Fact, prefix=f"{kind}/"):
-            if fact.labels.integrity != "operator":
+            if fact.labels.integrity != "operator" or not fact.canonical:
                 continue
             contacts = fact.value.get("contacts")
             for value in (fact.value.get("email"), *(contacts if isinstance(contacts, list) else ())):

@@ -10,7 +10,9 @@ from quarterdeck_protocol.labels import EXTERNAL, Labels
 
 from .entities import Action, Asset, Document, Fact, Memory, Plain
 from .expressions import resolve
+from .kind_versions import lifted
 from .table import Draft
+from .validity import in_force
 
 FACTS_MAX = 500  # Of one kind; more than that is for `recall` and queries, not for a context.
 
@@ -24,8 +26,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Reader:
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, now_us: int) -> None:
         self.draft = draft
+        self.now_us = now_us
         self.sources: dict[str, None] = {}
         self.labels: list[Labels] = []
 
@@ -34,9 +37,11 @@ class _Reader:
         self.labels.append(entity.labels)
 
 
-def read_all(draft: Draft, reads: dict[str, Plain], values: Plain, hits: dict[str, list[Plain]]) -> Reading:
+def read_all(
+    draft: Draft, reads: dict[str, Plain], values: Plain, hits: dict[str, list[Plain]], *, now_us: int
+) -> Reading:
     """Look up every read of a step. `hits` are the answers of the index for its recalls."""
-    reader = _Reader(draft)
+    reader = _Reader(draft, now_us)
     context: Plain = {}
     for name, read in reads.items():
         resolved = resolve(read, values)
@@ -66,10 +71,10 @@ def _document(reader: _Reader, read: Plain) -> object:
 
 def _fact(reader: _Reader, read: Plain) -> object:
     fact = reader.draft.get(Fact, f"{read['fact']}/{read.get('key', '')}")
-    if fact is None:
+    if fact is None or not fact.canonical:
         return None
     reader.saw(fact)
-    return _plain_fact(fact)
+    return _plain_fact(fact, reader.now_us)
 
 
 def _facts(reader: _Reader, read: Plain) -> object:
@@ -77,13 +82,20 @@ def _facts(reader: _Reader, read: Plain) -> object:
     for fact in reader.draft.scan(Fact, prefix=f"{read['facts']}/"):
         if len(found) == FACTS_MAX:
             break
+        if not fact.canonical:
+            continue
         reader.saw(fact)
-        found.append(_plain_fact(fact))
+        found.append(_plain_fact(fact, reader.now_us))
     return found
 
 
-def _plain_fact(fact: Fact) -> Plain:
-    return {"id": fact.id, "key": fact.key, "value": fact.value, "version": fact.version}
+def _plain_fact(fact: Fact, now_us: int) -> Plain:
+    """What is true now, when the fact says so; else what it says, with the time for which it says so."""
+    true = in_force(fact, now_us)
+    said = true or fact
+    value = lifted(fact.fact_kind, fact.kind_version, said.value)
+    span: Plain = {} if true else {"valid_from": fact.valid_from, "valid_to": fact.valid_to}
+    return {"id": fact.id, "key": fact.key, "value": value, "version": said.version, **span}
 
 
 def _action(reader: _Reader, read: Plain) -> object:

@@ -189,7 +189,7 @@ def _recall_query(read: Plain, values: Plain) -> Plain:
 
 def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
     values = values_of(run)
-    reading: Reading = read_all(turn.draft, spec.reads, values, hits)
+    reading: Reading = read_all(turn.draft, spec.reads, values, hits, now_us=turn.env.now_us)
     body: Plain = {
         "run": run.id,
         "step": spec.id,
