@@ -31,6 +31,31 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be forgotten for good.
+
+    epoch     of the store when this was planned: the keys are taken out once, however often it is tried again
+    subjects  names of keys (core/subjects.py)       entities  `kind:id`, whose rows go
+    events    sequences whose content goes           blobs     hashes
+    Whatever the entities, events and blobs are sealed with goes too, and with it all that shares that key.
+    """
+
+    epoch: int
+    subjects: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    events: tuple[int, ...] = ()
+    blobs: tuple[str, ...] = ()
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows and files that were taken away by one call."""
+
+    records: int = 0
+    versions: int = 0
+    links: int = 0
+    blobs: int = 0
+
+
 class Store(Protocol):
     """The log and the state that is folded from it. One writer; reads see the last `append`.
 
@@ -96,6 +121,28 @@ class Store(Protocol):
 
     def get_blob(self, hash: str) -> bytes | None:
         """Return the bytes, None when unknown. Raises LogCorrupt when they no longer match the hash."""
+        ...
+
+    # forgetting
+    @property
+    def epoch(self) -> int:
+        """How often something was forgotten."""
+        ...
+
+    def unsealed(self, events: Iterable[int]) -> list[int]:
+        """Those of the events whose content lies in the log in clear: from before sealing, or nobody's content."""
+        ...
+
+    def erase(self, removal: Removal) -> Removed:
+        """Take out the keys, then the rows and files. Durable on return; the same again changes nothing.
+
+        Events stay, say that they are {"erased": True}, and the chain verifies. A value written later under the
+        same name stays: it has another key. Raises `conflict`, before anything is changed, for events in clear.
+        """
+        ...
+
+    def scour(self) -> None:
+        """Rewrite the files in which names of what was erased may still stand. Slow; run it in a thread."""
         ...
 
     # whole state

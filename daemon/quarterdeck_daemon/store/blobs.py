@@ -1,6 +1,6 @@
 """Blobs: whole files kept under the hash of their content.
 
-Owns     `blobs/ab/cdef…`, named by BLAKE2b-256 in hex.
+Owns     `blobs/ab/cdef…`, named by BLAKE2b-256 of the content in hex, the content sealed.
 Promises durable when `put` returns; checked against the name on each read; the same bytes kept once.
 """
 
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from .content_keys import InvalidTag
 from .errors import LogCorrupt, NoSpace, StoreFailed
-from .files import PRIVATE_FOLDER, sync_folder, write_durably
+from .files import PRIVATE_FOLDER, shred, sync_folder, write_durably
+from .sealing import Sealing
 
 BLOB_BYTES_MAX = 64 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -34,8 +38,8 @@ def blob_hash(data: bytes) -> str:
 class Blobs:
     """Content-addressed files in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sealing: Sealing) -> None:
+        self.folder, self._sealing = folder, sealing
 
     def put(self, data: bytes) -> str:
         """Keep the bytes, return their hash. Raises NoSpace, StoreFailed, `out_of_range` for too many."""
@@ -46,37 +50,79 @@ class Blobs:
                 sync_folder(path.parent)  # Whoever wrote it may have been killed before doing so.
             else:
                 self._make(path.parent)
-                write_durably(path, data)
+                write_durably(path, self._sealing.blob(name, data))
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise (NoSpace if full else StoreFailed)(path.parent, str(error)) from error
         return name
 
     def get(self, name: str) -> bytes | None:
-        """Return the bytes, None when unknown. Raises LogCorrupt when they are not what was kept."""
-        if not _NAME.fullmatch(name):
+        """Return the bytes, None when unknown or forgotten. Raises LogCorrupt when they are not what was kept."""
+        stored = self.stored(name)
+        if stored is None:
             return None
-        path = self._path(name)
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        if hashlib.blake2b(data, digest_size=32).hexdigest() != name:
-            raise LogCorrupt(path, "its content does not match its name")
+            data = self._sealing.open_blob(name, stored)
+        except InvalidTag as error:
+            raise LogCorrupt(self._path(name), "its content cannot be opened with its key") from error
+        if data is not None and hashlib.blake2b(data, digest_size=32).hexdigest() != name:
+            raise LogCorrupt(self._path(name), "its content does not match its name")
         return data
 
-    def _intact(self, path: Path, name: str) -> bool:
-        """A damaged file is written anew by whoever still has the bytes."""
+    def stored(self, name: str) -> bytes | None:
+        """The bytes of the file, sealed as they are."""
+        if not _NAME.fullmatch(name):
+            return None
         try:
-            return hashlib.blake2b(path.read_bytes(), digest_size=32).hexdigest() == name
+            return self._path(name).read_bytes()
         except FileNotFoundError:
+            return None
+
+    def remove_forgotten(self, names: Iterable[str]) -> int:
+        """Remove the files whose key is gone, and those from before sealing. Returns how many were there."""
+        removed = 0
+        for name in names:
+            stored = self.stored(name)
+            if stored is None or self._stays(name, stored):
+                continue
+            path = self._path(name)
+            handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                shred(handle)
+            finally:
+                os.close(handle)
+            path.unlink()
+            sync_folder(path.parent)
+            removed += 1
+        return removed
+
+    def names(self) -> Iterator[str]:
+        for path in sorted(self.folder.glob("??/*")):
+            if _NAME.fullmatch(path.parent.name + path.name):
+                yield path.parent.name + path.name
+
+    def _stays(self, name: str, stored: bytes) -> bool:
+        """Whether its key is still there: written again after it was forgotten, it has a new one."""
+        if self._sealing.index_of_blob(stored) is None:
+            return False  # From before sealing.
+        try:
+            return self._sealing.open_blob(name, stored) is not None
+        except InvalidTag:
+            return True  # Damaged is not forgotten.
+
+    def _intact(self, path: Path, name: str) -> bool:
+        """A damaged or forgotten file is written anew by whoever still has the bytes."""
+        try:
+            data = self._sealing.open_blob(name, path.read_bytes())
+        except (FileNotFoundError, InvalidTag):
             return False
+        return data is not None and hashlib.blake2b(data, digest_size=32).hexdigest() == name
 
     def _make(self, folder: Path) -> None:
-        for one in (self._folder, folder):
+        for one in (self.folder, folder):
             if not one.is_dir():
                 one.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
                 sync_folder(one.parent)
 
     def _path(self, name: str) -> Path:
-        return self._folder / name[:2] / name[2:]
+        return self.folder / name[:2] / name[2:]

@@ -29,3 +29,6 @@ class EntityCache:
 
     def drop(self, kind: str, id: str) -> None:
         self._held.pop((kind, id), None)
+
+    def clear(self) -> None:
+        self._held.clear()

@@ -8,8 +8,8 @@ Keys. Parts are joined by NUL, which no id may contain, so a prefix can never ma
             "f" 0 source 0 relation 0 target   and the mirror "t" 0 target 0 relation 0 source; value seq8
   meta      "live" 0 kind 0 id
 
-A record's value is seq8, one byte `live`, then the entity in MessagePack with sorted map keys, so that
-equal states have equal bytes. Numbers are big-endian.
+A record's value is seq8, one byte of flags (LIVE, SEALED), then the entity in MessagePack with sorted map keys, so
+that equal states have equal bytes; when SEALED, the sealed bytes of that (sealing.py). Numbers are big-endian.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ E = TypeVar("E", bound=Entity)
 SEQ_MAX = 2**64 - 1
 ID_BYTES_MAX = 4_096
 NUL = b"\0"
-_HEADER = struct.Struct(">Q?")
+LIVE, SEALED = 1, 2
+_HEADER = struct.Struct(">QB")
 _ENTITY = msgspec.msgpack.Encoder(order="deterministic")
 _EVENT = msgspec.msgpack.Encoder()
 _READ_EVENT = msgspec.msgpack.Decoder(Event)
@@ -89,10 +90,21 @@ def pack_entity(entity: Entity) -> bytes:
         raise QuarterdeckError("bad_value", f"{entity.kind}:{entity.id} cannot be stored: {error}") from error
 
 
-def header(value: bytes) -> tuple[int, bool]:
-    """Sequence and liveness of a record's value."""
-    seq, live = _HEADER.unpack_from(value)
-    return seq, live
+def header(value: bytes) -> tuple[int, int]:
+    """Sequence and flags of a record's value."""
+    seq, flags = _HEADER.unpack_from(value)
+    return seq, flags
+
+
+def payload(value: bytes) -> bytes:
+    """What follows the header of a record's value."""
+    return value[_HEADER.size :]
+
+
+def with_payload(value: bytes, fresh: bytes, *, sealed: bool = True) -> bytes:
+    """The same header over another payload."""
+    seq, flags = header(value)
+    return _HEADER.pack(seq, flags | SEALED if sealed else flags & ~SEALED) + fresh
 
 
 @functools.cache

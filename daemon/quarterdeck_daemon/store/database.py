@@ -11,14 +11,17 @@ RocksDB reports everything as a bare Exception, so errors are told apart by thei
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterable
 from pathlib import Path
 
 from rocksdict import (
     AccessType,
     BlockBasedOptions,
+    BottommostLevelCompaction,
     Cache,
     Checkpoint,
     ColumnFamily,
+    CompactOptions,
     DBCompressionType,
     DBRecoveryMode,
     Options,
@@ -93,6 +96,26 @@ class Database:
             self._db.flush_wal(True)
         except Exception as error:
             raise self._writing(error) from error
+
+    def rewrite(self, ranges: Iterable[tuple[str, bytes | None, bytes | None]]) -> None:
+        """Write these ranges (family, from, to) into new files without what was deleted, and drop the old ones.
+
+        The write-ahead log goes too, and so does the list of files with their first and last keys: RocksDB begins a
+        new one with the next change, which is why something is changed twice at the end.
+        """
+        try:
+            self._flush()
+            for family, low, high in ranges:
+                self._families[family].compact_range(low, high, _thorough())
+            for number in (b"0", b"1"):
+                self._families["meta"].put(b"rewritten", number)
+                self._flush()
+        except Exception as error:
+            raise self._writing(error) from error
+
+    def _flush(self) -> None:
+        for family in FAMILIES:
+            self._families[family].flush(True)
 
     def checkpoint(self, to: Path) -> None:
         """A consistent copy in the new folder `to`; hard links where the file system allows."""
@@ -188,6 +211,15 @@ def _database_options(cache: Cache, create: bool) -> Options:
     options.set_max_total_wal_size(WAL_BYTES_MAX)
     options.set_max_open_files(OPEN_FILES_MAX)
     options.set_keep_log_file_num(LOG_FILES_KEPT)
+    options.set_max_manifest_file_size(1)  # A new list of files with each change: it names keys, also deleted ones.
+    return options
+
+
+def _thorough() -> CompactOptions:
+    """Down to the last level, where a deletion itself is dropped."""
+    options = CompactOptions()
+    options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+    options.set_exclusive_manual_compaction(True)
     return options
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+SHRED_BYTES = 1 << 20
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -38,3 +39,29 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_shredding(path: Path, data: bytes) -> None:
+    """Replace `path` durably, then write over what it held before.
+
+    Overwriting is a best effort: a file system that copies on write, a flash disk or a snapshot keeps old blocks.
+    """
+    try:
+        old = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        write_durably(path, data)
+        return
+    try:
+        write_durably(path, data)
+        shred(old)
+    finally:
+        os.close(old)
+
+
+def shred(handle: int) -> None:
+    """Write zeros over the whole open file, and sync them."""
+    size = os.fstat(handle).st_size
+    os.lseek(handle, 0, os.SEEK_SET)
+    for start in range(0, size, SHRED_BYTES):
+        write_all(handle, bytes(min(SHRED_BYTES, size - start)))
+    os.fsync(handle)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from quarterdeck_protocol.events import Event
 
 from ..core.commit import Commit
-from ..core.entities import Entity, Link
-from .api import Head, Verification
+from ..core.entities import ENTITIES, Entity, Link
+from ..core.subjects import subject_of_entity
+from .api import Head, Removal, Removed, Verification
 from .blobs import blob_hash
 from .chain import EMPTY, KEY_BYTES, Chain
-from .codec import header, joined, link_of, link_prefix, part, seq_of, unpack_entity, unpack_event
+from .codec import SEALED, SEQ_MAX, header, joined, link_keys, link_of, link_prefix, part, seq_of
+from .content_keys import ContentKeys, KeyState
+from .erasing import refuse_unsealed
 from .intake import take_in
+from .sealing import Sealing
 
 E = TypeVar("E", bound=Entity)
 
@@ -31,6 +36,8 @@ class InMemoryStore:
 
     def __init__(self, *, key: bytes = TEST_KEY) -> None:
         self._key, self._chain = key, Chain(key)
+        root, salt = (hashlib.blake2b(key, person=use, digest_size=32).digest() for use in (b"root", b"salt"))
+        self._sealing = Sealing(ContentKeys(KeyState.fresh(root, salt, key[:16])), Path("in memory"))
         self._events: list[bytes] = []
         self._values: dict[str, dict[str, list[bytes]]] = {}  # kind -> id -> versions, oldest first.
         self._ids: dict[str, list[str]] = {}  # kind -> ids in order.
@@ -39,7 +46,7 @@ class InMemoryStore:
         self._links: dict[bytes, bytes] = {}
         self._blobs: dict[str, bytes] = {}
         self._head = EMPTY
-        self._appended: list[Commit] = []
+        self._appended: list[Commit | Removal] = []
         self._synced = 0
 
     @property
@@ -47,7 +54,7 @@ class InMemoryStore:
         return self._head
 
     def append(self, commits: Sequence[Commit], *, reserve: bool = False) -> None:
-        intake = take_in(self._chain, self._head, commits)
+        intake = take_in(self._chain, self._sealing, self._head, commits)
         self._events += [stored for _, stored in intake.events]
         for key in intake.concerns:
             self._concerns.setdefault(key[2:-9].decode(), []).append(seq_of(key))
@@ -68,9 +75,13 @@ class InMemoryStore:
     def crashed(self) -> InMemoryStore:
         """Return a store with what had been synced, and all blobs."""
         survivor = InMemoryStore(key=self._key)
-        survivor.append(self._appended[: self._synced])
-        survivor.sync()
         survivor._blobs = dict(self._blobs)
+        for done in self._appended[: self._synced]:
+            if isinstance(done, Removal):
+                survivor.erase(done)
+            else:
+                survivor.append([done])
+        survivor.sync()
         return survivor
 
     def _put(self, entity: Entity, value: bytes) -> None:
@@ -91,7 +102,7 @@ class InMemoryStore:
         part(id)
         versions = self._values.get(cls.kind, {}).get(id, [])
         kept = versions if as_of is None else versions[: bisect_right(versions, as_of, key=_seq)]
-        return unpack_entity(cls, kept[-1]) if kept else None
+        return self._sealing.open_entity(cls, joined(cls.kind, id), kept[-1]) if kept else None
 
     def live(self, cls: type[E]) -> Iterator[E]:
         for id in sorted(self._live.get(cls.kind, ())):
@@ -113,24 +124,26 @@ class InMemoryStore:
                 yield entity
 
     def history(self, cls: type[E], id: str) -> list[E]:
-        part(id)
-        return [unpack_entity(cls, value) for value in self._values.get(cls.kind, {}).get(id, [])]
+        key = joined(cls.kind, id)
+        values = self._values.get(cls.kind, {}).get(id, [])
+        versions = [self._sealing.open_entity(cls, key, value) for value in values]
+        return [version for version in versions if version is not None]
 
     # log
 
     def event(self, seq: int) -> Event | None:
-        return unpack_event(self._events[seq - 1]) if 0 < seq <= len(self._events) else None
+        return self._sealing.open_event(seq, self._events[seq - 1]) if 0 < seq <= len(self._events) else None
 
     def events(self, *, after: int = 0, before: int | None = None, reverse: bool = False) -> Iterator[Event]:
         end = len(self._events) + 1 if before is None else min(before, len(self._events) + 1)
         numbers = range(max(after, 0) + 1, end)
         for seq in reversed(numbers) if reverse else numbers:
-            yield unpack_event(self._events[seq - 1])
+            yield self._sealing.open_event(seq, self._events[seq - 1])
 
     def events_of(self, entity: str, *, after: int = 0, reverse: bool = False) -> Iterator[Event]:
         numbers = [seq for seq in dict.fromkeys(self._concerns.get(entity, ())) if seq > after]
         for seq in reversed(numbers) if reverse else numbers:
-            yield unpack_event(self._events[seq - 1])
+            yield self._sealing.open_event(seq, self._events[seq - 1])
 
     def verify(self, *, after: int = 0) -> Verification:
         start = EMPTY
@@ -156,11 +169,77 @@ class InMemoryStore:
 
     def put_blob(self, data: bytes) -> str:
         name = blob_hash(data)
-        self._blobs[name] = data
+        self._blobs[name] = self._sealing.blob(name, data)
         return name
 
     def get_blob(self, hash: str) -> bytes | None:
-        return self._blobs.get(hash)
+        stored = self._blobs.get(hash)
+        return None if stored is None else self._sealing.open_blob(hash, stored)
+
+    # forgetting
+
+    @property
+    def epoch(self) -> int:
+        return self._sealing.keys.epoch
+
+    def unsealed(self, events: Iterable[int]) -> list[int]:
+        known = (seq for seq in events if 0 < seq <= len(self._events))
+        return [seq for seq in known if self._sealing.index_of_event(self._events[seq - 1]) is None]
+
+    def erase(self, removal: Removal) -> Removed:
+        self._appended.append(removal)
+        self.sync()
+        if removal.epoch == self.epoch:
+            self._sealing.keys.forget(removal.subjects, self._indexes(removal))
+        parts = [self._remove(entity) for entity in removal.entities]
+        blobs = [name for name in removal.blobs if name in self._blobs and self.get_blob(name) is None]
+        for name in blobs:
+            del self._blobs[name]
+        records, versions, links = (sum(counts) for counts in zip(*parts, strict=True)) if parts else (0, 0, 0)
+        return Removed(records=records, versions=versions, links=links, blobs=len(blobs))
+
+    def scour(self) -> None:
+        """There are no files."""
+
+    def _indexes(self, removal: Removal) -> set[int]:
+        refuse_unsealed(self.unsealed(removal.events))
+        found = {self._sealing.index_of_event(self._events[seq - 1]) for seq in removal.events}
+        for entity in removal.entities:
+            kind, _, id = entity.partition(":")
+            found |= {self._sealing.index_of_value(value) for value in self._values.get(kind, {}).get(id, [])}
+        found |= {self._sealing.index_of_blob(self._blobs[name]) for name in removal.blobs if name in self._blobs}
+        return {index for index in found if index is not None}
+
+    def _remove(self, entity: str) -> tuple[int, int, int]:
+        """Remove what can no longer be opened. Returns how many records, versions and rows of links went."""
+        kind, _, id = entity.partition(":")
+        values = self._values.get(kind, {}).get(id, [])
+        kept = [value for value in values if not self._goes(kind, value)]
+        kept_from = _seq(kept[0]) if kept else SEQ_MAX
+        if kept:
+            self._values[kind][id] = kept
+        elif values:
+            del self._values[kind][id]
+            self._ids[kind].remove(id)
+            self._live[kind].discard(id)
+        records = int(bool(values) and not kept)
+        return records, len(values) - len(kept) - records, self._unlink(entity, kept_from)
+
+    def _goes(self, kind: str, value: bytes) -> bool:
+        if header(value)[1] & SEALED:
+            return self._sealing.forgotten(value)
+        entity = self._sealing.open_entity(ENTITIES[kind], b"", value)
+        return entity is not None and subject_of_entity(entity) is not None
+
+    def _unlink(self, entity: str, before: int) -> int:
+        events = self._concerns.get(entity, [])
+        self._concerns[entity] = [seq for seq in events if seq >= before]
+        ends = {key for side in "ft" for key in self._links if key.startswith(link_prefix(side, entity, None))}
+        edges = [link_of(key, self._links[key]) for key in ends]
+        rows = {row for edge in edges if edge.seq < before for row in link_keys(edge)}
+        for row in rows:
+            self._links.pop(row, None)
+        return len(rows) + len(events) - len(self._concerns[entity])
 
     # whole state
 
@@ -169,8 +248,10 @@ class InMemoryStore:
         digest = hashlib.blake2b(digest_size=32)
         rows = {joined(kind, id): versions[-1] for kind in self._values if kind not in without
                 for id, versions in self._values[kind].items()}  # fmt: skip
-        for key, value in sorted(rows.items()):
-            digest.update(len(key).to_bytes(4, "big") + key + len(value).to_bytes(4, "big") + value)
+        for key, stored in sorted(rows.items()):
+            value = self._sealing.open_value(key, stored)
+            if value is not None:
+                digest.update(len(key).to_bytes(4, "big") + key + len(value).to_bytes(4, "big") + value)
         return digest.hexdigest()
 
     def close(self) -> None:

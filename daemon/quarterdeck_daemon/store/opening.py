@@ -1,7 +1,7 @@
 """Opening a log: what must be there, what must fit together, and what is refused.
 
 Files of a state folder, in the order in which the first opening makes them: `log.lock`, `anchor`,
-`chain.key`, `log/`. So a key without an anchor, or an anchor that has moved without a log, means that
+`chain.key`, `log/`, `content.key`. So a key without an anchor, or an anchor that has moved without a log, means that
 something was taken away. The check reads through a read-only handle first: opening for writing would
 replay and retire the write-ahead log, and a file put back later would be ignored.
 """
@@ -17,12 +17,17 @@ from .anchor import Anchor, highest_seq
 from .api import Head
 from .chain import EMPTY, Chain, new_key, read_key, write_key
 from .codec import SEQ_MAX, seq_key, seq_of
+from .content_keys import FILE as CONTENT_KEY
+from .content_keys import ContentKeys
 from .database import Database, Row
 from .errors import LogCorrupt
 
 CHUNK_ROWS = 512
 MARK_KEY = b"verified"
+KEYS_KEY = b"content key"
 _MARK_PURPOSE = b"verified"
+_KEYS_PURPOSE = b"content key"
+_ID_BYTES, _EPOCH_BYTES = 16, 8
 _SEQ_BYTES, _MAC_BYTES = 8, 32
 
 
@@ -35,6 +40,7 @@ class Opened:
     chain: Chain
     head: Head
     mark: Head
+    keys: ContentKeys
 
 
 def open_log(home: Path, key: bytes | None) -> Opened:
@@ -52,11 +58,12 @@ def open_log(home: Path, key: bytes | None) -> Opened:
         raise
     try:
         head, mark = examine(log, database, chain, anchor, follow=not founded)
+        keys = _keys(home, database, chain)
     except BaseException:
         anchor.close()
         database.close()
         raise
-    return Opened(database, anchor, chain, head, mark)
+    return Opened(database, anchor, chain, head, mark, keys)
 
 
 def walk(database: Database, family: str, low: bytes, high: bytes, *, reverse: bool = False) -> Iterator[Row]:
@@ -102,12 +109,58 @@ def mark_value(chain: Chain, head: Head) -> bytes:
     return value + chain.seal(_MARK_PURPOSE, value)
 
 
+def keys_value(chain: Chain, keys: ContentKeys) -> bytes:
+    """What the log says of the keys of its content; sealed, so that changing it needs the chain's key."""
+    value = keys.id + keys.epoch.to_bytes(_EPOCH_BYTES, "big")
+    return value + chain.seal(_KEYS_PURPOSE, value)
+
+
+def check_keys(home: Path, database: Database, chain: Chain) -> ContentKeys | None:
+    """Return the keys of the content, None when there never were any. Raises LogCorrupt for the wrong ones.
+
+    The log names its keys before anything is sealed with them. A log from before sealing names none.
+    """
+    path = home / CONTENT_KEY
+    keys, noted = ContentKeys.read(path), database.get("meta", KEYS_KEY)
+    if noted is None:
+        return keys
+    if keys is None:
+        raise LogCorrupt(path, "the content key is missing; without it the content of the log cannot be read")
+    value, seal = noted[: _ID_BYTES + _EPOCH_BYTES], noted[_ID_BYTES + _EPOCH_BYTES :]
+    if not hmac.compare_digest(chain.seal(_KEYS_PURPOSE, value), seal):
+        raise LogCorrupt(home / "log", "what it says of its content key was not written by us")
+    if value[:_ID_BYTES] != keys.id:
+        raise LogCorrupt(path, "the content key is that of another log")
+    epoch = int.from_bytes(value[_ID_BYTES:], "big")
+    if keys.epoch < epoch:
+        reason = f"it is an older copy, from before something was forgotten ({keys.epoch}, the log says {epoch})"
+        raise LogCorrupt(path, reason)
+    return keys
+
+
+def _keys(home: Path, database: Database, chain: Chain) -> ContentKeys:
+    """The keys of the content; new ones for a new log, and for one from before sealing."""
+    keys = check_keys(home, database, chain) or ContentKeys.found(home / CONTENT_KEY)
+    note_keys(database, chain, keys)
+    return keys
+
+
+def note_keys(database: Database, chain: Chain, keys: ContentKeys) -> None:
+    """Have the log name its keys as they are now. Every later write comes after this one, also after a crash."""
+    value = keys_value(chain, keys)
+    if database.get("meta", KEYS_KEY) != value:
+        batch = database.batch()
+        batch.put("meta", KEYS_KEY, value)
+        database.write(batch)
+
+
 def _look(log: Path, chain: Chain, anchor: Anchor) -> None:
     if not (log / "CURRENT").is_file():
         raise LogCorrupt(log, f"the log or its CURRENT file is missing; {anchor.head.seq} events were acknowledged")
     database = Database(log, read_only=True)
     try:
         examine(log, database, chain, anchor, follow=True)
+        check_keys(log.parent, database, chain)
     finally:
         database.close()
 

@@ -1,6 +1,6 @@
 """The store on disk: RocksDB for log and state, one writer.
 
-Owns     the state folder's `log/`, `log.lock`, `anchor`, `chain.key` and `blobs/`.
+Owns     the state folder's `log/`, `log.lock`, `anchor`, `chain.key`, `content.key` and `blobs/`.
 Promises after `sync` returns, what was appended survives power loss; a log that lost, changed or swapped
          anything acknowledged is refused; after a failed write nothing more is written, reading goes on.
 Leaves   what to write to the core, when to sync to the kernel. Bytes are in codec.py, checks in opening.py.
@@ -14,18 +14,16 @@ import hashlib
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
-
-import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ..core.commit import Commit
 from ..core.entities import Entity, Link
-from .api import Head, Verification
+from .api import Head, Removal, Removed, Verification
 from .backup import Manifest, copy_log
 from .blobs import Blobs
 from .cache import EntityCache
@@ -41,18 +39,19 @@ from .codec import (
     part,
     seq_key,
     seq_of,
-    unpack_entity,
-    unpack_event,
 )
 from .database import Batch
+from .erasing import Eraser, scoured_ranges
 from .errors import LogCorrupt, NoSpace, StoreFailed
 from .files import PRIVATE_FOLDER
 from .intake import Intake, take_in
 from .lock import FolderLock
-from .opening import MARK_KEY, Opened, events_after, mark_value, open_log, walk
+from .opening import MARK_KEY, Opened, events_after, mark_value, note_keys, open_log, walk
 from .room import FREE_BYTES_MIN, Room
+from .sealing import Sealing
 
 E = TypeVar("E", bound=Entity)
+R = TypeVar("R")
 
 CHECKPOINT_EVERY = 50_000  # Events between verified marks; bounds what a start has to check.
 _LIVE = joined("live")
@@ -67,7 +66,9 @@ class RocksStore:
         self._lock, self._room = lock, Room(home, free_bytes_min)
         self._db, self._anchor, self._chain = opened.database, opened.anchor, opened.chain
         self._head, self._mark = opened.head, opened.mark
-        self._blobs, self._cache = Blobs(home / "blobs"), EntityCache()
+        self._sealing = Sealing(opened.keys, self._path)
+        self._blobs, self._cache = Blobs(home / "blobs", self._sealing), EntityCache()
+        self._eraser = Eraser(self._db, self._sealing, self._blobs)
         self._live: dict[str, set[str]] = {}
         self._failure: NoSpace | StoreFailed | None = None
         self._syncing = threading.Lock()
@@ -111,7 +112,7 @@ class RocksStore:
         self._refuse_when_failed()
         if not reserve:
             self._room.check()
-        intake = take_in(self._chain, self._head, commits)
+        intake = take_in(self._chain, self._sealing, self._head, commits)
         batch = self._db.batch()
         self._batch_log(batch, intake)
         changed = self._batch_records(batch, intake)
@@ -187,10 +188,10 @@ class RocksStore:
         if self._failure is not None:
             raise type(self._failure)(self._failure.path, self._failure.reason) from self._failure
 
-    def _guarded(self, write: Callable[[], None]) -> None:
+    def _guarded(self, write: Callable[[], R]) -> R:
         """After a failed write or sync the disk's state is unknown: a second try could report a false success."""
         try:
-            write()
+            return write()
         except (NoSpace, StoreFailed) as error:
             self._failure = error
             raise
@@ -206,12 +207,13 @@ class RocksStore:
         key = joined(cls.kind, id)
         if as_of is not None:
             value = self._value_at(key, self._db.get("records", key), as_of)
-            return None if value is None else self._decoded(cls, value)
+            return None if value is None else self._sealing.open_entity(cls, key, value)
         value = self._db.get("records", key)
         if value is None:
             return None
-        entity = self._decoded(cls, value)
-        self._cache.keep(entity, len(value))
+        entity = self._sealing.open_entity(cls, key, value)
+        if entity is not None:
+            self._cache.keep(entity, len(value))
         return entity
 
     def live(self, cls: type[E]) -> Iterator[E]:
@@ -233,8 +235,9 @@ class RocksStore:
             low, high = (low, min(high, edge)) if reverse else (max(low, edge + NUL), high)
         for key, current in walk(self._db, "records", low, high, reverse=reverse):
             value = current if as_of is None else self._value_at(key, current, as_of)
-            if value is not None:
-                yield self._decoded(cls, value)
+            entity = None if value is None else self._sealing.open_entity(cls, key, value)
+            if entity is not None:
+                yield entity
 
     def history(self, cls: type[E], id: str) -> list[E]:
         key = joined(cls.kind, id)
@@ -243,7 +246,8 @@ class RocksStore:
             return []
         low = key + NUL
         older = [value for _, value in walk(self._db, "versions", low, low + b"\xff" * 9, reverse=True)]
-        return [self._decoded(cls, value) for value in (*older, current)]
+        versions = [self._sealing.open_entity(cls, key, value) for value in (*older, current)]
+        return [version for version in versions if version is not None]
 
     def _value_at(self, key: bytes, current: bytes | None, as_of: int) -> bytes | None:
         if current is None or header(current)[0] <= as_of:
@@ -252,23 +256,17 @@ class RocksStore:
         rows = self._db.rows("versions", low + inverted(max(as_of, 0)), low + b"\xff" * 9, limit=1)
         return rows[0][1] if rows else None
 
-    def _decoded(self, cls: type[E], value: bytes) -> E:
-        try:
-            return unpack_entity(cls, value)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise LogCorrupt(self._path, f"a {cls.kind} record cannot be read ({error})") from error
-
     # log
 
     def event(self, seq: int) -> Event | None:
         stored = self._db.get("events", seq_key(seq)) if 0 < seq <= SEQ_MAX else None
-        return None if stored is None else self._event(seq, stored)
+        return None if stored is None else self._sealing.open_event(seq, stored)
 
     def events(self, *, after: int = 0, before: int | None = None, reverse: bool = False) -> Iterator[Event]:
         high = SEQ_MAX if before is None else max(0, min(before, SEQ_MAX))
         low = seq_key(min(max(after, 0) + 1, SEQ_MAX))
         for key, stored in walk(self._db, "events", low, seq_key(high), reverse=reverse):
-            yield self._event(seq_of(key), stored)
+            yield self._sealing.open_event(seq_of(key), stored)
 
     def events_of(self, entity: str, *, after: int = 0, reverse: bool = False) -> Iterator[Event]:
         prefix = joined("e", entity) + NUL
@@ -278,15 +276,6 @@ class RocksStore:
             if event is None:
                 raise LogCorrupt(self._path, f"event {seq_of(key)} is missing", seq=seq_of(key))
             yield event
-
-    def _event(self, seq: int, stored: bytes) -> Event:
-        try:
-            event = unpack_event(stored)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise LogCorrupt(self._path, f"event {seq} cannot be read ({error})", seq=seq) from error
-        if event.seq != seq:
-            raise LogCorrupt(self._path, f"event {event.seq} stands under number {seq}", seq=seq)
-        return event
 
     def verify(self, *, after: int = 0) -> Verification:
         """Walk the chain from `after` to the head, and compare the head with the one known in memory."""
@@ -324,20 +313,63 @@ class RocksStore:
     def get_blob(self, hash: str) -> bytes | None:
         return self._blobs.get(hash)
 
+    # forgetting
+
+    @property
+    def epoch(self) -> int:
+        return self._sealing.keys.epoch
+
+    def unsealed(self, events: Iterable[int]) -> list[int]:
+        return self._eraser.unsealed(events)
+
+    def erase(self, removal: Removal) -> Removed:
+        """Take out the keys, then the rows and files; see api.py. The keys first: what is unreadable is forgotten."""
+        self.sync()
+        if removal.epoch == self.epoch:
+            indexes = self._eraser.indexes(removal)
+            self._guarded(lambda: self._sealing.keys.forget(removal.subjects, indexes))
+        self._cache.clear()
+        return self._take_away(removal)
+
+    def sweep(self) -> Removed:
+        """Take away whatever has lost its key: for a copy that was handed newer keys."""
+        names = tuple(self._eraser.forgotten())
+        return self._take_away(Removal(epoch=self.epoch, entities=names, blobs=tuple(self._blobs.names())))
+
+    def scour(self) -> None:
+        """Rewrite the files in which names of what was erased may still stand. Slow; run it in a thread."""
+        self._guarded(lambda: self._db.rewrite(scoured_ranges()))
+
+    def _take_away(self, removal: Removal) -> Removed:
+        removed, gone = self._guarded(lambda: self._eraser.delete(removal))
+        self._guarded(lambda: note_keys(self._db, self._chain, self._sealing.keys))
+        self._written += 1
+        self.sync()
+        for entity in gone:
+            kind, _, id = entity.partition(":")
+            self._live.get(kind, set()).discard(id)
+        return removed
+
     # whole state
 
     def state_hash(self, *, without: frozenset[str] = frozenset()) -> str:
         """BLAKE2b-256 over all current values except those of the kinds in `without`; equal states, equal hash."""
         digest = hashlib.blake2b(digest_size=32)
-        for key, value in walk(self._db, "records", b"", b"\xff"):
+        for key, stored in walk(self._db, "records", b"", b"\xff"):
             if key.split(NUL, 1)[0].decode() not in without:
-                digest.update(len(key).to_bytes(4, "big") + key + len(value).to_bytes(4, "big") + value)
+                value = self._sealing.open_value(key, stored)
+                if value is not None:
+                    digest.update(len(key).to_bytes(4, "big") + key + len(value).to_bytes(4, "big") + value)
         return digest.hexdigest()
 
     def checkpoint(self, to: Path) -> Manifest:
-        """Copy log and anchor, consistent and durable, into the new folder `to`. The chain key stays here."""
+        """Copy log, anchor, content keys and blobs, consistent and durable, into the new folder `to`.
+
+        The chain key stays here.
+        """
         self.sync()
-        return copy_log(self._db, self._chain, self._anchor.head, to)
+        content_key, blobs = self._sealing.keys.packed(), self._blobs.folder
+        return copy_log(self._db, self._chain, self._anchor.head, to, content_key=content_key, blobs=blobs)
 
     def close(self) -> None:
         """Make everything durable, note it as verified and let go of all files. Safe to call twice."""

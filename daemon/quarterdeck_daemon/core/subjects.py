@@ -1,0 +1,205 @@
+"""Whose content it is: the subject under whose key an event or a value is sealed, so that it can be forgotten.
+
+    a note                                        memory:m12
+    a document, its chunks, its other names       document:doc3
+    a fact, all its versions                      fact:client/acme
+    a run, its steps, actions and dead letters    run:r1         (an action without a run: action:a3)
+    an alert, a receipt, a named snapshot         itself
+    a link between facts, a steering file's text  each by itself
+
+What holds no content of anybody (stop, settings, counters, tombstones) is not sealed: None. The content of an
+event belongs to one subject; an event that holds the content of two is a mistake and must be two events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quarterdeck_protocol.events import Event
+
+from .entities import (
+    Action,
+    Alert,
+    Alias,
+    Asset,
+    CaptureMark,
+    Counter,
+    DeadLetter,
+    Document,
+    Entity,
+    Fact,
+    Memory,
+    Receipt,
+    Run,
+    Settings,
+    Snapshot,
+    Stop,
+)
+
+ERASED_BODY: dict[str, object] = {"erased": True}
+Subject = Callable[[Event], str | None]
+
+
+def subject_of(event: Event) -> str | None:
+    """Return the subject of an event's content. An unknown kind is sealed by itself: better than in clear."""
+    return SUBJECT_OF_KIND.get(event.kind, _itself)(event)
+
+
+def subject_of_entity(entity: Entity) -> str | None:
+    """Return the subject of a value. It must be sealed under the key of the event that wrote it, or a like one."""
+    find = _SUBJECT_OF_ENTITY.get(type(entity))
+    return f"{entity.kind}:{entity.id}" if find is None else find(entity)
+
+
+def erased(event: Event) -> bool:
+    """Whether the content of this event was forgotten: it says that something happened, and no more."""
+    return event.body == ERASED_BODY
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+def _clear(event: Event) -> None:
+    """Nobody's content."""
+
+
+def _itself(event: Event) -> str:
+    return f"event:{event.seq}"
+
+
+def _link(event: Event) -> str:
+    return f"link:{event.seq}"
+
+
+def _run(event: Event) -> str:
+    return f"run:{event.run}" if event.run else _itself(event)
+
+
+def _named(kind: str, *fields: str, mark: str = "/") -> Callable[[Event], str]:
+    """The entity of this kind whose id the fields of the body give."""
+
+    def find(event: Event) -> str:
+        parts = [event.body.get(field) for field in fields]
+        return f"{kind}:{mark.join(map(str, parts))}" if all(parts) else _itself(event)
+
+    return find
+
+
+def _run_or_action(event: Event) -> str:
+    return f"run:{event.run}" if event.run else _named("action", "action")(event)
+
+
+def _memory_or_fact(event: Event) -> str:
+    """`id` is that of a memory, or `kind/key` of a fact."""
+    return _named("fact" if "/" in str(event.body.get("id")) else "memory", "id")(event)
+
+
+def _receipt(event: Event) -> str:
+    return f"receipt:{event.seq}"
+
+
+_ACTION_KINDS = (
+    "action.proposed", "action.denied", "action.permitted", "action.correction_wanted", "action.held",
+    "action.expired", "action.withdrawn", "action.compensated", "action.compensation_failed", "approval.given",
+    "approval.rejected", "approval.snoozed", "effect.intended", "effect.sent", "effect.succeeded", "effect.failed",
+    "effect.unknown",
+)  # fmt: skip
+_RUN_KINDS = (
+    "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
+    "step.started", "step.succeeded", "step.failed", "step.skipped", "step.waiting", "step.recalling",
+    "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "fact.refused",
+    "deadletter.filed", "deadletter.resolved",
+)  # fmt: skip
+SUBJECT_OF_KIND: dict[str, Subject] = {
+    "memory.remembered": _named("memory", "id"),
+    "memory.endorsed": _memory_or_fact,
+    "document.received": _named("document", "document"),
+    "document.parsed": _named("document", "document"),
+    "document.unreadable": _named("document", "document"),
+    "trigger.refused": _named("document", "document"),
+    "fact.asserted": _named("fact", "kind", "key"),
+    "fact.retracted": _named("fact", "kind", "key"),
+    "fact.proposed": _named("fact", "kind", "key"),
+    "fact.decided": _named("fact", "kind", "key"),
+    "capture.done": _clear,
+    "alert.raised": _named("alert", "id"),
+    "alert.resolved": _named("alert", "id"),
+    "link.made": _link,
+    "link.removed": _link,
+    "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
+    "asset.removed": _clear,
+    "asset.refused": _itself,
+    "workspace.configured": _clear,
+    "stop.engaged": _clear,
+    "stop.released": _clear,
+    "request.answered": _receipt,
+    **dict.fromkeys(_ACTION_KINDS, _run_or_action),
+    **dict.fromkeys(_RUN_KINDS, _run),
+}
+
+
+# --- values -----------------------------------------------------------------------------------------
+
+
+def _memory(entity: Entity) -> str | None:
+    assert isinstance(entity, Memory), "called by kind"
+    if entity.forgotten:
+        return None
+    return f"document:{entity.document}" if entity.document else f"memory:{entity.id}"
+
+
+def _document(entity: Entity) -> str | None:
+    assert isinstance(entity, Document), "called by kind"
+    return None if entity.forgotten else f"document:{entity.id}"
+
+
+def _action(entity: Entity) -> str:
+    assert isinstance(entity, Action), "called by kind"
+    return f"run:{entity.run}" if entity.run else f"action:{entity.id}"
+
+
+def _letter(entity: Entity) -> str:
+    assert isinstance(entity, DeadLetter), "called by kind"
+    return f"run:{entity.run}" if entity.run else f"deadletter:{entity.id}"
+
+
+def _alias(entity: Entity) -> str:
+    assert isinstance(entity, Alias), "called by kind"
+    return f"document:{entity.target}"
+
+
+def _asset_text(entity: Entity) -> str:
+    assert isinstance(entity, Asset), "called by kind"
+    return f"asset:{entity.id.partition('@')[0]}@{entity.hash}"
+
+
+def _answer(entity: Entity) -> str | None:
+    assert isinstance(entity, Receipt), "called by kind"
+    return None if entity.reply == ERASED_BODY else f"receipt:{entity.reply_seq}"
+
+
+def _none(entity: Entity) -> None:
+    """Nobody's content."""
+
+
+def _own(entity: Entity) -> str:
+    return f"{entity.kind}:{entity.id}"
+
+
+_SUBJECT_OF_ENTITY: dict[type[Entity], Callable[[Entity], str | None]] = {
+    Memory: _memory,
+    Document: _document,
+    Fact: _own,
+    Run: _own,
+    DeadLetter: _letter,
+    Action: _action,
+    Alert: _own,
+    Snapshot: _own,
+    Alias: _alias,
+    Asset: _asset_text,
+    Receipt: _answer,
+    Stop: _none,
+    Settings: _none,
+    Counter: _none,
+    CaptureMark: _none,
+}
