@@ -78,11 +78,25 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sensitivity: Sensitivity = "private"
 
 
+class EmbeddingEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: str = ""
+    model: str = ""
+    key: Handle = ""
+    dimension: Annotated[int, msgspec.Meta(ge=0, le=8_192)] = 0
+    timeout: Duration = "30s"
+
+
+class Embedding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Literal["static", "minilm", "endpoint"] = "static"
+    endpoint: EmbeddingEndpoint = EmbeddingEndpoint()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workspace: About = About()
     actions: Actions = Actions()
     workers: Workers = Workers()
     mail: Mail = Mail()
+    embedder: Embedding = Embedding()
     files: tuple[Files, ...] = ()
 
 
@@ -117,6 +131,16 @@ port = 587
 user = ""
 password = ""            # a handle such as secret://mail/smtp, never the password itself
 starttls = true
+
+[embedder]               # what makes the vectors of recall; `quarterdeck models` lists them
+name = "static"          # "static", "minilm" or "endpoint"
+
+[embedder.endpoint]      # for "endpoint": an OpenAI-compatible service
+url = ""                 # such as https://api.example.com/v1; without TLS only this machine
+model = ""
+key = ""                 # a handle such as secret://embeddings/key, never the key itself
+dimension = 0            # of the model's vectors
+timeout = "30s"
 
 # Folders that are remembered as they change; none by default. One table for each folder:
 #
@@ -211,12 +235,17 @@ def _check_values(path: Path, text: str, config: Config) -> None:
         ("actions", "expires"): config.actions.expires,
         ("workers", "step_deadline"): config.workers.step_deadline,
         ("mail", "in", "poll"): config.mail.inward.poll,
+        ("embedder", "endpoint", "timeout"): config.embedder.endpoint.timeout,
     }
     for route, value in durations.items():
         try:
             duration_us(value)
         except QuarterdeckError as error:
             raise _at(path, text, route, f"{error.message} of at most ten years", error.hint) from error
+    asked = config.embedder.endpoint
+    if config.embedder.name == "endpoint" and not (asked.url and asked.model and asked.dimension):
+        hint = "Set url, model and dimension in [embedder.endpoint]."
+        raise _at(path, text, ("embedder", "name"), "an endpoint needs an address, a model and its dimension", hint)
 
 
 def _route(where: str) -> Route:
