@@ -109,7 +109,11 @@ class NoteUpkeep(Command, frozen=True, kw_only=True):
 
 
 class ReceiveDocument(Command, frozen=True, kw_only=True):
-    """Raw bytes that are already in the blob store. Known `external_id`: nothing happens."""
+    """Raw bytes that are already in the blob store. What is known already, by name or by content, is not taken in twice.
+
+    place  the file it lies in, if it is one that can change: other content there takes the place of what it held
+    again  somebody asked for it by hand: what could not be read is tried again, what was withdrawn comes back
+    """
 
     connector: str
     external_id: str
@@ -120,6 +124,17 @@ class ReceiveDocument(Command, frozen=True, kw_only=True):
     labels: Labels = EXTERNAL
     trigger: bool = False
     tags: tuple[str, ...] = ()
+    namespace: str = "default"
+    tier: Tier = "long-term"
+    memory_kind: str = "document"
+    place: str = ""
+    again: bool = False
+
+
+class LoseDocuments(Command, frozen=True, kw_only=True):
+    """Nothing lies in these files any more. What lay only there is withdrawn, not erased."""
+
+    places: tuple[str, ...]
 
 
 class Endorse(Command, frozen=True, kw_only=True):
@@ -366,6 +381,7 @@ class RewindRecords(Command, frozen=True, kw_only=True):
 
     rewind  the one that goes on, "" for the first slice     total  what the whole sets out to change
     done    what the slices before have written              last   this slice ends it, and cancels the runs of `cancel`
+    told    what the answer says besides, so that a repetition says it again; names things, holds no content
     """
 
     to_seq: int
@@ -378,6 +394,7 @@ class RewindRecords(Command, frozen=True, kw_only=True):
     done: int = 0
     last: bool = True
     reason: str = ""
+    told: Plain = {}
 
 
 class NoteFork(Command, frozen=True, kw_only=True):
@@ -387,6 +404,7 @@ class NoteFork(Command, frozen=True, kw_only=True):
     path: str
     at_seq: int
     reason: str = ""
+    told: Plain = {}  # What the answer says besides.
 
 
 class BecomeFork(Command, frozen=True, kw_only=True):

@@ -1,4 +1,13 @@
-"""Documents: what arrives whole (a mail, a file), is parsed in a worker and kept as text with its chunks."""
+"""Documents: what arrives whole (a mail, a file) and where it lies.
+
+One content is one document, however many files hold it: `places` names them. When a file changes, its new content is a
+new document that `supersedes` the one before, unless that still lies elsewhere. When the last file is gone, the
+document is withdrawn; when one comes back, so does it. What a document says is in document_text.py.
+
+Aliases (all names are hashed, since paths and message ids may name people):
+    <connector>:<external id>   what a connector calls it          place:…    what a file holds, or held last
+    content:…                   the same bytes under the same trust, tier of secrecy, namespace and media type
+"""
 
 from __future__ import annotations
 
@@ -6,23 +15,72 @@ from collections.abc import Callable
 
 import msgspec
 
+from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from .commands import Command, DocumentAnswered, ReceiveDocument
+from . import document_text
+from .commands import Command, LoseDocuments, ReceiveDocument
 from .entities import Alias, Document, Memory, Plain, Tier
-from .facts import assert_from_file
-from .lookup import find
-from .orders import Failed, Parsed
-from .table import Draft
+from .hashing import text_hash, value_hash
+from .table import Draft, Table
 from .turn import Applier, Turn, strings, take_number
 
-CHUNKS_MAX = 5_000
+TIERS = ("project", "long-term", "review")  # The others hold single sentences, not documents.
+NAMED_BY_PLACE = "application/toml"  # Where such a file lies decides what it is.
+
+
+def place_alias(place: str) -> str:
+    return f"place:{text_hash(place)[:32]}"
+
+
+def content_alias(command: ReceiveDocument) -> str:
+    """Documents under one such name are interchangeable; "" when this one is not interchangeable with any."""
+    if command.media_type == NAMED_BY_PLACE or not command.blob:
+        return ""
+    labels = command.labels
+    same = [
+        command.blob,
+        command.media_type,
+        labels.integrity,
+        labels.sensitivity,
+        command.namespace,
+        command.trigger,
+    ]
+    return f"content:{value_hash(same)[:32]}"
+
+
+def lies_there(table: Table, connector: str, external_id: str, place: str) -> bool:
+    """Whether nothing needs to be done about a file that holds this."""
+    known = table.get(Alias, f"{connector}:{external_id}")
+    there = table.get(Alias, place_alias(place))
+    return known is not None and there is not None and not there.gone and there.target == known.target
+
+
+# --- arriving -------------------------------------------------------------------------------------
 
 
 def receive(turn: Turn, command: ReceiveDocument) -> Plain:
-    known = turn.draft.get(Alias, f"{command.connector}:{command.external_id}")
-    if known is not None:
-        return {"id": known.target, "known": True}
+    if command.tier not in TIERS:
+        raise QuarterdeckError(
+            "bad_value",
+            f"a document cannot lie in the tier {command.tier}",
+            hint=f"One of {', '.join(TIERS)}; single sentences of it may go elsewhere.",
+        )
+    known = _known(turn, command)
+    return _take_in(turn, command) if known is None else _met_again(turn, command, known)
+
+
+def _known(turn: Turn, command: ReceiveDocument) -> Document | None:
+    """The document with this content, if it still counts. What was forgotten comes back by hand only."""
+    for name in (f"{command.connector}:{command.external_id}", content_alias(command)):
+        alias = turn.draft.get(Alias, name) if name else None
+        document = turn.draft.get(Document, alias.target) if alias is not None else None
+        if document is not None and not document.superseded_by and not (document.forgotten and command.again):
+            return document
+    return None
+
+
+def _take_in(turn: Turn, command: ReceiveDocument) -> Plain:
     id = f"doc{turn.number('doc')}"
     body: Plain = {
         "document": id,
@@ -34,154 +92,196 @@ def receive(turn: Turn, command: ReceiveDocument) -> Plain:
         "size_bytes": command.size_bytes,
         "trigger": command.trigger,
         "tags": list(command.tags),
+        "namespace": command.namespace,
+        "tier": command.tier,
+        "memory_kind": command.memory_kind,
+        "content": content_alias(command),
     }
+    replaced = _displaced(turn.draft, command.place, id)
+    if command.place:
+        body |= {"place": command.place, "displaces": replaced.id if replaced else ""}
+    supersedes = replaced.id if replaced and not _elsewhere(replaced, command.place) else ""
     labels = msgspec.structs.replace(command.labels, sources=(f"document:{id}",))
-    turn.emit("document.received", body, labels=labels)
-    return {"id": id, "known": False}
+    turn.emit("document.received", body | {"supersedes": supersedes}, labels=labels)
+    return {"id": id, "known": False, "supersedes": supersedes}
+
+
+def _displaced(draft: Draft, place: str, by: str) -> Document | None:
+    """What the file held before, if that was something else."""
+    alias = draft.get(Alias, place_alias(place)) if place else None
+    before = draft.get(Document, alias.target) if alias is not None else None
+    return before if before is not None and before.id != by and not before.forgotten else None
+
+
+def _elsewhere(document: Document, place: str) -> bool:
+    return any(other != place for other in document.places)
+
+
+def _met_again(turn: Turn, command: ReceiveDocument, known: Document) -> Plain:
+    """The content is known: note where else it lies, bring back what was withdrawn, try again what was asked for."""
+    reply: Plain = {"id": known.id, "known": True}
+    if known.forgotten:
+        return reply
+    if command.again and known.status == "unreadable":
+        turn.emit("document.retried", {"document": known.id}, labels=known.labels)
+        return {**reply, "again": True}
+    restored = known.withdrawn and (command.again or not known.places)
+    named = turn.draft.get(Alias, f"{command.connector}:{command.external_id}")
+    settled = named is not None and named.target == known.id
+    if settled and command.place and not known.withdrawn:
+        settled = lies_there(turn.draft, command.connector, command.external_id, command.place)
+    if settled and not restored:
+        return reply
+    before = _displaced(turn.draft, command.place, known.id)
+    replaced = before if before is not None and not _elsewhere(before, command.place) else None
+    body: Plain = {
+        "document": known.id,
+        "alias": f"{command.connector}:{command.external_id}",
+        "place": command.place,
+        "restored": restored,
+        "displaces": before.id if before else "",
+        "replaced": document_text.replaced_by(turn.draft, replaced, known.id) if replaced else [],
+    }
+    turn.emit("document.found_again", body, labels=known.labels)
+    return {**reply, "restored": restored}
 
 
 def apply_received(draft: Draft, event: Event) -> None:
-    body = event.body
-    id = str(body["document"])
-    meta: Plain = {"trigger": bool(body["trigger"]), "tags": body["tags"], "name": body["name"]}
-    draft.put(
-        Document(
-            id=id,
-            seq=event.seq,
-            external_id=str(body["external_id"]),
-            media_type=str(body["media_type"]),
-            blob=str(body["blob"]),
-            size_bytes=int(str(body["size_bytes"])),
-            at_us=event.at_us,
-            labels=event.labels,
-            connector=str(body["connector"]),
-            title=str(body["name"]),
-            meta=meta,
-        )
+    body = msgspec.convert(event.body, _Received)
+    meta: Plain = {"trigger": body.trigger, "tags": list(body.tags), "name": body.name}
+    document = Document(
+        id=body.document,
+        seq=event.seq,
+        external_id=body.external_id,
+        media_type=body.media_type,
+        blob=body.blob,
+        size_bytes=body.size_bytes,
+        at_us=event.at_us,
+        labels=event.labels,
+        connector=body.connector,
+        title=body.name,
+        meta=meta,
+        namespace=body.namespace,
+        tier=body.tier,
+        memory_kind=body.memory_kind,
+        places=(body.place,) if body.place else (),
+        supersedes=body.supersedes,
     )
-    alias = f"{body['connector']}:{body['external_id']}"
-    draft.puts["alias", alias] = Alias(id=alias, target=id, seq=event.seq)
-    take_number(draft, id, event.seq)
+    draft.put(document)
+    _name(draft, f"{body.connector}:{body.external_id}", body.document, event.seq)
+    if body.content:
+        _name(draft, body.content, body.document, event.seq)
+    if body.place:
+        _lay(draft, body.place, body.document, body.displaces, event.seq)
+    if body.supersedes:
+        draft.link(f"document:{body.document}", "supersedes", f"document:{body.supersedes}", event.seq)
+    take_number(draft, body.document, event.seq)
 
 
-def document_answered(turn: Turn, command: DocumentAnswered) -> Plain:
-    document = find(turn, Document, command.document)
-    if document.status != "received":
-        return {"id": document.id, "status": document.status}
-    if isinstance(command.outcome, Parsed):
-        _take_in(turn, document, command.outcome)
-    else:
-        reason = (
-            command.outcome.failure.message if isinstance(command.outcome, Failed) else "an answer of the wrong kind"
-        )
-        turn.emit("document.unreadable", {"document": document.id, "reason": reason}, labels=document.labels)
-    return {"id": document.id}
-
-
-def _take_in(turn: Turn, document: Document, parsed: Parsed) -> None:
-    if parsed.unreadable and not parsed.text:
-        body: Plain = {
-            "document": document.id,
-            "reason": parsed.unreadable,
-            "meta": parsed.meta,
-            "title": parsed.title,
-        }
-        turn.emit("document.unreadable", body, labels=document.labels)
-        return
-    first = turn.number("m")
-    chunks: list[Plain] = [
-        {"id": f"m{first + index}", "title": chunk.title or parsed.title, "from": chunk.span[0], "to": chunk.span[1]}
-        for index, chunk in enumerate(parsed.chunks[:CHUNKS_MAX])
-    ]
-    body = {
-        "document": document.id,
-        "title": parsed.title,
-        "text": parsed.text,
-        "meta": parsed.meta,
-        "chunks": chunks,
-        "unreadable": parsed.unreadable,
-    }
-    turn.emit("document.parsed", body, labels=document.labels)
-    for fact in parsed.facts:
-        assert_from_file(turn, document, fact.fact_kind, fact.key, fact.value)
-
-
-def apply_parsed(draft: Draft, event: Event) -> None:
-    body = msgspec.convert(event.body, _ParsedBody)
-    document = draft.get(Document, body.document)
-    assert document is not None, "only a document that was received is parsed"
-    tier: Tier = "long-term" if document.labels.integrity == "operator" else "review"
-    for chunk in body.chunks:
-        draft.put(
-            Memory(
-                id=chunk.id,
-                seq=event.seq,
-                text=body.text[chunk.start : chunk.end],
-                at_us=event.at_us,
-                labels=event.labels,
-                title=chunk.title,
-                source=document.external_id.partition("#")[0],
-                document=document.id,
-                span=(chunk.start, chunk.end),
-                tier=tier,
-                memory_kind="document",
-                tags=strings(document.meta.get("tags")),
-            )
-        )
-        draft.link(f"memory:{chunk.id}", "derived_from", f"document:{document.id}", event.seq)
-        take_number(draft, chunk.id, event.seq)
-    draft.put(
-        msgspec.structs.replace(
-            document,
-            seq=event.seq,
-            status="parsed",
-            title=body.title or document.title,
-            text=body.text,
-            meta={**document.meta, **body.meta},
-            chunks=tuple(chunk.id for chunk in body.chunks),
-            error=body.unreadable,
-        )
-    )
-
-
-class _Chunk(msgspec.Struct, rename={"start": "from", "end": "to"}):
-    id: str
-    title: str
-    start: int
-    end: int
-
-
-class _ParsedBody(msgspec.Struct):
+class _Received(msgspec.Struct):
     document: str
-    title: str
-    text: str
-    meta: Plain
-    chunks: tuple[_Chunk, ...]
-    unreadable: str = ""
+    connector: str
+    external_id: str
+    media_type: str
+    name: str
+    blob: str
+    size_bytes: int
+    trigger: bool
+    tags: tuple[str, ...] = ()
+    namespace: str = "default"
+    tier: Tier = "long-term"
+    memory_kind: str = "document"
+    content: str = ""
+    place: str = ""
+    displaces: str = ""
+    supersedes: str = ""
 
 
-def apply_unreadable(draft: Draft, event: Event) -> None:
+def _name(draft: Draft, alias: str, target: str, seq: int) -> None:
+    draft.puts["alias", alias] = Alias(id=alias, target=target, seq=seq)
+
+
+def _lay(draft: Draft, place: str, document: str, displaced: str, seq: int) -> None:
+    """Note that the file holds this document, and no longer the one before."""
+    _name(draft, place_alias(place), document, seq)
+    before = draft.get(Document, displaced) if displaced else None
+    if before is not None and place in before.places:
+        places = tuple(other for other in before.places if other != place)
+        draft.put(msgspec.structs.replace(before, seq=seq, places=places))
+
+
+def apply_found_again(draft: Draft, event: Event) -> None:
     document = draft.get(Document, str(event.body["document"]))
-    assert document is not None, "only a document that was received can be unreadable"
-    meta = event.body.get("meta")
-    draft.put(
-        msgspec.structs.replace(
-            document,
-            seq=event.seq,
-            status="unreadable",
-            error=str(event.body["reason"]),
-            title=str(event.body.get("title") or document.title),
-            meta={**document.meta, **(meta if isinstance(meta, dict) else {})},
-        )
-    )
+    assert document is not None, "only what is known is found again"
+    place, restored = str(event.body["place"]), bool(event.body["restored"])
+    _name(draft, str(event.body["alias"]), document.id, event.seq)
+    places = document.places
+    if place:
+        _lay(draft, place, document.id, str(event.body["displaces"]), event.seq)
+        places = (*(other for other in places if other != place), place)
+    if restored:
+        _stand(draft, document, event.seq, withdrawn=False)
+    withdrawn = document.withdrawn and not restored
+    draft.put(msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn))
+    document_text.supersede(draft, strings(event.body["replaced"]), document.id, event.seq)
+
+
+def apply_retried(draft: Draft, event: Event) -> None:
+    document = draft.get(Document, str(event.body["document"]))
+    assert document is not None, "only what is known is tried again"
+    meta = {name: value for name, value in document.meta.items() if name != "unreadable"}
+    draft.put(msgspec.structs.replace(document, seq=event.seq, status="received", error="", meta=meta))
+
+
+# --- being lost -----------------------------------------------------------------------------------
+
+
+def lose(turn: Turn, command: LoseDocuments) -> Plain:
+    lost = 0
+    for place in command.places:
+        alias = turn.draft.get(Alias, place_alias(place))
+        document = turn.draft.get(Document, alias.target) if alias is not None and not alias.gone else None
+        if document is None or place not in document.places:
+            continue
+        withdrawn = not _elsewhere(document, place) and not document.superseded_by
+        body: Plain = {"document": document.id, "place": place, "withdrawn": withdrawn}
+        turn.emit("document.lost", body, labels=document.labels)
+        lost += 1
+    return {"lost": lost}
+
+
+def apply_lost(draft: Draft, event: Event) -> None:
+    place = str(event.body["place"])
+    document = draft.get(Document, str(event.body["document"]))
+    assert document is not None, "only what is known is lost"
+    alias = Alias(id=place_alias(place), target=document.id, gone=True, seq=event.seq)
+    draft.puts["alias", alias.id] = alias
+    withdrawn = document.withdrawn or bool(event.body["withdrawn"])
+    if withdrawn and not document.withdrawn:
+        _stand(draft, document, event.seq, withdrawn=True)
+    places = tuple(other for other in document.places if other != place)
+    draft.put(msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn))
+
+
+def _stand(draft: Draft, document: Document, seq: int, *, withdrawn: bool) -> None:
+    """Withdraw or bring back its chunks. Those that were withdrawn on another occasion stay so."""
+    for id in document.chunks:
+        memory = draft.get(Memory, id)
+        if memory is None or memory.document != document.id or memory.withdrawn == withdrawn or memory.forgotten:
+            continue
+        if withdrawn or memory.seq == document.seq:  # Both were last changed by the event that withdrew them.
+            draft.put(msgspec.structs.replace(memory, seq=seq, withdrawn=withdrawn))
 
 
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
     ReceiveDocument: receive,
-    DocumentAnswered: document_answered,
+    LoseDocuments: lose,
+    **document_text.DECIDE,
 }
 APPLY: dict[str, Applier] = {
     "document.received": apply_received,
-    "document.parsed": apply_parsed,
-    "document.unreadable": apply_unreadable,
+    "document.found_again": apply_found_again,
+    "document.retried": apply_retried,
+    "document.lost": apply_lost,
+    **document_text.APPLY,
 }

@@ -135,6 +135,9 @@ class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
     chunks: tuple[str, ...] = ()
     error: str = ""
     namespace: str = "default"
+    tier: Tier = "long-term"  # Where its chunks belong when it is the operator's; else they are in review.
+    memory_kind: str = "document"
+    places: tuple[str, ...] = ()  # Files in which it lies now. One that was in a file and is in none any more is withdrawn.
     supersedes: str = ""  # The document whose place it took: the same file or mail, read again after a change.
     superseded_by: str = ""
     withdrawn: bool = False
@@ -478,6 +481,7 @@ class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "alias"
     target: str
+    gone: bool = False  # Of a file's name: nothing lies there any more; the target lay there last.
 
 
 class Receipt(Entity, frozen=True, kw_only=True, omit_defaults=True):

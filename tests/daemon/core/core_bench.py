@@ -100,7 +100,7 @@ class Bench:
             external_id=name,
             media_type="message/rfc822",
             name=name,
-            blob="00",
+            blob=f"blob of {name}",
             size_bytes=10,
             labels=EXTERNAL,
             trigger=True,

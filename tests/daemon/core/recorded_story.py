@@ -114,7 +114,7 @@ class Story:
 
     def mail(self, name: str) -> str:
         received = ReceiveDocument(
-            connector="mail", external_id=name, media_type="message/rfc822", name=name, blob="00", size_bytes=9, trigger=True
+            connector="mail", external_id=name, media_type="message/rfc822", name=name, blob=f"blob of {name}", size_bytes=9, trigger=True
         )  # fmt: skip
         id = str(self.tell(received, "connector:mail")["id"])
         text = "Grüße — we look for a designer."
