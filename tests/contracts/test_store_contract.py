@@ -12,7 +12,7 @@ import pytest
 
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import Counter, DeadLetter, Document, Entity, Fact, Link, Memory
-from quarterdeck_daemon.store.api import Store, Verification
+from quarterdeck_daemon.store.api import Removal, Removed, Store, Verification
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_daemon.store.rocks import RocksStore
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -277,3 +277,174 @@ def test_blobs_are_kept_once_under_their_hash(log: Log) -> None:
     log.restart()
     assert (log.store.get_blob(name), log.store.get_blob("0" * 64)) == (b"%PDF", None)
     assert log.store.get_blob("../../etc/passwd") is None
+
+
+# --- forgetting -------------------------------------------------------------------------------------
+
+
+def remembered(seq: int, id: str, text: str) -> Event:
+    return Event(
+        seq=seq, id=f"e{seq}", at_us=seq, kind="memory.remembered", actor="operator", body={"id": id, "text": text}
+    )
+
+
+def fact(key: str, says: str) -> Fact:
+    return Fact(
+        id=f"client/{key}", fact_kind="client", key=key, version=1, at_us=1, labels=OPERATOR, value={"says": says}
+    )
+
+
+def asserted(seq: int, key: str, says: str) -> Event:
+    body: dict[str, object] = {"kind": "client", "key": key, "value": {"says": says}}
+    return Event(seq=seq, id=f"e{seq}", at_us=seq, kind="fact.asserted", actor="operator", body=body)
+
+
+def keep(log: Log, event: Event, entity: Entity, *links: Link) -> None:
+    seq = event.seq
+    commit = Commit(
+        events=(event,), touched=((f"{entity.kind}:{entity.id}",),), puts=(msgspec.structs.replace(entity, seq=seq),),
+        links=tuple(msgspec.structs.replace(one, seq=seq) for one in links),
+    )  # fmt: skip
+    log.store.append([commit])
+    log.store.sync()
+
+
+def two_notes_and_a_client(log: Log) -> None:
+    keep(log, remembered(1, "m1", "Ines is ill"), memory("m1", "Ines is ill"))
+    keep(log, remembered(2, "m2", "Buy paper"), memory("m2", "Buy paper"))
+    made_from = Link(source="fact:client/ines", relation="derived_from", target="memory:m1")
+    keep(log, asserted(3, "ines", "was here"), fact("ines", "was here"), made_from)
+    keep(log, asserted(4, "ines", "is here"), fact("ines", "is here"))
+
+
+FORGET_INES = Removal(
+    epoch=0, subjects=("memory:m1", "fact:client/ines"), entities=("memory:m1", "fact:client/ines"), events=(1, 3, 4)
+)
+
+
+def test_what_is_erased_reads_as_absent_and_its_events_as_erased(log: Log) -> None:
+    two_notes_and_a_client(log)
+    before = log.store.head
+    assert log.store.erase(FORGET_INES) == Removed(records=2, versions=1, links=5)
+    for _ in range(2):
+        store = log.store
+        assert (store.get(Memory, "m1"), store.get(Memory, "m1", as_of=1), store.history(Memory, "m1")) == (
+            None,
+            None,
+            [],
+        )
+        assert (store.get(Fact, "client/ines"), store.history(Fact, "client/ines")) == (None, [])
+        assert [one.id for one in store.scan(Memory)] == ["m2"]
+        assert (list(store.scan(Fact)), list(store.scan(Fact, as_of=3))) == ([], [])
+        bodies = [one.body for one in store.events()]
+        assert bodies == [{"erased": True}, {"id": "m2", "text": "Buy paper"}, {"erased": True}, {"erased": True}]
+        assert (store.links_to("memory:m1"), list(store.events_of("memory:m1"))) == ([], [])
+        assert (store.head, store.verify(), store.epoch) == (before, Verification(checked=4, head=before), 1)
+        log.restart()
+
+
+def test_erasing_again_changes_nothing(log: Log) -> None:
+    two_notes_and_a_client(log)
+    log.store.erase(FORGET_INES)
+    state = log.store.state_hash()
+    assert log.store.erase(FORGET_INES) == Removed()
+    assert (log.store.state_hash(), log.store.epoch) == (state, 1)
+
+
+def test_what_comes_back_under_an_erased_name_is_kept_also_when_the_erasure_is_tried_again(log: Log) -> None:
+    """The erasure was cut short after the keys were gone; meanwhile the operator puts the client anew."""
+    two_notes_and_a_client(log)
+    log.store.erase(FORGET_INES)
+    link = Link(source="fact:client/ines", relation="derived_from", target="memory:m2")
+    keep(log, asserted(5, "ines", "is back"), fact("ines", "is back"), link)
+    assert log.store.erase(FORGET_INES) == Removed()
+    log.restart()
+    assert [one.value for one in log.store.history(Fact, "client/ines")] == [{"says": "is back"}]
+    assert [one.source for one in log.store.links_to("memory:m2")] == ["fact:client/ines"]
+    assert [one.seq for one in log.store.events_of("fact:client/ines")] == [5]
+
+
+def test_equal_content_under_different_keys_has_equal_hashes(log: Log) -> None:
+    two_notes_and_a_client(log)
+    log.store.erase(FORGET_INES)
+    other = Log(InMemoryStore(key=b"another key ".ljust(32)), lambda store: store)
+    other.write(events=1, concerns=())
+    keep(other, remembered(2, "m2", "Buy paper"), memory("m2", "Buy paper"))
+    assert log.store.state_hash() == other.store.state_hash()
+
+
+def test_a_tombstone_stays_where_its_content_went(log: Log) -> None:
+    two_notes_and_a_client(log)
+    tombstone = memory("m1", "", forgotten=True)
+    log.write(tombstone)
+    assert log.store.erase(FORGET_INES) == Removed(records=1, versions=2, links=5)
+    log.restart()
+    assert log.store.history(Memory, "m1") == [msgspec.structs.replace(tombstone, seq=5)]
+    assert [one.seq for one in log.store.events_of("memory:m1")] == [5]
+
+
+def test_one_key_of_a_document_and_its_chunks(log: Log) -> None:
+    document = Document(id="doc1", external_id="x", media_type="t", blob="", size_bytes=0, at_us=1, labels=OPERATOR)
+    log.write(document, memory("m1", "first", document="doc1"), memory("m2", "second", document="doc1"), memory("m3"))
+    log.store.erase(Removal(epoch=0, subjects=("document:doc1",)))
+    assert [one.id for one in log.store.scan(Memory)] == ["m3"]
+    assert (list(log.store.scan(Document)), list(log.store.live(Document))) == ([], [])
+    assert log.store.erase(Removal(epoch=0, entities=("document:doc1", "memory:m1", "memory:m2"))).records == 3
+
+
+def test_an_erased_blob_is_gone_until_somebody_brings_it_again(log: Log) -> None:
+    names = [log.store.put_blob(data) for data in (b"passport of Ines", b"price list")]
+    removal = Removal(epoch=0, blobs=(names[0],))
+    assert log.store.erase(removal).blobs == 1
+    log.restart()
+    assert [log.store.get_blob(name) for name in names] == [None, b"price list"]
+    assert log.store.put_blob(b"passport of Ines") == names[0]
+    assert log.store.erase(removal).blobs == 0
+    assert log.store.get_blob(names[0]) == b"passport of Ines"
+
+
+def test_an_event_in_clear_cannot_be_forgotten_and_nothing_else_is(log: Log) -> None:
+    """Nobody's content is not sealed, and neither is a log from before sealing."""
+    two_notes_and_a_client(log)
+    stopped = Event(seq=5, id="e5", at_us=5, kind="stop.engaged", actor="operator", body={"reason": "Ines"})
+    keep(log, stopped, Counter(id="c", value=1))
+    assert log.store.unsealed([1, 5]) == [5]
+    with pytest.raises(QuarterdeckError) as refused:
+        log.store.erase(msgspec.structs.replace(FORGET_INES, events=(1, 3, 5)))
+    assert (refused.value.code, refused.value.details) == ("conflict", {"events": [5]})
+    assert (log.store.epoch, log.store.get(Memory, "m1") is not None) == (0, True)
+
+
+def test_an_event_keeps_everything_it_was_written_with(log: Log) -> None:
+    """Whatever was sealed is opened again: cause, sources, names that a caller chose, bytes and numbers."""
+    labels = msgspec.structs.replace(EXTERNAL, sensitivity="secret", sources=("mail:ines@example.test", "…"))
+    body: dict[str, object] = {"n": [2**40, 0.25, None, False, b"\x00\xff"], "deep": {"مصدر": {}}}
+    events = [
+        Event(
+            seq=1,
+            id="e1",
+            at_us=1,
+            kind="memory.remembered",
+            actor="editor",
+            body={"id": "m1", **body},
+            labels=labels,
+        ),
+        Event(
+            seq=2, id="e2", at_us=2, kind="run.started", actor="a", body=body, run="r12", task="t", cause="Ines' wish"
+        ),
+        Event(seq=3, id="e3", at_us=3, kind="run.ended", actor="a", body={}, run="ines-lead", version=2),
+        Event(seq=4, id="e4", at_us=4, kind="stop.engaged", actor="operator", body={"reason": "x"}, cause="c"),
+    ]
+    log.store.append([Commit(events=tuple(events), touched=((),) * 4)])
+    log.restart()
+    assert [msgspec.structs.replace(one, prev_mac=b"") for one in log.store.events()] == events
+    log.store.erase(Removal(epoch=0, subjects=("memory:m1", "run:r12", "run:ines-lead")))
+    first, second, third, fourth = log.store.events()
+    assert (first.labels, first.kind, first.actor) == (
+        msgspec.structs.replace(labels, sources=()),
+        "memory.remembered",
+        "editor",
+    )
+    assert (second.run, second.cause, second.task) == ("r12", None, None)
+    assert (third.run, third.body, third.version) == (None, {"erased": True}, 2)
+    assert msgspec.structs.replace(fourth, prev_mac=b"") == events[3]

@@ -14,14 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import DeadLetter, Link
-from quarterdeck_daemon.store.api import Store
+from quarterdeck_daemon.store.api import Removal, Store
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_daemon.store.rocks import RocksStore
 from quarterdeck_protocol.events import Event
 
 IDS = st.sampled_from(["a", "a/1", "a/10", "a:1", "b", "ä", "\U0001f600", "\uffee"])
 RELATIONS = st.sampled_from(["read", "derived_from"])
-EDGES = st.tuples(IDS, RELATIONS, IDS)
+NAMES = IDS.map(lambda id: f"deadletter:{id}")
+EDGES = st.tuples(NAMES, RELATIONS, NAMES)
 # One commit: number of events, puts {id: (value, still live)}, links, unlinks.
 COMMITS = st.tuples(
     st.integers(1, 3),
@@ -59,6 +60,7 @@ class StoreMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.store = self.make()
         self.versions: dict[str, list[DeadLetter]] = {}
+        self.gone: set[tuple[str, int]] = set()  # (id, seq) of versions that nobody can read any more.
         self.edges: dict[tuple[str, str, str], int] = {}
         self.concerns: list[set[str]] = []
 
@@ -99,23 +101,43 @@ class StoreMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         self.store = self.reopened()
 
+    @rule(ids=st.sets(IDS, min_size=1, max_size=2))
+    def erase(self, ids: set[str]) -> None:
+        """A letter is sealed with its run, which is its text here: whoever shares the text shares the key."""
+        self.store.erase(Removal(epoch=self.store.epoch, entities=tuple(f"deadletter:{id}" for id in sorted(ids))))
+        texts = {one.run for id in ids for one in self.versions.get(id, ())}
+        alone = {id for id in ids if any(not one.run for one in self.versions.get(id, ()))}
+        for id, versions in self.versions.items():
+            self.gone |= {
+                (id, one.seq) for one in versions if (one.run in texts and one.run) or (not one.run and id in alone)
+            }
+        for id in ids:
+            self.versions.pop(id, None)
+            self.edges = {
+                edge: seq for edge, seq in self.edges.items() if f"deadletter:{id}" not in (edge[0], edge[2])
+            }
+            self.concerns = [concerned - {id} for concerned in self.concerns]
+
+    def readable(self, one: DeadLetter | None) -> DeadLetter | None:
+        return None if one is None or (one.id, one.seq) in self.gone else one
+
     @rule(id=IDS, back=st.integers(0, 12))
     def read_as_of(self, id: str, back: int) -> None:
         at = max(0, len(self.concerns) - back)
-        known = [one for one in self.versions.get(id, ()) if one.seq <= at]
-        assert self.store.get(DeadLetter, id, as_of=at) == (known[-1] if known else None)
-        then = sorted(id for id, versions in self.versions.items() if versions[0].seq <= at)
-        assert [one.id for one in self.store.scan(DeadLetter, as_of=at)] == then
+        then = {id: [one for one in versions if one.seq <= at] for id, versions in self.versions.items()}
+        known = {id: self.readable(versions[-1]) for id, versions in then.items() if versions}
+        assert self.store.get(DeadLetter, id, as_of=at) == known.get(id)
+        assert list(self.store.scan(DeadLetter, as_of=at)) == [one for _, one in sorted(known.items()) if one]
 
     @rule(prefix=st.sampled_from(["", "a", "a/"]), after=st.none() | IDS, reverse=st.booleans())
     def page(self, prefix: str, after: str | None, reverse: bool) -> None:
-        ids = sorted((id for id in self.versions if id.startswith(prefix)), reverse=reverse)
+        ids = sorted((id for id in self.current() if id.startswith(prefix)), reverse=reverse)
         if after is not None:
             ids = [id for id in ids if (id < after if reverse else id > after)]
         found = self.store.scan(DeadLetter, prefix=prefix, after=after, reverse=reverse)
         assert [one.id for one in found] == ids
 
-    @rule(id=IDS, relation=st.none() | RELATIONS)
+    @rule(id=NAMES, relation=st.none() | RELATIONS)
     def follow_edges(self, id: str, relation: str | None) -> None:
         edges = {Link(source=a, relation=r, target=b, seq=seq) for (a, r, b), seq in self.edges.items()}
         edges = {one for one in edges if relation in (None, one.relation)}
@@ -128,16 +150,20 @@ class StoreMachine(RuleBasedStateMachine):
         found = self.store.events_of(f"deadletter:{id}", after=after, reverse=reverse)
         assert [one.seq for one in found] == (seqs[::-1] if reverse else seqs)
 
+    def current(self) -> dict[str, DeadLetter]:
+        last = {id: self.readable(versions[-1]) for id, versions in self.versions.items()}
+        return {id: one for id, one in last.items() if one is not None}
+
     @invariant()
     def agrees(self) -> None:
-        current = {id: versions[-1] for id, versions in self.versions.items()}
+        current = self.current()
         assert {one.id: one for one in self.store.scan(DeadLetter)} == current
         assert [one.id for one in self.store.live(DeadLetter)] == sorted(
             id for id, one in current.items() if one.live
         )
         for id, versions in self.versions.items():
-            assert self.store.get(DeadLetter, id) == versions[-1]
-            assert self.store.history(DeadLetter, id) == versions
+            assert self.store.get(DeadLetter, id) == current.get(id)
+            assert self.store.history(DeadLetter, id) == [one for one in versions if self.readable(one)]
         bare = [msgspec.structs.replace(one, prev_mac=b"") for one in self.store.events()]
         assert bare == [self.event(seq) for seq in range(1, len(self.concerns) + 1)]
         assert self.store.verify().broken_at is None

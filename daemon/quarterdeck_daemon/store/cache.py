@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from ..core.entities import Entity
 
 ENTITIES_MAX = 2_048
@@ -12,7 +14,7 @@ class EntityCache:
     """Least recently used goes first. Holds at most ENTITIES_MAX values of VALUE_BYTES_MAX stored bytes."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], Entity] = {}
+        self._held: OrderedDict[tuple[str, str], Entity] = OrderedDict()  # A plain dict finds its oldest slowly.
 
     def get(self, kind: str, id: str) -> Entity | None:
         entity = self._held.pop((kind, id), None)
@@ -25,7 +27,7 @@ class EntityCache:
             return
         self._held[entity.kind, entity.id] = entity
         if len(self._held) > ENTITIES_MAX:
-            self._held.pop(next(iter(self._held)))
+            self._held.popitem(last=False)
 
     def drop(self, kind: str, id: str) -> None:
         self._held.pop((kind, id), None)

@@ -98,6 +98,7 @@ class ContentKeys:
     def __init__(self, state: KeyState, path: Path | None = None) -> None:
         self._state, self._path = state, path
         self._ciphers: dict[int, AESSIV] = {}
+        self._places: dict[str, tuple[bytes, AESSIV]] = {}
 
     @classmethod
     def found(cls, path: Path) -> ContentKeys:
@@ -129,10 +130,10 @@ class ContentKeys:
 
     def seal(self, subject: str, plain: bytes, associated: bytes) -> bytes:
         """Return index and sealed bytes. The same input gives the same output; `associated` says what it is."""
-        index = self.index_of(subject)
-        cipher = self._cipher(index)
-        assert cipher is not None, "index_of gives an index that has a key"
-        return index.to_bytes(INDEX_BYTES, "big") + cipher.encrypt(plain, [associated])
+        place = self._places.get(subject)
+        if place is None:
+            place = self._place(subject)
+        return place[0] + place[1].encrypt(plain, [associated])
 
     def open(self, sealed: bytes | memoryview, associated: bytes) -> bytes | None:
         """Return what was sealed, None when its key was forgotten. Raises InvalidTag when it was changed."""
@@ -169,6 +170,17 @@ class ContentKeys:
             replace_shredding(self._path, state.packed())
         self._state = state
         self._ciphers.clear()
+        self._places.clear()
+
+    def _place(self, subject: str) -> tuple[bytes, AESSIV]:
+        """Index and cipher of a subject, as they are until something is forgotten."""
+        index = self.index_of(subject)
+        cipher = self._cipher(index)
+        assert cipher is not None, "index_of gives an index that has a key"
+        if len(self._places) >= CIPHERS_MAX:
+            self._places.clear()  # All at once: taking out the oldest costs more than the few that are missed.
+        place = self._places[subject] = (index.to_bytes(INDEX_BYTES, "big"), cipher)
+        return place
 
     def _hashed(self, subject: str, attempt: int) -> int:
         size = _NUMBER_BITS // 8
@@ -184,7 +196,7 @@ class ContentKeys:
             if key is None:
                 return None
             if len(self._ciphers) >= CIPHERS_MAX:
-                del self._ciphers[next(iter(self._ciphers))]
+                self._ciphers.clear()
             cipher = self._ciphers[index] = AESSIV(key)
         return cipher
 

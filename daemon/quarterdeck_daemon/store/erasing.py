@@ -68,10 +68,15 @@ class Eraser:
         counts = {"records": 0, "versions": 0, "links": 0}
         gone: list[str] = []
         for start in range(0, len(removal.entities), ENTITIES_PER_BATCH):
-            batch = self._db.batch()
+            batch, edges = self._db.batch(), set[bytes]()
             for entity in removal.entities[start : start + ENTITIES_PER_BATCH]:
-                if self._delete_entity(batch, entity, counts):
+                kept_from = self._delete_values(batch, entity, counts)
+                edges.update(self._link_rows(entity, kept_from))  # An edge between two of them is found twice.
+                if kept_from == SEQ_MAX:
                     gone.append(entity)
+            for row in edges:
+                batch.delete("links", row)
+            counts["links"] += len(edges)
             self._db.write(batch)
         blobs = self._blobs.remove_forgotten(removal.blobs)
         return Removed(**counts, blobs=blobs), gone
@@ -87,8 +92,8 @@ class Eraser:
                     kind, _, id = name.partition(NUL)
                     yield f"{kind.decode()}:{id.decode()}"
 
-    def _delete_entity(self, batch: Batch, entity: str, counts: dict[str, int]) -> bool:
-        """Put the deletions for one entity into the batch. Returns whether nothing of it is left."""
+    def _delete_values(self, batch: Batch, entity: str, counts: dict[str, int]) -> int:
+        """Put the deletions for one entity into the batch. Returns the first sequence that stays, or SEQ_MAX."""
         key = _record_key(entity)
         kept_from = SEQ_MAX
         for family, row, value in self._rows(key):
@@ -99,19 +104,15 @@ class Eraser:
                     batch.delete("meta", _LIVE + NUL + key)
             else:
                 kept_from = min(kept_from, header(value)[0])
-        for row in self._link_rows(entity, kept_from):
-            batch.delete("links", row)
-            counts["links"] += 1
-        return kept_from == SEQ_MAX
+        return kept_from
 
     def _rows(self, key: bytes) -> Iterator[tuple[str, bytes, bytes]]:
         """The present value of an entity and its versions: (family, key, value)."""
         current = self._db.get("records", key)
         if current is not None:
             yield "records", key, current
-        for row, value in list(walk(self._db, "versions", key + NUL, key + NUL + b"\xff" * 9)):
-            if len(row) == len(key) + 9:  # Else another entity, whose id goes on after this one.
-                yield "versions", row, value
+        for row, value in walk(self._db, "versions", key + NUL, key + NUL + b"\xff" * 9):
+            yield "versions", row, value
 
     def _goes(self, entity: str, value: bytes) -> bool:
         if header(value)[1] & SEALED:
@@ -125,12 +126,12 @@ class Eraser:
     def _link_rows(self, entity: str, before: int) -> Iterator[bytes]:
         """Keys of the edges of an entity and of the index of its events, made before a sequence."""
         events = joined("e", entity) + NUL
-        for row, _ in list(walk(self._db, "links", events, events + b"\xff" * 9)):
-            if len(row) == len(events) + 8 and seq_of(row) < before:
+        for row, _ in walk(self._db, "links", events, events + b"\xff" * 9):
+            if seq_of(row) < before:
                 yield row
         for side in ("f", "t"):
             low = link_prefix(side, entity, None)
-            for row, value in list(walk(self._db, "links", low, after_prefix(low))):
+            for row, value in walk(self._db, "links", low, after_prefix(low)):
                 if seq_of(value) < before:
                     yield from link_keys(link_of(row, value))
 
