@@ -11,6 +11,9 @@ from typing import Literal, get_args
 
 import msgspec
 
+from . import document_params as dp
+from . import document_results as dr
+from . import memory_params as mp
 from . import params as p
 from . import results as r
 from . import time_params as t
@@ -60,15 +63,39 @@ METHODS: dict[str, Method] = {
     "memory.why": _read(p.Linked, r.Traces, "Back to what it was made from."),
     "memory.used_by": _read(p.Linked, r.Traces, "Forward to what was made from it or read it."),
     "memory.endorse": _change(p.MemoryEndorse, r.Done, "The operator vouches for its exact content."),
+    "memory.list": _read(mp.MemoryList, r.Memories, "Memories, newest first."),
+    "memory.edit": _change(mp.MemoryEdit, r.Changed, "Change a note in place; its versions stay."),
+    "memory.supersede": _change(mp.MemorySupersede, r.Changed, "A new text takes the place of a note."),
+    "memory.move": _change(mp.MemoryMove, r.Changed, "Lay it into another tier."),
+    "memory.pin": _change(mp.MemoryPin, r.Changed, "Put it into every context, or take it out."),
+    "memory.withdraw": _change(p.ChangeOne, r.Changed, "No longer recalled; stays readable."),
+    "memory.restore": _change(p.ChangeOne, r.Changed, "Recalled again after a withdrawal, an expiry or a summary."),
+    "memory.health": _read(p.Nothing, r.Health, "Junk, duplicates, contradictions, age and use, as numbers."),
+    "memory.retention": _read(p.Nothing, r.Retention, "Each setting of retention: what it holds, saves and costs."),
+    "memory.keep": _change(mp.MemoryKeep, r.Keeping, "A pass of the keeper now: expiry, budgets, summaries."),
     "memory.export": _read(
         p.MemoryExport, r.MemoryExported, "Memories, documents, facts and links in chunks, to keep elsewhere.", streams=True
     ),
+    "document.upload": Method(
+        params=dp.DocumentUpload, result=dr.Uploaded, doc="A piece of a document too large for one request.", role="editor"
+    ),
+    "document.status": _read(dp.DocumentStatus, dr.DocumentStates, "Whether documents have been read, and if not, why."),
     "fact.put": _change(p.FactPut, r.FactStored, "Write a canonical record; compare-and-set on its version."),
     "fact.get": _read(p.FactGet, r.FactView, "One record, as believed or as true at a time."),
     "fact.query": _read(p.FactQuery, r.Facts, "Records of one kind."),
+    "fact.history": _read(p.FactHistory, r.Facts, "Its versions as they were learned, each with the time it is true for."),
+    "fact.retract": _change(p.FactRetract, r.FactStored, "Take a record back; its versions stay."),
+    "fact.transact": _change(p.FactTransact, r.Transacted, "Several records and links, all of them or none."),
+    "fact.kinds": _read(p.FactKinds, r.Kinds, "Kinds of records with their JSON Schema."),
     "fact.link": _change(p.FactLink, r.Done, "Relate two records."),
     "fact.unlink": _change(p.FactLink, r.Done, "Take a relation back."),
     "fact.neighbours": _read(p.FactNeighbours, r.Neighbours, "What a record is related to, both ways."),
+    "fact.path": _read(p.FactPath, r.Path, "The shortest way from one record to another."),
+    "fact.proposed": _read(p.FactProposed, r.Proposals, "What was found in texts and waits for the operator's word."),
+    "fact.accept": _change(p.FactDecide, r.ProposalDecided, "Make a proposed record canonical."),
+    "fact.reject": _change(p.FactDecide, r.ProposalDecided, "Keep a proposed record as rejected."),
+    "alert.list": _read(p.AlertList, r.Alerts, "What the operator should look at, newest first."),
+    "alert.resolve": _change(p.ChangeOne, r.Done, "It has been seen to."),
     "snapshot.create": _change(t.SnapshotCreate, tr.SnapshotView, "Give a position of the log a name."),
     "snapshot.list": _read(t.SnapshotList, tr.Snapshots, "Named positions, newest first."),
     "snapshot.remove": _change(t.SnapshotRemove, r.Done, "Take a name away; the log keeps all it named."),

@@ -80,12 +80,22 @@ class StopRelease(Change, frozen=True, kw_only=True):
 
 
 class MemoryRemember(Params, frozen=True, kw_only=True):
-    """Either `text`, or `document` (raw bytes) with `media_type` and `name`."""
+    """Either `text`, or a document: its bytes as `document`, or their hash as `upload` when they were sent before.
+
+    media_type: left out, it is told by name and content.  name: the file's.  path: where it lies, if it may change:
+    other content under the same path takes the place of what was there.
+
+    pinned: in every context.  run: whose working memory it is.  expires: a length such as 30d, or an ISO time.
+    when: words whose appearance brings it back, all of them, a comma between alternatives; repeats: each time.
+    made_from: `kind:id` of what the text was made from; it is trusted no more than those.
+    """
 
     text: Text = ""
     document: bytes | None = None
+    upload: Short = ""
     media_type: Short = ""
     name: Short = ""
+    path: Short = ""
     title: Short = ""
     source: Short = ""
     tier: Tier = "long-term"
@@ -93,6 +103,12 @@ class MemoryRemember(Params, frozen=True, kw_only=True):
     tags: Tags = ()
     labels: Labels | None = None
     namespace: Name = "default"
+    pinned: bool = False
+    when: Short = ""
+    repeats: bool = False
+    run: Short = ""
+    expires: Short = ""
+    made_from: Tags = ()
 
 
 class MemorySearch(Read, frozen=True, kw_only=True):
@@ -133,7 +149,11 @@ class MemoryExport(Read, frozen=True, kw_only=True):
 
 
 class FactPut(Params, frozen=True, kw_only=True):
-    """if_version: what the caller believes the present version to be, 0 for none."""
+    """if_version: what the caller believes the present version to be, 0 for none.
+
+    valid_from, valid_to: the span [from, to) for which it is true, dates (whole days, UTC) or times. Without
+    valid_from a first version holds since ever, a later one since it was learned.  namespace: left out, as it is.
+    """
 
     kind: Name
     key: Name
@@ -143,6 +163,42 @@ class FactPut(Params, frozen=True, kw_only=True):
     valid_to: Short | None = None
     source: Short = ""
     labels: Labels | None = None
+    namespace: Short = ""
+
+
+class FactRetract(Change, frozen=True, kw_only=True):
+    """We no longer say so. Its versions stay, and a later put brings it back."""
+
+    kind: Name
+    key: Name
+    if_version: Annotated[int, Meta(ge=0)] | None = None
+
+
+class FactItem(FactPut, frozen=True, kw_only=True):
+    """One item of a transaction.  retract: take it back instead; then `value` is left out."""
+
+    value: Plain = {}
+    retract: bool = False
+
+
+class LinkItem(Params, frozen=True, kw_only=True):
+    source: Name
+    relation: Name
+    target: Name
+    remove: bool = False
+
+
+class FactTransact(Change, frozen=True, kw_only=True):
+    """All items and links or none; each fact at most once. A conflict names every item that has another version."""
+
+    items: Annotated[tuple[FactItem, ...], Meta(max_length=ITEMS_MAX)] = ()
+    links: Annotated[tuple[LinkItem, ...], Meta(max_length=ITEMS_MAX)] = ()
+
+
+class FactKinds(Listing, frozen=True, kw_only=True):
+    """kind: only this one."""
+
+    kind: Short = ""
 
 
 class FactGet(Read, frozen=True, kw_only=True):
@@ -153,12 +209,28 @@ class FactGet(Read, frozen=True, kw_only=True):
     valid_at: Short | None = None
 
 
+class FactHistory(Listing, frozen=True, kw_only=True):
+    """as_of: as it was known then.  valid_at: only the versions that speak about that time."""
+
+    kind: Name
+    key: Name
+    valid_at: Short | None = None
+
+
 class FactQuery(Listing, frozen=True, kw_only=True):
-    """where: field -> value, all must be equal.  order: a field, `-field` for descending."""
+    """where: field -> value (equal) or field -> {operator: operand, …}; all must hold. Fields may be dotted paths.
+
+    Operators: `= != > >= < <= in "not in" contains prefix exists`.  order: fields, `-field` for descending, as one
+    text with commas or a list.  proposed: what was captured and waits, too.
+    """
 
     kind: Name
     where: Plain = {}
-    order: Short = ""
+    order: Short | Annotated[tuple[Name, ...], Meta(max_length=4)] = ""
+    valid_at: Short | None = None
+    namespace: Short | None = None
+    tier: Tier | None = None
+    proposed: bool = False
 
 
 class FactLink(Change, frozen=True, kw_only=True):
@@ -170,9 +242,47 @@ class FactLink(Change, frozen=True, kw_only=True):
 
 
 class FactNeighbours(Listing, frozen=True, kw_only=True):
+    """depth: steps along the links, either way.  relation: one, or a list of those that count."""
+
     kind: Name
     key: Name
-    relation: Short | None = None
+    relation: Short | Tags | None = None
+    depth: Annotated[int, Meta(ge=1, le=8)] = 1
+    direction: Literal["out", "in", "both"] = "both"
+
+
+class FactPath(Read, frozen=True, kw_only=True):
+    """source, target: `kind/key`.  max: steps at most."""
+
+    source: Name
+    target: Name
+    max: Annotated[int, Meta(ge=1, le=8)] = 6
+    relation: Short | Tags | None = None
+
+
+class FactProposed(Listing, frozen=True, kw_only=True):
+    """outcome: those that wait, or what became of them.  kind, source: only those."""
+
+    outcome: Literal["open", "accepted", "rejected", "all"] = "open"
+    kind: Short = ""
+    source: Short = ""
+
+
+class FactDecide(ChangeOne, frozen=True, kw_only=True):
+    """id: `kind/key~p3`, or `p3`.  hash: of the value that was seen.  if_version: of the fact that it changes."""
+
+    hash: Short = ""
+    if_version: Annotated[int, Meta(ge=0)] | None = None
+
+
+# --- alerts -----------------------------------------------------------------------------------------
+
+
+class AlertList(Listing, frozen=True, kw_only=True):
+    """all: those that were resolved too."""
+
+    all: bool = False
+    level: Literal["info", "warning", "critical"] | None = None
 
 
 # --- runs -------------------------------------------------------------------------------------------

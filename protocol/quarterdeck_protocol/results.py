@@ -9,8 +9,28 @@ from __future__ import annotations
 from typing import Literal
 
 from .events import Event
+from .fact_results import Alerts as Alerts
+from .fact_results import AlertView as AlertView
+from .fact_results import FactDone as FactDone
+from .fact_results import Kinds as Kinds
+from .fact_results import KindView as KindView
+from .fact_results import Path as Path
+from .fact_results import PathStep as PathStep
+from .fact_results import ProposalDecided as ProposalDecided
+from .fact_results import Proposals as Proposals
+from .fact_results import ProposalView as ProposalView
+from .fact_results import Transacted as Transacted
 from .frames import Plain
 from .labels import Labels
+from .memory_results import Changed as Changed
+from .memory_results import Finding as Finding
+from .memory_results import Health as Health
+from .memory_results import Keeping as Keeping
+from .memory_results import Knob as Knob
+from .memory_results import Memories as Memories
+from .memory_results import MemoryView as MemoryView
+from .memory_results import Retention as Retention
+from .memory_results import TierLine as TierLine
 from .shapes import Done as Done
 from .shapes import Page as Page
 from .shapes import Shape as Shape
@@ -44,9 +64,12 @@ class Hello(Shape, frozen=True, kw_only=True):
 
 
 class Alert(Shape, frozen=True, kw_only=True):
+    """id: of an alert that is kept in the log and can be resolved; "" for one that goes by itself."""
+
     level: Literal["info", "warning", "critical"]
     text: str
     hint: str = ""
+    id: str = ""
 
 
 class Status(Shape, frozen=True, kw_only=True):
@@ -101,12 +124,17 @@ class StopState(Shape, frozen=True, kw_only=True):
 
 
 class Remembered(Shape, frozen=True, kw_only=True):
-    """chunks: ids of the pieces of a long text. document: id, when bytes were given; parsing goes on behind."""
+    """chunks: ids of the pieces of a long text. document: id, when bytes were given; parsing goes on behind.
+
+    known: it was there already, word for word, and id is that one's.
+    """
 
     id: str
     seq: int
     chunks: list[str] = []
     document: str = ""
+    tier: str = ""
+    known: bool = False
 
 
 class Why(Shape, frozen=True, kw_only=True):
@@ -181,13 +209,24 @@ class Traces(Shape, frozen=True, kw_only=True):
 
 
 class FactStored(Shape, frozen=True, kw_only=True):
+    """remarks: names of fields that look like a slip of a known one; they are kept as they are."""
+
     id: str
     version: int
     seq: int
+    remarks: list[str] = []
 
 
 class FactView(Shape, frozen=True, kw_only=True):
-    """id: `kind/key`."""
+    """id: `kind/key`.
+
+    version         of what is shown; latest_version: the last one that was learned, for compare-and-set
+    valid_from, valid_to  the span [from, to) for which it is true, as the versions learned later left it
+    spans           the stretches [from, to) when they are several
+    superseded_by_version  the later one that took over at its end
+    retracted       whether this version took the fact back; reason says why
+    kind_version    of the kind's schema by which it was written
+    """
 
     id: str
     kind: str
@@ -201,6 +240,15 @@ class FactView(Shape, frozen=True, kw_only=True):
     source: str = ""
     valid_from: str | None = None
     valid_to: str | None = None
+    latest_version: int = 0
+    superseded_by_version: int | None = None
+    spans: list[tuple[str | None, str | None]] = []
+    retracted: bool = False
+    reason: str = ""
+    namespace: str = "default"
+    kind_version: int = 0
+    proposes: str = ""
+    hash: str = ""
 
 
 class Facts(Page, frozen=True, kw_only=True):
@@ -208,16 +256,24 @@ class Facts(Page, frozen=True, kw_only=True):
 
 
 class Neighbour(Shape, frozen=True, kw_only=True):
-    """direction: `out` when the fact asked for is the source of the link."""
+    """direction: `out` when the nearer one is the source of the link.  depth: steps from the fact asked for.
+
+    via: the nearer one, where that is not the fact asked for.
+    """
 
     id: str
     relation: str
     direction: Literal["out", "in"]
     seq: int
+    depth: int = 1
+    via: str = ""
 
 
 class Neighbours(Page, frozen=True, kw_only=True):
+    """cut: there is more than was looked at."""
+
     items: list[Neighbour]
+    cut: bool = False
 
 
 # --- steering files ---------------------------------------------------------------------------------

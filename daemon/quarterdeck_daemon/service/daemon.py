@@ -37,6 +37,8 @@ from .engine import Engine, wall_clock_us
 from .handlers import HANDLERS
 from .house import House, Tally
 from .hub import Hub
+from .keeper import Keeper
+from .keeping_rules import keeper_for
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, set_up_logging
 from .recall import Recall
@@ -106,12 +108,14 @@ class Daemon:
             rpc.publish(events)
             recall.notice(events)
             tally.notice(events)
+            keeper.notice(events)
 
         engine = Engine(store, on_events=on_events, on_needs=doing.see_to)
         doing.attach(engine)
         house = House(
             self._workspace, self._config, store, engine, doing, hub, recall, link, tally, end=self._ended.set
         )
+        keeper = house.keeper = keeper_for(house)
         reception.attach(house)
         rpc = Rpc(
             context,
@@ -126,12 +130,12 @@ class Daemon:
         await configure(house, self._config)
         await load(house)
         doing.see_to(all_needs(store))
-        tasks += [self._guarded(work) for work in (rpc.serve(), watch(house))]
+        tasks += [self._guarded(work) for work in (rpc.serve(), watch(house), keeper.run())]
         self._announce()
         tasks.append(self._guarded(self._keep_door()))
         log.info("ready", extra={"fields": {"seq": store.head.seq}})
         await self._ended.wait()
-        await self._wind_down(engine, tasks)
+        await self._wind_down(engine, keeper, tasks)
         recall.note_position()
         rpc.close()
         link.close()
@@ -157,8 +161,9 @@ class Daemon:
             self._failure = error
             self._ended.set()
 
-    async def _wind_down(self, engine: Engine, tasks: list[asyncio.Task[None]]) -> None:
+    async def _wind_down(self, engine: Engine, keeper: Keeper, tasks: list[asyncio.Task[None]]) -> None:
         if self._failure is None:
+            await asyncio.wait_for(keeper.flush(), DRAIN_S)
             await asyncio.wait_for(engine.drained(), DRAIN_S)
         for task in tasks:
             task.cancel()

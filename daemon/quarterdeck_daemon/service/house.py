@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import bisect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ..core.actions import settings_of
@@ -21,12 +18,15 @@ from .doing import Doing
 from .engine import Engine
 from .fence import Fence
 from .hub import Hub
+from .keeper import Keeper
+from .positions import Positions
+from .positions import time_us as time_us
 from .recall import Recall
 from .rpc import Asked
 from .supervisor_link import SupervisorLink
+from .uploads import Uploads
 from .workspace import Config
 
-FUTURE_US = 60_000_000  # Clocks of two programs may differ by so much.
 FIRST_OFFER_WAIT_S = 3.0
 
 
@@ -66,6 +66,13 @@ class House:
     end: Callable[[], None] = lambda: None
     first_offer_s: float | None = None  # When connectors first said what they see.
     fence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    keeper: Keeper | None = None
+    uploads: Uploads = field(default_factory=Uploads)
+    rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    positions: Positions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.positions = Positions(self.store, self.engine.now_us)
 
     @property
     def stopped(self) -> bool:
@@ -105,38 +112,8 @@ class House:
         return {**done.reply, "seq": done.seq}, done.seq
 
     def position(self, as_of: int | str | None) -> int | None:
-        """Return the log position for `as_of`: a position, an ISO time, or None for now.
+        """Return the log position for `as_of`: a position, an ISO time, a snapshot's name, or None for now.
 
-        Raises QuarterdeckError `out_of_range` for a position outside the log, `bad_value` for no time.
+        Raises QuarterdeckError `out_of_range` for a position outside the log, `bad_value` for no time and no name.
         """
-        if as_of is None:
-            return None
-        head = self.store.head.seq
-        if isinstance(as_of, int):
-            if not 0 <= as_of <= head:
-                raise QuarterdeckError(
-                    "out_of_range", f"the log goes from 0 to {head}, not to {as_of}", details={"head": head}
-                )
-            return as_of
-        at_us = time_us(as_of)
-        if at_us > self.engine.now_us() + FUTURE_US:
-            raise QuarterdeckError("out_of_range", f"{as_of} is still to come", details={"head": head})
-        return bisect.bisect_right(range(1, head + 1), at_us, key=self._at_us)
-
-    def _at_us(self, seq: int) -> int:
-        event = self.store.event(seq)
-        assert event is not None, "the log has no holes"
-        return event.at_us
-
-
-def time_us(text: str) -> int:
-    """Return microseconds for an ISO 8601 time; without a zone it is UTC. Raises QuarterdeckError `bad_value`."""
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise QuarterdeckError(
-            "bad_value", f"{text!r} is no ISO 8601 time", hint="Like 2026-11-20T14:05:12Z."
-        ) from None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return int(when.timestamp() * 1_000_000)
+        return self.positions.of(as_of)

@@ -28,6 +28,11 @@ async def configure(house: House, config: Config) -> None:
         hold_us=duration_us(config.actions.hold),
         expires_us=duration_us(config.actions.expires),
         step_deadline_ms=duration_us(config.workers.step_deadline) // 1000,
+        core_tokens=config.memory.core_tokens,
+        instructions_tokens=config.memory.instructions_tokens,
+        pinned_tokens=config.memory.pinned_tokens,
+        working_tokens=config.memory.working_tokens,
+        working_us=duration_us(config.memory.working.ttl) if config.memory.working.ttl else 0,
     )
     await house.engine.execute(command, actor="operator")
 

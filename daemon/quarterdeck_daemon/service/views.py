@@ -11,6 +11,8 @@ from quarterdeck_protocol.labels import OPERATOR
 
 from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
 from ..core.hashing import text_hash, value_hash
+from ..core.tokens import tokens_of
+from ..core.kind_versions import lifted
 from ..store.api import Store
 
 EXCERPT_CHARS = 600
@@ -46,6 +48,18 @@ def memory_view(memory: Memory) -> Plain:
         "namespace": memory.namespace,
         "labels": plain(memory.labels),
         "hash": text_hash(memory.text),
+        "tokens": tokens_of(memory.text),
+        "pinned": memory.pinned,
+        "run": memory.run,
+        "when": memory.when,
+        "repeats": memory.repeats,
+        "fired": list(memory.fired),
+        "expires_at": iso(memory.expires_us),
+        "supersedes": memory.supersedes,
+        "superseded_by": memory.superseded_by,
+        "stands_for": list(memory.stands_for),
+        "withdrawn": memory.withdrawn,
+        "endorsed": memory.endorsed,
     }
 
 
@@ -66,23 +80,33 @@ def document_view(document: Document) -> Plain:
         "blob": document.blob,
         "size_bytes": document.size_bytes,
         "labels": plain(document.labels),
+        "hash": text_hash(document.text),
     }
 
 
-def fact_view(fact: Fact) -> Plain:
+def fact_view(fact: Fact, *, latest_version: int | None = None) -> Plain:
+    """A fact as it is said, without a look at its other versions. The value as its kind says it today."""
+    start = fact.valid_from or (iso(fact.since_us) if fact.since_us is not None else None)
     return {
         "id": fact.id,
         "kind": fact.fact_kind,
         "key": fact.key,
-        "value": fact.value,
+        "value": lifted(fact.fact_kind, fact.kind_version, fact.value),
         "version": fact.version,
+        "latest_version": fact.version if latest_version is None else latest_version,
         "seq": fact.seq,
         "at": iso(fact.at_us),
-        "valid_from": fact.valid_from,
+        "valid_from": start,
         "valid_to": fact.valid_to,
+        "superseded_by_version": None,
+        "spans": [],
+        "retracted": fact.withdrawn,
         "source": fact.source,
         "tier": fact.tier,
         "labels": plain(fact.labels),
+        "namespace": fact.namespace,
+        "kind_version": fact.kind_version,
+        "proposes": fact.proposes,
         "hash": value_hash(fact.value),
     }
 

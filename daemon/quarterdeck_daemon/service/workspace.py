@@ -23,11 +23,15 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
 from ..core.durations import duration_us
+from ..recall.weights import Weights
 
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
 CONFIG_BYTES_MAX = 256 * 1024
 Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(ms|s|m|h|d|w))+$")]
+Span = Annotated[str, msgspec.Meta(pattern=r"^(([0-9]{1,9}(ms|s|m|h|d|w))+)?$")]  # Empty: for ever, or never.
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^(secret://\S+)?$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 WorkerCount = Annotated[int, msgspec.Meta(ge=1, le=64)]
@@ -91,12 +95,39 @@ class Embedding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     endpoint: EmbeddingEndpoint = EmbeddingEndpoint()
 
 
+class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long and how much of one tier or kind is recalled. Nothing of it is erased."""
+
+    ttl: Span = ""
+    bytes: Amount = 0
+    tokens: Amount = 0
+    half_life: Span = "365d"
+    compress: Span = ""
+
+
+class Remembering(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"long_term": "long-term"}
+):
+    core_tokens: Tokens = 2_000
+    instructions_tokens: Tokens = 2_000
+    pinned_tokens: Tokens = 2_000
+    working_tokens: Tokens = 4_000
+    every: Duration = "1h"
+    working: Keep = Keep(ttl="7d")
+    project: Keep = Keep()
+    long_term: Keep = Keep()
+    review: Keep = Keep()
+    kinds: dict[str, Keep] = {}
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workspace: About = About()
     actions: Actions = Actions()
     workers: Workers = Workers()
     mail: Mail = Mail()
     embedder: Embedding = Embedding()
+    recall: Weights = Weights()
+    memory: Remembering = Remembering()
     files: tuple[Files, ...] = ()
 
 
@@ -141,6 +172,55 @@ model = ""
 key = ""                 # a handle such as secret://embeddings/key, never the key itself
 dimension = 0            # of the model's vectors
 timeout = "30s"
+
+[memory]
+core_tokens = 2000       # the core tier as a whole: what would exceed it is refused
+instructions_tokens = 2000
+pinned_tokens = 2000
+working_tokens = 4000    # of one run or conversation: the oldest makes room
+every = "1h"             # how often the keeper looks through memory, if a setting below gives it work
+
+# What is recalled of each tier, and how long. Nothing is erased by these; what went can be read and brought back.
+[memory.working]
+ttl = "7d"               # no longer recalled when older; "" is for ever
+bytes = 0                # of the tier together, the least useful goes first; 0 is no limit
+tokens = 0               # the same, counted in tokens
+half_life = "365d"       # usefulness halves in this time
+compress = ""            # older notes of one source or tag give way to a summary; "" is never
+
+[memory.project]
+ttl = ""
+bytes = 0
+tokens = 0
+half_life = "365d"
+compress = ""
+
+[memory.long-term]
+ttl = ""
+bytes = 0
+tokens = 0
+half_life = "365d"
+compress = ""
+
+[memory.review]
+ttl = ""
+bytes = 0
+tokens = 0
+half_life = "365d"
+compress = ""
+
+[memory.kinds]           # the same five settings for kinds of memory, such as [memory.kinds.transcript]
+
+[recall]                 # how finds are ranked; the defaults are measured
+vector = 0.5             # share of likeness in meaning, 0 to 1; the rest is the words'
+rule = "top1"            # a score counts by the best of its side ("top1") or by how far it stands out ("z")
+recency = 0.02           # what a thing of this moment has over an old one
+half_life_days = 90.0    # after so many days half of that is left
+title = 2.0              # a word in the title, against one in the text
+candidates = 100         # rows that words and likeness may each name
+floor = 0.35             # relevance below which nothing is shown: an empty answer is a right answer
+floor_cosine = 0.25      # likeness that any two texts have
+floor_vector = 1.0       # what likeness beyond that adds to the share of the question's words
 
 # Folders that are remembered as they change; none by default. One table for each folder:
 #
@@ -197,6 +277,7 @@ _fault = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?$", re.DOTALL
 _unknown = re.compile(r"unknown field `(?P<key>.*)`")
 _MEANING = {
     "matching regex '^([0-9]": "a length of time like 500ms, 8s, 30m, 2h or 7d",
+    "matching regex '^(([0-9]": 'a length of time like 8s, 2h or 7d, or "" for none',
     "matching regex '^(secret": "a handle like secret://mail/smtp; a secret itself must not stand here",
 }
 
@@ -237,6 +318,7 @@ def _check_values(path: Path, text: str, config: Config) -> None:
         ("mail", "in", "poll"): config.mail.inward.poll,
         ("embedder", "endpoint", "timeout"): config.embedder.endpoint.timeout,
     }
+    durations |= _spans(config.memory)
     for route, value in durations.items():
         try:
             duration_us(value)
@@ -248,8 +330,20 @@ def _check_values(path: Path, text: str, config: Config) -> None:
         raise _at(path, text, ("embedder", "name"), "an endpoint needs an address, a model and its dimension", hint)
 
 
+def _spans(memory: Remembering) -> dict[Route, str]:
+    """Every length of time under [memory] that says something."""
+    keeps = {"working": memory.working, "project": memory.project, "long-term": memory.long_term, "review": memory.review}
+    named: dict[Route, Keep] = {("memory", name): keep for name, keep in keeps.items()}
+    named |= {("memory", "kinds", name): keep for name, keep in memory.kinds.items()}
+    spans: dict[Route, str] = {
+        (*route, name): getattr(keep, name) for route, keep in named.items() for name in ("ttl", "half_life", "compress")
+    }
+    return {route: value for route, value in spans.items() if value} | {("memory", "every"): memory.every}
+
+
 def _route(where: str) -> Route:
     """`.files[1].path` -> ("files", 1, "path")."""
+    where = where.replace("[...]", "")  # A key that the operator chose; msgspec does not tell which.
     return tuple(int(number) if number else key for key, number in re.findall(r"\.([^.\[]+)|\[(\d+)\]", where))
 
 
@@ -260,7 +354,7 @@ def _valid_keys(route: Route) -> list[str]:
         if isinstance(key, str):
             kinds = {field.encode_name: field.type for field in msgspec.structs.fields(here)}
             kind = kinds[key]
-            here = next((inner for inner in typing.get_args(kind) if inner is not ...), kind)
+            here = next((inner for inner in typing.get_args(kind) if inner not in (..., str)), kind)
     return [field.encode_name for field in msgspec.structs.fields(here)]
 
 

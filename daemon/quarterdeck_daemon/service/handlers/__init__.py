@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from ..house import House
 from ..rpc import Handler
-from . import actions, assets, export, facts, memory, runs, system, timeline
+from . import actions, alerts, assets, documents, export, facts, memory, runs, system, tiers, timeline, upkeep
 
 HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     system.handlers,
     memory.handlers,
+    tiers.handlers,
+    upkeep.handlers,
+    documents.handlers,
     facts.handlers,
+    alerts.handlers,
     runs.handlers,
     actions.handlers,
     assets.handlers,

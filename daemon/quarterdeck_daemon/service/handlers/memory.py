@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
-from ...core.commands import Endorse, ReceiveDocument, Remember
-from ...core.entities import Memory, Plain
+from ...core.commands import Endorse, Remember
+from ...core.entities import Memory, Plain, Tier
 from ...store.api import KeywordHit
 from ..house import House, time_us
 from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
 from ..views import memory_view, record_view
+from .documents import receive_document
+from .tiers import expiry_us
 
 FETCHED_MAX = 1_000
 OVERFETCH = 4  # Filters by time are applied after ranking, so more is fetched.
 RECENCY_HALF_LIFE_DAYS = 90.0
 DAY_US = 86_400_000_000
 
-MAIL = "message/rfc822"
-
 
 def handlers(house: House) -> dict[str, Handler]:
     async def remember(asked: Asked, params: p.MemoryRemember) -> object:
         labels = labels_for(asked, params.labels)
-        if params.document is not None:
-            return await _document(house, asked, params, labels)
+        if params.document is not None or params.upload:
+            return await receive_document(house, asked, params, labels)
         command = Remember(
             text=params.text,
             title=params.title,
             source=params.source,
-            tier=params.tier,
+            tier=tier_wanted(params),
             memory_kind=params.kind,
             tags=params.tags,
             namespace=params.namespace,
             labels=labels,
+            pinned=params.pinned,
+            when=params.when,
+            repeats=params.repeats,
+            run=params.run,
+            expires_us=expiry_us(house, params.expires),
+            made_from=params.made_from,
         )
         return await house.change(asked, command)
 
@@ -74,31 +79,17 @@ def handlers(house: House) -> dict[str, Handler]:
     }
 
 
+def tier_wanted(params: p.MemoryRemember) -> Tier:
+    """Words to wait for make a reminder; a run's text is working memory, unless another tier is named."""
+    if params.tier != "long-term":
+        return params.tier
+    return "prospective" if params.when else "working" if params.run else "long-term"
+
+
 def labels_for(asked: Asked, wanted: Labels | None) -> Labels:
     """A caller may lower trust and raise secrecy, never the reverse; only the operator speaks as the operator."""
     own = OPERATOR if asked.role == "operator" else Labels(integrity="agent")
     return own if wanted is None else join((own, wanted))
-
-
-async def _document(house: House, asked: Asked, params: p.MemoryRemember, labels: Labels) -> object:
-    assert params.document is not None, "called for documents"
-    if not params.media_type:
-        raise QuarterdeckError("schema", "a document needs its media_type", hint="For example text/markdown.")
-    if params.media_type == MAIL:
-        labels = join((labels, Labels(integrity="external")))  # Whoever hands it in, somebody else wrote it.
-    blob = await asyncio.to_thread(house.store.put_blob, params.document)
-    command = ReceiveDocument(
-        connector="remember",
-        external_id=f"{params.name or 'document'}#{blob[:32]}",
-        media_type=params.media_type,
-        name=params.title or params.name,
-        blob=blob,
-        size_bytes=len(params.document),
-        labels=labels,
-        tags=params.tags,
-    )
-    reply, seq = await house.change(asked, command)
-    return {**reply, "document": reply["id"]}, seq
 
 
 async def _search(house: House, params: p.MemorySearch) -> list[Plain]:
