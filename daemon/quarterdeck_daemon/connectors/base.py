@@ -77,6 +77,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
 
 
+class Present(msgspec.Struct, frozen=True):
+    """All names that lie below `roots` now, complete or still being written."""
+
+    names: frozenset[str]
+    roots: tuple[str, ...]
+
+
 class Connector(Protocol):
     """Acts on the outside."""
 
@@ -107,6 +114,10 @@ class Source(Protocol):
 
     def fetch(self, external_id: str) -> Arrived | None:
         """Return one thing; None when it is gone or changed since the scan."""
+        ...
+
+    def present(self) -> Present | None:
+        """Return what the last scan met, when it was complete; None when nothing can be said about what is gone."""
         ...
 
     def watched(self) -> tuple[str, ...]:

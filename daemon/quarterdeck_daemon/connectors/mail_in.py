@@ -55,6 +55,9 @@ class FolderInbox:
         name = external_id.rpartition("#")[0].rpartition("/")[2]
         return _arrived(external_id, name, data) if data is not None else None
 
+    def present(self) -> None:
+        """A mail that leaves the inbox is filed or deleted there; here it stays remembered."""
+
     def watched(self) -> tuple[str, ...]:
         return (str(self._workspace.joinpath(*self._parts)),)
 
@@ -111,6 +114,9 @@ class MboxInbox:
         if self._id(data) != external_id:
             return None
         return _arrived(external_id, self._path.name, data)
+
+    def present(self) -> None:
+        """A mail that leaves the inbox is filed or deleted there; here it stays remembered."""
 
     def watched(self) -> tuple[str, ...]:
         return (str(self._path),)

@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck_protocol.labels import INTEGRITY_ORDER, Integrity, Labels, Sensitivity
+from quarterdeck_protocol.media import HEAD_BYTES, media_type_of
+from quarterdeck_protocol.media import SUFFIXES as SUFFIXES_KNOWN
 
 from ..core.orders import Arrived
-from .base import Health
+from .base import Health, Present
 from .contents import Contents, Parts
 from .paths import inside
 from .settings import FilesSettings
@@ -23,12 +25,8 @@ from .settings import FilesSettings
 CONNECTOR = "files"
 FACTS = "facts"
 FILES_MAX = 50_000
-MEDIA_TYPES = {
-    ".md": "text/markdown",
-    ".txt": "text/plain",
-    ".eml": "message/rfc822",
-    ".toml": "application/toml",
-}
+# What is read of a folder; other files (programs, pictures, settings) are nobody's notes.
+SUFFIXES = frozenset(SUFFIXES_KNOWN) - {".toml", ".log", ".json", ".yaml", ".yml"}
 
 
 class _Folder(msgspec.Struct, frozen=True):
@@ -39,7 +37,7 @@ class _Folder(msgspec.Struct, frozen=True):
     @property
     def suffixes(self) -> frozenset[str]:
         """Facts are TOML and nothing else; elsewhere TOML is somebody's settings."""
-        return frozenset((".toml",)) if self.parts[0] == FACTS else frozenset(MEDIA_TYPES) - {".toml"}
+        return frozenset((".toml",)) if self.parts[0] == FACTS else SUFFIXES
 
 
 class WatchedFiles:
@@ -51,10 +49,15 @@ class WatchedFiles:
         self._folders.append(_Folder((FACTS,), "operator", "private"))
         self._contents = Contents(workspace)
         self._home: dict[str, _Folder] = {}
+        self._roots: list[str] = []
+        self._overlooked = False
 
     def scan(self) -> Iterator[str]:
         self._contents.begin()
         self._home.clear()
+        self._overlooked = False
+        # A folder that is missing altogether (a drive that is not there) says nothing about its files.
+        self._roots = ["/".join(one.parts) for one in self._folders if self._path(one).is_dir()]
         for folder in self._folders:
             for parts, found in self._walk(folder):
                 name = "/".join(parts)
@@ -75,12 +78,15 @@ class WatchedFiles:
         return Arrived(
             connector=CONNECTOR,
             external_id=external_id,
-            media_type=MEDIA_TYPES[Path(name).suffix.lower()],
+            media_type=media_type_of(name, data[:HEAD_BYTES]),
             name=name,
             data=data,
             labels=self._labels(folder, digest),
             trigger=False,
         )
+
+    def present(self) -> Present | None:
+        return None if self._overlooked else Present(frozenset(self._home), tuple(self._roots))
 
     def watched(self) -> tuple[str, ...]:
         return tuple(str(self._workspace.joinpath(*folder.parts)) for folder in self._folders)
@@ -103,7 +109,7 @@ class WatchedFiles:
 
     def _walk(self, folder: _Folder) -> Iterator[tuple[Parts, os.stat_result]]:
         met = 0
-        for here, folders, files in os.walk(self._path(folder), followlinks=False):
+        for here, folders, files in os.walk(self._path(folder), followlinks=False, onerror=self._overlook):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             below = Path(here).relative_to(self._path(folder)).parts
             for name in sorted(files):
@@ -114,9 +120,15 @@ class WatchedFiles:
                     continue
                 met += 1
                 if met > FILES_MAX:
+                    self._overlooked = True
                     self._contents.refuse("/".join(folder.parts), f"holds more than {FILES_MAX} files")
                     return
                 yield (*folder.parts, *below, name), found
+
+    def _overlook(self, error: OSError) -> None:
+        """A folder could not be listed: what lies in it cannot be called gone."""
+        self._overlooked = True
+        self._contents.refuse(str(error.filename), str(error.strerror))
 
     def _plain(self, path: Path) -> os.stat_result | None:
         try:

@@ -17,6 +17,7 @@ import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import INTEGRITY_ORDER
 
 from . import document_text
 from .commands import Command, LoseDocuments, ReceiveDocument
@@ -26,6 +27,7 @@ from .table import Draft, Table
 from .turn import Applier, Turn, strings, take_number
 
 TIERS = ("project", "long-term", "review")  # The others hold single sentences, not documents.
+WATCHER = "files"  # The connector that watches folders.
 NAMED_BY_PLACE = "application/toml"  # Where such a file lies decides what it is.
 
 
@@ -66,8 +68,21 @@ def receive(turn: Turn, command: ReceiveDocument) -> Plain:
             f"a document cannot lie in the tier {command.tier}",
             hint=f"One of {', '.join(TIERS)}; single sentences of it may go elsewhere.",
         )
+    if command.place and _would_suppress(turn.draft, command):
+        command = msgspec.structs.replace(command, place="")
     known = _known(turn, command)
     return _take_in(turn, command) if known is None else _met_again(turn, command, known)
+
+
+def _would_suppress(draft: Draft, command: ReceiveDocument) -> bool:
+    """Whether less trusted words, by their own account of a path, would take the place of better ones.
+
+    The watcher of files gives no account of its own: it says what the disk holds.
+    """
+    before = _displaced(draft, command.place, "")
+    if before is None or command.connector == WATCHER:
+        return False
+    return INTEGRITY_ORDER[command.labels.integrity] < INTEGRITY_ORDER[before.labels.integrity]
 
 
 def _known(turn: Turn, command: ReceiveDocument) -> Document | None:

@@ -89,7 +89,19 @@ class ReconcileEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.rec
     args: Plain
 
 
-Work = ParseDocument | RunStep | ExecuteEffect | ReconcileEffect
+class PutRows(msgspec.Struct, frozen=True, kw_only=True, tag="rows.put"):
+    """Take rows into the index. For the indexer. body: a MessagePack `Feed` of recall/api.py."""
+
+    body: bytes
+
+
+class SearchRows(msgspec.Struct, frozen=True, kw_only=True, tag="rows.search"):
+    """Answer questions from the index. For the indexer. body: a MessagePack list of `Question` of recall/api.py."""
+
+    body: bytes
+
+
+Work = ParseDocument | RunStep | ExecuteEffect | ReconcileEffect | PutRows | SearchRows
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,13 +188,25 @@ class EffectAbsent(msgspec.Struct, frozen=True, kw_only=True, tag="effect.absent
     """Reconciliation proved that the effect did not happen."""
 
 
+class RowsPut(msgspec.Struct, frozen=True, kw_only=True, tag="rows.taken"):
+    """How far the index goes now. body: a MessagePack `Applied` of recall/api.py."""
+
+    body: bytes
+
+
+class RowsFound(msgspec.Struct, frozen=True, kw_only=True, tag="rows.found"):
+    """One list of `Find` of recall/api.py for each question. body: MessagePack."""
+
+    body: bytes
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """The work did not succeed. For an effect, `uncertain` means: it may have happened."""
 
     failure: Failure
 
 
-Outcome = Parsed | StepDone | EffectDone | EffectAbsent | Failed
+Outcome = Parsed | StepDone | EffectDone | EffectAbsent | RowsPut | RowsFound | Failed
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer"):
@@ -196,12 +220,14 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
     """First message of a process. The token came to it through its standard input.
 
     agents   what a worker can run: {name, version, purpose, reads, inputs, outputs, effects, facts}
+    applied  how far an indexer's index goes: a MessagePack `Applied` of recall/api.py
     """
 
-    role: Literal["worker", "effector"]
+    role: Literal["worker", "effector", "indexer"]
     pid: int
     token: str
     agents: tuple[Plain, ...] = ()
+    applied: bytes = b""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started"):
@@ -211,10 +237,16 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="offer"):
-    """A connector sees these external ids. The daemon answers `Wanted` with those it does not have."""
+    """A connector sees these external ids. The daemon answers `Wanted` with those it does not have.
+
+    present  after a complete look, the names of all that lies below `roots`: what was there before and is no longer
+             among them is gone. None: nothing is said about what is gone.
+    """
 
     connector: str
     external_ids: tuple[str, ...]
+    present: tuple[str, ...] | None = None
+    roots: tuple[str, ...] = ()
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="arrived"):

@@ -6,10 +6,14 @@ import asyncio
 import time
 from pathlib import PurePosixPath
 
-from ..core.commands import ReceiveDocument
+from ..core.commands import LoseDocuments, ReceiveDocument
+from ..core.documents import WATCHER, lies_there, place_alias
 from ..core.entities import Alias
 from ..core.orders import Arrived, DaemonMessage, Kept, Offer, Wanted
 from .house import House
+
+LOST_AT_ONCE = 100  # Documents withdrawn by one command.
+YIELD_EVERY = 500
 
 
 class Reception:
@@ -24,8 +28,34 @@ class Reception:
         house = self._attached()
         if house.first_offer_s is None:
             house.first_offer_s = time.monotonic()
-        wanted = [id for id in offer.external_ids if house.store.get(Alias, f"{offer.connector}:{id}") is None]
+        if offer.present is not None:
+            await self._lose(house, offer.connector, frozenset(offer.present), offer.roots)
+        wanted = [id for id in offer.external_ids if not self._has(house, offer.connector, id)]
         return Wanted(connector=offer.connector, external_ids=tuple(wanted))
+
+    @staticmethod
+    def _has(house: House, connector: str, id: str) -> bool:
+        """Whether it was taken in, and a file of it still counts as what its place holds."""
+        if connector == WATCHER:
+            return lies_there(house.store, connector, id, id.rpartition("#")[0])
+        return house.store.get(Alias, f"{connector}:{id}") is not None
+
+    @staticmethod
+    async def _lose(house: House, connector: str, present: frozenset[str], roots: tuple[str, ...]) -> None:
+        """Withdraw what lay below the roots and does so no more."""
+        gone: dict[str, None] = {}
+        for count, alias in enumerate(house.store.scan(Alias, prefix=f"{connector}:"), 1):
+            place = alias.id.removeprefix(f"{connector}:").rpartition("#")[0]
+            if place not in present and any(place.startswith(f"{root}/") for root in roots):
+                there = house.store.get(Alias, place_alias(place))
+                if there is not None and not there.gone:
+                    gone[place] = None
+            if count % YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # Many thousand names; others want to be served meanwhile.
+        places = list(gone)
+        for start in range(0, len(places), LOST_AT_ONCE):
+            command = LoseDocuments(places=tuple(places[start : start + LOST_AT_ONCE]))
+            await house.engine.execute(command, actor=f"connector:{connector}")
 
     async def arrived(self, arrived: Arrived) -> DaemonMessage:
         """Keep the bytes, then record them; acknowledge when both are durable."""
@@ -41,6 +71,7 @@ class Reception:
             labels=arrived.labels,
             trigger=arrived.trigger,
             tags=self._tags(house, arrived),
+            place=arrived.external_id.rpartition("#")[0] if arrived.connector == WATCHER else "",
         )
         await house.engine.execute(command, actor=f"connector:{arrived.connector}")
         return Kept(external_id=arrived.external_id)

@@ -33,6 +33,8 @@ class SourceReader:
     def __init__(self, connector: str, source: Source, poll_s: float, send: Send) -> None:
         self._connector, self._source, self._poll_s, self._send = connector, source, poll_s, send
         self._settled: set[str] = set()
+        self._told: frozenset[str] | None = None  # The names the daemon was told are there.
+        self._missed: frozenset[str] = frozenset()  # Those of them that the last look did not meet.
         self._changed = asyncio.Event()
         self._wanted: asyncio.Future[Wanted] | None = None
         self._kept: dict[str, asyncio.Future[None]] = {}
@@ -40,6 +42,7 @@ class SourceReader:
     async def run(self) -> None:
         """Look, offer, send, wait; for ever. Raises TimeoutError when the daemon does not answer."""
         self._settled.clear()  # A new connection may be to a daemon that knows less.
+        self._told = None
         while True:
             self._changed.clear()
             try:
@@ -49,6 +52,7 @@ class SourceReader:
                 log.warning("a source cannot be read", extra={"fields": fields})
             else:
                 await self._take_in(seen)
+                await self._tell_gone()
             await self._until_next_look()
 
     async def watch(self) -> None:
@@ -83,12 +87,32 @@ class SourceReader:
             for place in range(0, len(wanted), ARRIVALS_MAX):
                 await asyncio.gather(*(self._deliver(id) for id in wanted[place : place + ARRIVALS_MAX]))
 
+    async def _tell_gone(self) -> None:
+        """Tell what is there when something is missing, and after connecting: files may have gone meanwhile.
+
+        A file counts as gone when two looks in a row missed it; many programs save by removing and writing anew.
+        """
+        present = self._source.present()
+        if present is None:
+            return
+        missed = self._told - present.names if self._told is not None else frozenset()
+        surely = missed & self._missed
+        self._missed = missed
+        if self._told is not None and not surely:
+            self._told |= present.names
+            return
+        names = present.names | (missed - surely)
+        await self._ask(Offer(connector=self._connector, external_ids=(), present=tuple(names), roots=present.roots))
+        self._told = names
+
     async def _offer(self, batch: list[str]) -> list[str]:
-        self._wanted = asyncio.get_running_loop().create_future()
-        await self._send(Offer(connector=self._connector, external_ids=tuple(batch)))
-        answer = await asyncio.wait_for(self._wanted, ANSWER_WAIT_S)
-        named = set(answer.external_ids)
+        named = set(await self._ask(Offer(connector=self._connector, external_ids=tuple(batch))))
         return [id for id in batch if id in named]  # In our order: mail by mail as it lies in the inbox.
+
+    async def _ask(self, offer: Offer) -> tuple[str, ...]:
+        self._wanted = asyncio.get_running_loop().create_future()
+        await self._send(offer)
+        return (await asyncio.wait_for(self._wanted, ANSWER_WAIT_S)).external_ids
 
     async def _deliver(self, external_id: str) -> None:
         """Send one thing and wait until it is durable. Gone meanwhile: the next look decides."""
@@ -104,7 +128,8 @@ class SourceReader:
         self._settled.add(external_id)
 
     async def _until_next_look(self) -> None:
-        wait_s = min(self._poll_s, SETTLE_S) if self._source.unsettled() else self._poll_s
+        soon = self._source.unsettled() or bool(self._missed)
+        wait_s = min(self._poll_s, SETTLE_S) if soon else self._poll_s
         try:
             await asyncio.wait_for(self._changed.wait(), wait_s)
         except TimeoutError:
