@@ -67,8 +67,10 @@ class Fork(Change, frozen=True, kw_only=True):
     """at: the moment at which the fork's log ends; left out: now.
 
     name: a folder beside this workspace.  path: any new folder. One of the two.
+    progress: chunks `{"phase": …}` before the reply; not for sockets that take one message as the reply.
     """
 
     at: Moment | None = None
     name: Short = ""
     path: Annotated[str, Meta(max_length=4_000)] = ""
+    progress: bool = False

@@ -6,6 +6,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
+from .declared import Declared
 from .entities import Evidence, Plain, Tier
 from .orders import Outcome
 
@@ -342,6 +343,21 @@ class Configure(Command, frozen=True, kw_only=True):
     pinned_tokens: int = 2_000
     working_tokens: int = 4_000
     working_us: int = 7 * 86_400_000_000
+
+
+class DeclareScopes(Command, frozen=True, kw_only=True):
+    """Who may read and write what: "agent:composer", "connector:mail", "editor", "script", "observer"."""
+
+    declared: dict[str, Declared]
+
+
+class NoteRefusal(Command, frozen=True, kw_only=True):
+    """A client looked at something out of its scope. entity: `kind:id`, never its content."""
+
+    who: str
+    entity: str
+    rule: str
+    verb: str = "read"
 
 
 # --- going back -----------------------------------------------------------------------------------

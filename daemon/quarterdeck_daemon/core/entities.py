@@ -13,6 +13,8 @@ import msgspec
 
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
+from .declared import Declared
+
 Plain = dict[str, object]
 
 
@@ -476,6 +478,20 @@ class Origin(Entity, frozen=True, kw_only=True, omit_defaults=True):
     at_us: int
 
 
+class Scopes(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may read and write what: "agent:composer", "connector:mail", "editor". Id `workspace`."""
+
+    kind: ClassVar[str] = "scopes"
+    declared: dict[str, Declared] = {}
+
+
+class Refusals(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What a party was refused of late, by a hash of it, with the time. Its id is the party's name."""
+
+    kind: ClassVar[str] = "refusals"
+    recent: dict[str, int] = {}
+
+
 class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """Another name of an entity: `connector:external id` of a document, so that it is taken in once."""
 
@@ -520,5 +536,6 @@ ENTITIES: dict[str, type[Entity]] = {
         Shelf, Use, Upkeep,
         Rewind, Edge, ClockMark, Origin,
         CaptureMark,
+        Scopes, Refusals,
     )
 }  # fmt: skip

@@ -55,10 +55,10 @@ def _asserted(draft: Draft, event: Event) -> None:
     draft.put(msgspec.structs.replace(fact, ahead=ahead_of(present, fact, event.at_us)))
     for parent in body.made_from:
         draft.link(f"fact:{fact.id}", "derived_from", parent, event.seq)
-    _relate(draft, id, present.refs if present is not None else (), body.refs, event.seq)
+    relate(draft, id, present.refs if present is not None else (), body.refs, event.seq)
 
 
-def _relate(
+def relate(
     draft: Draft, id: str, old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...], seq: int
 ) -> None:
     """Keep the links that follow from a value in step with it."""
@@ -77,7 +77,7 @@ def _retracted(draft: Draft, event: Event) -> None:
     fact = draft.get(Fact, id)
     assert fact is not None, "only what was asserted is taken back"
     version = int(str(event.body["version"]))
-    _relate(draft, id, fact.refs, (), event.seq)
+    relate(draft, id, fact.refs, (), event.seq)
     gone = msgspec.structs.replace(
         fact, seq=event.seq, version=version, at_us=event.at_us, withdrawn=True, refs=(), ahead=()
     )

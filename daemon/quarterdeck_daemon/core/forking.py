@@ -62,7 +62,7 @@ def _settle_actions(turn: Turn) -> tuple[list[str], list[str]]:
 def note_fork(turn: Turn, command: NoteFork) -> Plain:
     body: Plain = {"fork": command.fork, "path": command.path, "at_seq": command.at_seq, "reason": command.reason}
     turn.emit("fork.made", body)
-    return {"id": command.fork, "path": command.path, "at_seq": command.at_seq}
+    return {**command.told, "id": command.fork, "path": command.path, "at_seq": command.at_seq}
 
 
 def fork_of(table: Table) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from quarterdeck_protocol.labels import Labels, join
 from .commands import Command, CreateSnapshot, RemoveSnapshot, Restored, RewindRecords
 from .edges import KERNEL_RELATIONS
 from .entities import ENTITIES, ClockMark, Document, Entity, Fact, Memory, Plain, Rewind, Run, Snapshot
+from .fact_state import relate
 from .lookup import find
 from .table import Draft
 from .turn import Applier, Turn, take_number
@@ -141,7 +142,9 @@ def restoration(now: Record, then: Record | None, later: Sequence[Record] = ()) 
     if getattr(now, "forgotten", False):
         return {}
     if then is None or getattr(then, "forgotten", False):
-        return {} if now.withdrawn else {"withdrawn": True}
+        gone: Plain = {} if now.withdrawn else {"withdrawn": True}
+        # As when a fact is retracted: what follows from its value goes with it.
+        return gone | {"refs": [], "ahead": []} if gone and isinstance(now, Fact) else gone
     said = [one.labels for one in later if content_of(one) == content_of(then)]
     wanted = _lowered(then, _floored(then.labels, said))
     names = _STANDING if isinstance(now, Document) else frozenset(now.__struct_fields__) - _OURS
@@ -186,7 +189,10 @@ def rewind(turn: Turn, command: RewindRecords) -> Plain:
     cancelled = [id for id in command.cancel if _cancel(turn, begun, id)]
     done = command.done + len(command.changes) + len(command.edges)
     turn.emit("rewind.finished", {"rewind": begun.id, "done": done, "cancelled": cancelled})
-    return {**reply, "changed": done, "cancelled": cancelled}
+    undo: Plain = {"to": begun.from_seq, "scope": f"rewind:{begun.id}"}
+    words = f"quarterdeck rewind --undo {begun.id}"
+    told: Plain = {"id": begun.id, "total": done, "cancelled": cancelled, "undo": undo, "undo_words": words}
+    return {**command.told, **reply, **told}
 
 
 def _resumed(turn: Turn, command: RewindRecords) -> Rewind | None:
@@ -227,6 +233,8 @@ def _restore(turn: Turn, rewind: Rewind, change: Restored) -> None:
     fields = dict(change.fields)
     labels = msgspec.convert(fields["labels"], Labels) if "labels" in fields else record.labels
     body: Plain = {"id": id, "fields": fields, "then_seq": change.then_seq, "rewind": rewind.id}
+    if isinstance(record, Memory) and record.document:
+        body["document"] = record.document  # Whose content it is.
     turn.emit(f"{kind}.restored", body, labels=labels)
 
 
@@ -282,9 +290,11 @@ def _restored(kind: str) -> Applier:
         assert isinstance(fields, dict), "fields are a map"
         present: Plain = msgspec.to_builtins(record)
         changed = msgspec.convert({**present, **fields, "seq": event.seq}, cls)
-        if isinstance(changed, Fact):
-            changed = msgspec.structs.replace(changed, version=changed.version + 1)
-        draft.put(changed)
+        if isinstance(record, Fact) and isinstance(changed, Fact):
+            relate(draft, record.id, record.refs, changed.refs, event.seq)
+            draft.put(msgspec.structs.replace(changed, version=record.version + 1))
+        else:
+            draft.put(changed)
 
     return apply
 

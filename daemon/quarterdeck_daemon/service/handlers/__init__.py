@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..house import House
 from ..rpc import Handler
-from . import actions, alerts, assets, documents, export, facts, memory, runs, system, tiers, timeline, upkeep
+from . import actions, alerts, assets, documents, export, facts, memory, runs, system, tiers, time_travel, timeline, upkeep
 
 HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     system.handlers,
@@ -20,5 +20,6 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     actions.handlers,
     assets.handlers,
     timeline.handlers,
+    time_travel.handlers,
     export.handlers,
 )
