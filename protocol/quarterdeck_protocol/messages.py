@@ -14,6 +14,7 @@ import msgspec
 from . import document_params as dp
 from . import document_results as dr
 from . import memory_params as mp
+from . import model_messages as mm
 from . import params as p
 from . import results as r
 from . import time_params as t
@@ -132,6 +133,8 @@ METHODS: dict[str, Method] = {
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
+    "model.list": _read(p.Nothing, mm.Models, "What can make the vectors of recall, and which one does."),
+    "model.use": _change(mm.ModelUse, mm.ModelUsed, "Have another one make them; rows move over in the background."),
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
     "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),
     "timeline.event": _read(p.TimelineEvent, r.TimelineEntry, "One event with its cause, content and consequences."),

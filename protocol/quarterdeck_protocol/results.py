@@ -222,7 +222,7 @@ class FactView(Shape, frozen=True, kw_only=True):
 
     version         of what is shown; latest_version: the last one that was learned, for compare-and-set
     valid_from, valid_to  the span [from, to) for which it is true, as the versions learned later left it
-    spans           the stretches [from, to) when they are several
+    spans           the stretches [from, to) that are left to it; none when later versions lie over all of it
     superseded_by_version  the later one that took over at its end
     retracted       whether this version took the fact back; reason says why
     kind_version    of the kind's schema by which it was written

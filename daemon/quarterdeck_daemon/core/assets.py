@@ -11,6 +11,7 @@ from quarterdeck_protocol.events import Event
 
 from .commands import AssetFile, Command, Configure, LoadAssets
 from .entities import Asset, AssetKind, Plain, Settings
+from .kind_schema import compiled
 from .playbook import parse_playbook
 from .policy import parse_policy
 from .table import Draft
@@ -50,6 +51,8 @@ def _check(file: AssetFile) -> None:
             )
     elif file.asset_kind == "policy":
         parse_policy(file.text)
+    elif file.asset_kind == "kind":
+        compiled(file.text, file.path)
 
 
 def _loaded(draft: Draft, event: Event) -> None:

@@ -13,7 +13,6 @@ Whoever asks "as of" an earlier position leaves the versions out that were learn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -23,14 +22,6 @@ from .moments import moment_us, text_of
 EVER_US = -(2**62)
 FOREVER_US = 2**62
 AHEAD_MAX = 64  # Spans of earlier versions that a fact carries along; beyond it the farthest are left out.
-
-
-class Piece(NamedTuple):
-    """A stretch [start_us, end_us) of time and the version that speaks about it."""
-
-    start_us: int
-    end_us: int
-    fact: Fact
 
 
 def span_of(fact: Fact | Standing) -> tuple[int, int]:
@@ -55,28 +46,49 @@ def check_span(valid_from: str | None, valid_to: str | None) -> None:
         )
 
 
-def pieces_of(versions: Sequence[Fact]) -> list[Piece]:
-    """Return who speaks about which stretch of time, in order of time. `versions`: as learned, oldest first."""
-    pieces: list[Piece] = []
-    for fact in versions:
-        start, end = (EVER_US, FOREVER_US) if fact.withdrawn else span_of(fact)
-        pieces = [part for piece in pieces for part in _around(piece, start, end)]
-        if not fact.withdrawn:
-            pieces.append(Piece(start, end, fact))
-    return sorted(pieces, key=lambda piece: piece.start_us)
+def claim_of(fact: Fact) -> tuple[int, int]:
+    """Return the span that a version decides about: to take a fact back decides about all of time."""
+    return (EVER_US, FOREVER_US) if fact.withdrawn else span_of(fact)
 
 
 def true_at(versions: Sequence[Fact], start_us: int, end_us: int) -> Fact | None:
-    """Return the version that was true in [start_us, end_us): for a whole day, the last one of that day."""
-    fitting = [piece for piece in pieces_of(versions) if piece.start_us < end_us and piece.end_us > start_us]
-    return fitting[-1].fact if fitting else None
+    """Return the version that was true in [start_us, end_us); for a whole day, the last one of that day.
+
+    versions: as learned, oldest first. Looks at the newest first and stops when the whole span is decided.
+    """
+    undecided = [(start_us, end_us)]
+    best: tuple[int, Fact] | None = None
+    for fact in reversed(versions):
+        start, end = claim_of(fact)
+        decided = [(max(a, start), min(b, end)) for a, b in undecided if a < end and b > start]
+        if not decided:
+            continue
+        last = decided[-1][0]
+        if not fact.withdrawn and (best is None or last > best[0]):
+            best = last, fact
+        undecided = [part for span in undecided for part in _without(span, start, end)]
+        if not undecided:
+            break
+    return best[1] if best is not None else None
 
 
-def _around(piece: Piece, start: int, end: int) -> list[Piece]:
-    """What is left of the piece when [start, end) is laid over it."""
-    before = Piece(piece.start_us, min(piece.end_us, start), piece.fact)
-    after = Piece(max(piece.start_us, end), piece.end_us, piece.fact)
-    return [part for part in (before, after) if part.start_us < part.end_us]
+def left_of(versions: Sequence[Fact], index: int) -> list[tuple[int, int]]:
+    """Return what the versions learned later leave of the span of `versions[index]`, in order of time."""
+    if versions[index].withdrawn:
+        return []
+    left = [span_of(versions[index])]
+    for later in versions[index + 1 :]:
+        start, end = claim_of(later)
+        left = [part for span in left for part in _without(span, start, end)]
+        if not left:
+            break
+    return left
+
+
+def _without(span: tuple[int, int], start: int, end: int) -> list[tuple[int, int]]:
+    """What is left of the span when [start, end) is laid over it."""
+    parts = ((span[0], min(span[1], start)), (max(span[0], end), span[1]))
+    return [part for part in parts if part[0] < part[1]]
 
 
 # --- what a fact carries along for those who cannot look at its history ---------------------------

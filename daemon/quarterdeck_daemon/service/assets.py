@@ -20,6 +20,7 @@ PLACES: dict[str, tuple[str, str]] = {
     "policy": ("policies", ".toml"),
     "template": ("templates", ".md"),
     "agent": ("agents", ".md"),
+    "kind": ("kinds", ".json"),
 }
 
 

@@ -11,8 +11,8 @@ from quarterdeck_protocol.labels import OPERATOR
 
 from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
 from ..core.hashing import text_hash, value_hash
-from ..core.tokens import tokens_of
 from ..core.kind_versions import lifted
+from ..core.tokens import tokens_of
 from ..store.api import Store
 
 EXCERPT_CHARS = 600
@@ -99,7 +99,7 @@ def fact_view(fact: Fact, *, latest_version: int | None = None) -> Plain:
         "valid_from": start,
         "valid_to": fact.valid_to,
         "superseded_by_version": None,
-        "spans": [],
+        "spans": [] if fact.withdrawn else [[start, fact.valid_to]],
         "retracted": fact.withdrawn,
         "source": fact.source,
         "tier": fact.tier,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..house import House
 from ..rpc import Handler
-from . import actions, alerts, assets, documents, export, facts, memory, runs, system, tiers, time_travel, timeline, upkeep
+from . import actions, alerts, assets, documents, export, facts, memory, models, runs, system, tiers, time_travel, timeline, upkeep
 
 HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     system.handlers,
@@ -19,6 +19,7 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     runs.handlers,
     actions.handlers,
     assets.handlers,
+    models.handlers,
     timeline.handlers,
     time_travel.handlers,
     export.handlers,

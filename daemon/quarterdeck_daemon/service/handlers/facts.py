@@ -1,132 +1,230 @@
-"""fact.*: canonical records and the links between them."""
+"""fact.*: canonical records, their kinds, their two clocks."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
 
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import MakeLink, PutFact
-from ...core.entities import Fact, Plain
-from ..house import House, time_us
+from ...core.commands import MakeLink, PutFact, RetractFact, TransactFacts
+from ...core.entities import Asset, Fact, Plain
+from ...core.fact_query import conditions_of, matches, orders_of, page_of
+from ...core.kind_schema import Described, built_in, compiled, schemas_of
+from ...core.kinds import BUILT_IN
+from ..fact_reading import believed, history_view, moment_of, not_found, read_fact
+from ..house import House
 from ..rpc import Asked, Handler
 from ..views import fact_view
+from . import fact_graph, proposals
 from .memory import labels_for
 
-OPEN_START = -(2**62)
-OPEN_END = 2**62
+YIELD_EVERY = 2_000  # Facts looked at before others may have their turn.
 
 
 def handlers(house: House) -> dict[str, Handler]:
     async def put(asked: Asked, params: p.FactPut) -> object:
-        command = PutFact(
+        return await house.change(asked, _put(asked, params))
+
+    async def retract(asked: Asked, params: p.FactRetract) -> object:
+        command = RetractFact(
             fact_kind=params.kind,
             key=params.key,
-            value=params.value,
             if_version=params.if_version,
-            valid_from=params.valid_from,
-            valid_to=params.valid_to,
-            source=params.source,
-            labels=labels_for(asked, params.labels),
+            reason=params.reason,
+            labels=labels_for(asked, None),
         )
         return await house.change(asked, command)
 
+    async def transact(asked: Asked, params: p.FactTransact) -> object:
+        return await house.change(asked, _transaction(asked, params))
+
     async def get(asked: Asked, params: p.FactGet) -> object:
-        return fact_view(_find(house, params))
+        return _get(house, params)
+
+    async def history(asked: Asked, params: p.FactHistory) -> object:
+        return _history(house, params)
 
     async def query(asked: Asked, params: p.FactQuery) -> object:
-        return _query(house, params)
+        return await _query(house, params)
 
-    async def link(asked: Asked, params: p.FactLink) -> object:
-        return await _link(house, asked, params, remove=False)
-
-    async def unlink(asked: Asked, params: p.FactLink) -> object:
-        return await _link(house, asked, params, remove=True)
-
-    async def neighbours(asked: Asked, params: p.FactNeighbours) -> object:
-        return {"items": _neighbours(house, params), "next": None}
+    async def kinds(asked: Asked, params: p.FactKinds) -> object:
+        return _kinds(house, params)
 
     return {
         "fact.put": put,
+        "fact.retract": retract,
+        "fact.transact": transact,
         "fact.get": get,
+        "fact.history": history,
         "fact.query": query,
-        "fact.link": link,
-        "fact.unlink": unlink,
-        "fact.neighbours": neighbours,
+        "fact.kinds": kinds,
+        **fact_graph.handlers(house),
+        **proposals.handlers(house),
     }
 
 
-def _find(house: House, params: p.FactGet) -> Fact:
-    as_of = house.position(params.as_of)
-    id = f"{params.kind}/{params.key}"
-    fact = house.store.get(Fact, id, as_of=as_of)
-    if fact is not None and params.valid_at and not _valid(fact, time_us(params.valid_at)):
-        fact = _version_valid_at(house, id, time_us(params.valid_at), as_of)
-    if fact is None:
-        when = f" as of {params.as_of}" if params.as_of is not None else ""
-        raise QuarterdeckError("not_found", f"no fact {id}{when}", hint=f"quarterdeck fact query {params.kind}")
-    return fact
+# --- writing --------------------------------------------------------------------------------------
 
 
-def _version_valid_at(house: House, id: str, at_us: int, as_of: int | None) -> Fact | None:
-    """The latest belief, up to `as_of`, about how things were at that time."""
-    versions = [one for one in house.store.history(Fact, id) if as_of is None or one.seq <= as_of]
-    return next((one for one in reversed(versions) if _valid(one, at_us)), None)
-
-
-def _valid(fact: Fact, at_us: int) -> bool:
-    start = time_us(fact.valid_from) if fact.valid_from else OPEN_START
-    end = time_us(fact.valid_to) if fact.valid_to else OPEN_END
-    return start <= at_us < end
-
-
-def _query(house: House, params: p.FactQuery) -> Plain:
-    as_of = house.position(params.as_of)
-    found = house.store.scan(
-        Fact, prefix=f"{params.kind}/", after=params.cursor if not params.order else None, as_of=as_of
+def _put(asked: Asked, params: p.FactPut) -> PutFact:
+    return PutFact(
+        fact_kind=params.kind,
+        key=params.key,
+        value=params.value,
+        if_version=params.if_version,
+        valid_from=params.valid_from,
+        valid_to=params.valid_to,
+        source=params.source,
+        labels=labels_for(asked, params.labels),
+        namespace=params.namespace,
     )
-    matching = (fact for fact in found if all(fact.value.get(name) == value for name, value in params.where.items()))
-    if params.order:
-        return _ordered(list(matching), params)
-    page: list[Fact] = []
-    for fact in matching:
-        if len(page) == params.limit:
-            return {"items": [fact_view(one) for one in page], "next": page[-1].id}
-        page.append(fact)
-    return {"items": [fact_view(one) for one in page], "next": None}
 
 
-def _ordered(facts: list[Fact], params: p.FactQuery) -> Plain:
-    field = params.order.removeprefix("-")
-    reverse = params.order.startswith("-")
+def _transaction(asked: Asked, params: p.FactTransact) -> TransactFacts:
+    items: list[PutFact | RetractFact] = []
+    for index, item in enumerate(params.items):
+        if item.retract and item.value:
+            raise QuarterdeckError("schema", f"items[{index}] has a value and retract", hint="One or the other.")
+        if item.retract:
+            labels = labels_for(asked, item.labels)
+            items.append(RetractFact(fact_kind=item.kind, key=item.key, if_version=item.if_version, labels=labels))
+        else:
+            items.append(_put(asked, item))
+    name = fact_graph.entity_name
+    links = tuple(
+        MakeLink(source=name(link.source), relation=link.relation, target=name(link.target), remove=link.remove)
+        for link in params.links
+    )
+    return TransactFacts(items=tuple(items), links=links)
 
-    def key(fact: Fact) -> tuple[bool, float, str]:
-        value = fact.value.get(field)
-        number = float(value) if isinstance(value, int | float) else 0.0
-        return (value is None) != reverse, number, str(value)
 
-    facts.sort(key=key, reverse=reverse)
-    start = int(params.cursor) if params.cursor and params.cursor.isdigit() else 0
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _get(house: House, params: p.FactGet) -> Plain:
+    as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
+    id = f"{params.kind}/{params.key}"
+    found = read_fact(house.store, id, as_of=as_of, valid_at=moment, now_us=_now_us(house, as_of))
+    if found is None:
+        raise not_found(params.kind, params.key, _when(params), house.store)
+    return found
+
+
+def _when(params: p.FactGet | p.FactHistory) -> str:
+    then = f" as of {params.as_of}" if params.as_of is not None else ""
+    return then + (f" that was true at {params.valid_at}" if params.valid_at else "")
+
+
+def _now_us(house: House, as_of: int | None) -> int:
+    """The time of the reading: now, or that of the position that is read at."""
+    event = house.store.event(as_of) if as_of else None
+    return event.at_us if event is not None else house.engine.now_us()
+
+
+def _history(house: House, params: p.FactHistory) -> Plain:
+    as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
+    id = f"{params.kind}/{params.key}"
+    items = history_view(house.store, id, as_of=as_of, valid_at=moment, reason_of=lambda fact: _reason(house, fact))
+    if not items and house.store.get(Fact, id, as_of=as_of) is None:
+        raise not_found(params.kind, params.key, _when(params), house.store)
+    start = _offset(params.cursor)
     end = start + params.limit
-    return {"items": [fact_view(one) for one in facts[start:end]], "next": str(end) if end < len(facts) else None}
+    return {"items": items[start:end], "next": str(end) if end < len(items) else None}
 
 
-async def _link(house: House, asked: Asked, params: p.FactLink, *, remove: bool) -> object:
-    source, target = (_entity_name(end) for end in (params.source, params.target))
-    command = MakeLink(source=source, relation=params.relation, target=target, remove=remove)
-    reply, seq = await house.change(asked, command)
-    return {"id": f"{source} {params.relation} {target}", **reply}, seq
+def _reason(house: House, fact: Fact) -> str:
+    event = house.store.event(fact.seq) if fact.withdrawn else None
+    return str(event.body.get("reason", "")) if event is not None else ""
 
 
-def _entity_name(end: str) -> str:
-    return end if ":" in end.partition("/")[0] else f"fact:{end}"
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal():
+        raise QuarterdeckError("bad_value", f"{cursor[:40]!r} is no cursor", hint="Hand back the `next` of a page.")
+    return int(cursor)
 
 
-def _neighbours(house: House, params: p.FactNeighbours) -> list[Plain]:
-    name = f"fact:{params.kind}/{params.key}"
-    out = [(link.target, "out", link) for link in house.store.links_from(name, params.relation)]
-    into = [(link.source, "in", link) for link in house.store.links_to(name, params.relation)]
-    found: list[Plain] = [
-        {"id": other, "relation": link.relation, "direction": direction, "seq": link.seq}
-        for other, direction, link in (*out, *into)
-    ]
-    return found[: params.limit]
+async def _query(house: House, params: p.FactQuery) -> Plain:
+    as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
+    conditions, orders = conditions_of(params.where), orders_of(params.order)
+    after = params.cursor if not orders else None
+    found = house.store.scan(Fact, prefix=f"{params.kind}/", after=after, as_of=as_of)
+    wanted = (fact for fact in found if _belongs(fact, params))
+    answers = believed(house.store, wanted, as_of=as_of, valid_at=moment, now_us=_now_us(house, as_of))
+    matching: list[Fact] = []
+    for count, fact in enumerate(answers):
+        if count % YIELD_EVERY == YIELD_EVERY - 1:
+            await asyncio.sleep(0)
+        if matches(fact, conditions):
+            matching.append(fact)
+            if not orders and len(matching) > params.limit:
+                break
+    if orders:
+        page, cursor = page_of(matching, orders, limit=params.limit, cursor=params.cursor)
+    else:
+        page = matching[: params.limit]
+        cursor = page[-1].id if len(matching) > params.limit else None
+    return {"items": [fact_view(fact) for fact in page], "next": cursor}
+
+
+def _belongs(fact: Fact, params: p.FactQuery) -> bool:
+    if fact.proposes and not (params.proposed or params.tier == "review"):
+        return False
+    if params.namespace is not None and fact.namespace != params.namespace:
+        return False
+    return params.tier is None or fact.tier == params.tier
+
+
+# --- kinds ----------------------------------------------------------------------------------------
+
+
+def _kinds(house: House, params: p.FactKinds) -> Plain:
+    as_of = house.position(params.as_of)
+    counts = _counts(house, params.kind, as_of)
+    if params.kind:
+        return {"items": [_kind_view(house, params.kind, counts, as_of)], "next": None}
+    own = {asset.name for asset in house.store.scan(Asset, prefix="kind/", as_of=as_of) if _in_use(asset)}
+    names = sorted({*BUILT_IN, *own, *counts})
+    start = _offset(params.cursor)
+    end = start + params.limit
+    items = [_kind_view(house, name, counts, as_of) for name in names[start:end]]
+    return {"items": items, "next": str(end) if end < len(names) else None}
+
+
+def _in_use(asset: Asset) -> bool:
+    return not asset.removed and "@" not in asset.id
+
+
+def _counts(house: House, kind: str, as_of: int | None) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for fact in house.store.scan(Fact, prefix=f"{kind}/" if kind else "", as_of=as_of):
+        if fact.canonical:
+            counts[fact.fact_kind] = counts.get(fact.fact_kind, 0) + 1
+    return counts
+
+
+def _kind_view(house: House, kind: str, counts: dict[str, int], as_of: int | None) -> Plain:
+    described = schemas_of(house.store, kind) if as_of is None else list(_described_then(house, kind, as_of))
+    if not described and kind not in counts:
+        raise QuarterdeckError("not_found", f"no kind {kind!r}", hint="List them: quarterdeck fact kinds")
+    doc = BUILT_IN[kind].__doc__ if kind in BUILT_IN else described[-1].schema.get("description") if described else ""
+    return {
+        "id": kind,
+        "origin": ", ".join(one.origin for one in described),
+        "about": str(doc or "").split("\n")[0],
+        "version": described[-1].version if described else 0,
+        "fields": list(dict.fromkeys(name for one in described for name in one.fields)),
+        "schemas": [one.schema for one in described],
+        "facts": counts.get(kind, 0),
+    }
+
+
+def _described_then(house: House, kind: str, as_of: int) -> Iterator[Described]:
+    if kind in BUILT_IN:
+        yield built_in(kind)
+    asset = house.store.get(Asset, f"kind/{kind}", as_of=as_of)
+    if asset is not None and _in_use(asset):
+        yield compiled(asset.text, asset.path)

@@ -13,7 +13,7 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import EngageStop, ReleaseStop
-from ...core.entities import Action, Counter, DeadLetter, Document, Plain, Run, Stop
+from ...core.entities import Action, Alert, Counter, DeadLetter, Document, Plain, Run, Stop
 from ..fence import read_fence
 from ..house import House
 from ..rpc import Asked, Handler
@@ -21,6 +21,8 @@ from .actions import waiting_actions
 
 FREE_BYTES_WARN = 1024**3
 SETTLE_POLL_S = 0.05
+LEVELS = ("critical", "warning", "info")
+ALERTS_MAX = 20  # Shown in a status; the rest is counted.
 QUIET_S = 0.6  # Nothing new for this long counts as settled.
 
 
@@ -104,13 +106,22 @@ def _status(house: House) -> Plain:
     }
 
 
+def kept_alert(alert: Alert) -> Plain:
+    return {"id": alert.id, "level": alert.level, "text": alert.text, "hint": alert.hint}
+
+
 def _count(house: House, prefix: str) -> int:
     counter = house.store.get(Counter, prefix)
     return counter.value if counter is not None else 0
 
 
 def _alerts(house: House, letters: int) -> list[Plain]:
-    alerts: list[Plain] = list(house.alerts.values())
+    alerts: list[Plain] = [kept_alert(alert) for alert in house.store.live(Alert)]
+    alerts.sort(key=lambda alert: LEVELS.index(str(alert["level"])))
+    if len(alerts) > ALERTS_MAX:
+        rest = len(alerts) - ALERTS_MAX
+        alerts[ALERTS_MAX:] = [{"level": "info", "text": f"{rest} more alerts", "hint": "quarterdeck alerts"}]
+    alerts += house.alerts.values()
     unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
     if unknown:
         text = f"nobody knows whether {', '.join(unknown)} left the house"
