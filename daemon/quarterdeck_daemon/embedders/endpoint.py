@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
+import logging
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +22,7 @@ import numpy as np
 
 from quarterdeck_protocol.codes import Code, QuarterdeckError
 
+from .address import address_of
 from .api import Vectors
 from .fence import Gate
 from .fixed import Fixed
@@ -33,10 +34,14 @@ RESPONSE_BYTES_MAX = 32 * 1024 * 1024
 TRIES_MAX = 4
 BACKOFF_S = 0.5  # Doubled after every try.
 WAIT_S_MAX = 20.0  # Between two tries, whatever the service asks for.
+QUERY_S_MAX = 5.0
+REST_S = 30.0
 MESSAGE_CHARS_MAX = 200
 DIMENSION_MAX = 8_192
 RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
 REFUSALS: dict[int, Code] = {401: "forbidden", 402: "budget_exceeded", 403: "forbidden", 404: "not_found"}
+
+log = logging.getLogger("quarterdeck.embedders")
 
 
 class _Item(msgspec.Struct, frozen=True):
@@ -89,7 +94,7 @@ class Endpoint(Fixed):
 
         Raises QuarterdeckError `bad_value` for an address, model or dimension that cannot be used.
         """
-        self._url, self._loopback = _address(url)
+        self._url, self._loopback = address_of(url)
         if not model or not 1 <= dimension <= DIMENSION_MAX:
             raise QuarterdeckError(
                 "bad_value",
@@ -99,6 +104,7 @@ class Endpoint(Fixed):
         self._model, self._dimension = model, dimension
         self._key, self._timeout_s, self._gate, self._pause = key, timeout_s, gate, pause
         proxies = urllib.request.ProxyHandler({} if self._loopback else None)
+        self._rests_until_s = 0.0
         self._opener = urllib.request.build_opener(_NoRedirects, proxies)
 
     @property
@@ -117,15 +123,29 @@ class Endpoint(Fixed):
     def documents(self, texts: Sequence[str]) -> Vectors:
         """Raises QuarterdeckError: `unavailable` when the service cannot be reached or answers nonsense, `forbidden`,
         `not_found`, `budget_exceeded` or `bad_value` when it refuses, `stopped` while nothing may leave."""
+        return self._rows(texts, tries=TRIES_MAX, timeout_s=self._timeout_s)
+
+    def _rows(self, texts: Sequence[str], *, tries: int, timeout_s: float) -> Vectors:
         clean = [text[:TEXT_CHARS_MAX].encode("utf-8", "replace").decode().replace("\0", "") for text in texts]
         made = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for batch in _batches(clean):
-            made[batch] = self._ask([clean[at] for at in batch])
+            made[batch] = self._ask([clean[at] for at in batch], tries, timeout_s)
         lengths = np.linalg.norm(made, axis=1, keepdims=True)
         return np.asarray(made / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        return self.documents(texts)
+        """Somebody waits for these: one short try. When it fails, rows of zeros are returned, so that recall goes on by
+        words alone, and the service is left in peace for REST_S. Raises QuarterdeckError when the service refuses."""
+        if time.monotonic() < self._rests_until_s:
+            return np.zeros((len(texts), self._dimension), dtype=np.float32)
+        try:
+            return self._rows(texts, tries=1, timeout_s=min(self._timeout_s, QUERY_S_MAX))
+        except QuarterdeckError as error:
+            if error.code not in ("unavailable", "stopped"):
+                raise
+            log.warning("recall goes by words alone for %.0f s: %s", REST_S, error.message)
+            self._rests_until_s = time.monotonic() + REST_S
+            return np.zeros((len(texts), self._dimension), dtype=np.float32)
 
     def fluency(self, text: str) -> float:
         """1 for any text with a letter in it: such models read many languages, and nothing here knows which."""
@@ -133,26 +153,26 @@ class Endpoint(Fixed):
 
     # --- one batch
 
-    def _ask(self, texts: list[str]) -> Vectors:
+    def _ask(self, texts: list[str], tries: int, timeout_s: float) -> Vectors:
         body = msgspec.json.encode({"model": self._model, "input": texts, "encoding_format": "float"})
-        for tried in range(1, TRIES_MAX + 1):
+        for tried in range(1, tries + 1):
             self._gate()
             try:
-                return self._vectors(self._send(body), len(texts))
+                return self._vectors(self._send(body, timeout_s), len(texts))
             except _Again as again:
-                if tried == TRIES_MAX:
-                    raise self._unavailable(f"{again} ({TRIES_MAX} tries)", "Is the service running?") from again
+                if tried == tries:
+                    raise self._unavailable(f"{again} (tries: {tries})", "Is the service running?") from again
                 self._pause(min(max(again.wait_s, BACKOFF_S * 2 ** (tried - 1)), WAIT_S_MAX))
         raise AssertionError("the last try returns or raises")
 
-    def _send(self, body: bytes) -> bytes:
+    def _send(self, body: bytes, timeout_s: float) -> bytes:
         request = urllib.request.Request(self._url, data=body, method="POST")
         request.add_header("Content-Type", "application/json")
         key = _usable(self._key()) if self._key else ""
         if key:
             request.add_unredirected_header("Authorization", f"Bearer {key}")
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
+            with self._opener.open(request, timeout=timeout_s) as answer:
                 content: bytes = answer.read(RESPONSE_BYTES_MAX + 1)
         except urllib.error.HTTPError as error:
             with error:
@@ -221,36 +241,6 @@ def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
         chars += len(text)
     if batch:
         yield batch
-
-
-def _address(url: str) -> tuple[str, bool]:
-    """Return the address to post to, and whether it is this machine. Raises QuarterdeckError `bad_value`."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise QuarterdeckError("bad_value", f"{url!r} is no address: {error}") from error
-    loopback = is_loopback(host)
-    fault = ""
-    if parts.username is not None or parts.query or parts.fragment:
-        fault = "the address may hold no user, password or query; a key belongs into `key`"
-    elif parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable():
-        fault = f"{url!r} is no http(s) address"
-    elif parts.scheme == "http" and not loopback:
-        fault = f"{host} would get the texts unencrypted; only https leaves this machine"
-    if fault:
-        raise QuarterdeckError("bad_value", fault, hint='Like url = "https://api.example.com/v1".')
-    path = parts.path.rstrip("/")
-    path = path if path.endswith("/embeddings") else f"{path}/embeddings"
-    return f"{parts.scheme}://{parts.netloc}{path}", loopback
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine, by its name or number alone; nothing is looked up."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _usable(key: str) -> str:

@@ -24,7 +24,8 @@ from typing import IO
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..embedders.catalogue import FOLDER, MODELS, Model, ModelFile
-from ..embedders.model_files import fault_of, installed, model_folder
+from ..embedders.model_files import fault_of, installed
+from ..embedders.model_files import model_folder as model_folder
 
 PULL_S_MAX = 3_600.0
 PULL_POLL_S = 0.2

@@ -23,6 +23,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
 from ..core.durations import duration_us
+from ..embedders.address import address_of
 from ..recall.weights import Weights
 
 CONFIG_NAME = "quarterdeck.toml"
@@ -328,6 +329,11 @@ def _check_values(path: Path, text: str, config: Config) -> None:
     if config.embedder.name == "endpoint" and not (asked.url and asked.model and asked.dimension):
         hint = "Set url, model and dimension in [embedder.endpoint]."
         raise _at(path, text, ("embedder", "name"), "an endpoint needs an address, a model and its dimension", hint)
+    if asked.url:
+        try:
+            address_of(asked.url)
+        except QuarterdeckError as error:
+            raise _at(path, text, ("embedder", "endpoint", "url"), error.message, error.hint) from error
 
 
 def _spans(memory: Remembering) -> dict[Route, str]:
