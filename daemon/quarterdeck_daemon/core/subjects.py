@@ -23,17 +23,26 @@ from .entities import (
     Alias,
     Asset,
     CaptureMark,
+    ClockMark,
     Counter,
     DeadLetter,
     Document,
+    Edge,
     Entity,
     Fact,
     Memory,
+    Origin,
     Receipt,
+    Refusals,
+    Rewind,
     Run,
+    Scopes,
     Settings,
+    Shelf,
     Snapshot,
     Stop,
+    Upkeep,
+    Use,
 )
 
 ERASED_BODY: dict[str, object] = {"erased": True}
@@ -47,7 +56,7 @@ def subject_of(event: Event) -> str | None:
 
 def subject_of_entity(entity: Entity) -> str | None:
     """Return the subject of a value. It must be sealed under the key of the event that wrote it, or a like one."""
-    find = _SUBJECT_OF_ENTITY.get(type(entity))
+    find = SUBJECT_OF_VALUE.get(type(entity))
     return f"{entity.kind}:{entity.id}" if find is None else find(entity)
 
 
@@ -94,6 +103,15 @@ def _memory_or_fact(event: Event) -> str:
     return _named("fact" if "/" in str(event.body.get("id")) else "memory", "id")(event)
 
 
+def _restored(event: Event) -> str:
+    """A piece of a document is the document's content."""
+    return _named("document", "document")(event) if event.body.get("document") else _named("memory", "id")(event)
+
+
+def _run_or_fact(event: Event) -> str:
+    return _run(event) if event.run else _named("fact", "kind", "key")(event)
+
+
 def _receipt(event: Event) -> str:
     return f"receipt:{event.seq}"
 
@@ -107,34 +125,48 @@ _ACTION_KINDS = (
 _RUN_KINDS = (
     "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
     "step.started", "step.succeeded", "step.failed", "step.skipped", "step.waiting", "step.recalling",
-    "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "fact.refused",
-    "deadletter.filed", "deadletter.resolved",
+    "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "deadletter.filed",
+    "deadletter.resolved",
+)  # fmt: skip
+_MEMORY_KINDS = (
+    "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",
+)  # fmt: skip
+_DOCUMENT_KINDS = (
+    "document.received", "document.parsed", "document.unreadable", "document.found_again", "document.retried",
+    "document.lost", "trigger.refused",
+)  # fmt: skip
+_FACT_KINDS = ("fact.asserted", "fact.retracted", "fact.proposed", "fact.decided")
+_OWN_KINDS = (
+    "memory.withdrawn", "memory.reinstated", "memory.expired", "workspace.forked", "fork.made", "asset.refused",
+    "scope.refused",
+)  # fmt: skip
+_CLEAR_KINDS = (
+    "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
+    "memory.used", "upkeep.began", "upkeep.advanced", "upkeep.ended", "capture.done",
 )  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
-    "memory.remembered": _named("memory", "id"),
     "memory.endorsed": _memory_or_fact,
-    "document.received": _named("document", "document"),
-    "document.parsed": _named("document", "document"),
-    "document.unreadable": _named("document", "document"),
-    "trigger.refused": _named("document", "document"),
-    "fact.asserted": _named("fact", "kind", "key"),
-    "fact.retracted": _named("fact", "kind", "key"),
-    "fact.proposed": _named("fact", "kind", "key"),
-    "fact.decided": _named("fact", "kind", "key"),
-    "capture.done": _clear,
+    "memory.restored": _restored,
+    "document.restored": _named("document", "id"),
+    "fact.restored": _named("fact", "id"),
+    "fact.refused": _run_or_fact,
     "alert.raised": _named("alert", "id"),
     "alert.resolved": _named("alert", "id"),
+    "snapshot.created": _named("snapshot", "name"),
+    "snapshot.removed": _named("snapshot", "name"),
+    "rewind.begun": _named("rewind", "rewind"),
+    "rewind.finished": _named("rewind", "rewind"),
     "link.made": _link,
     "link.removed": _link,
     "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
-    "asset.removed": _clear,
-    "asset.refused": _itself,
-    "workspace.configured": _clear,
-    "stop.engaged": _clear,
-    "stop.released": _clear,
     "request.answered": _receipt,
+    **dict.fromkeys(_MEMORY_KINDS, _named("memory", "id")),
+    **dict.fromkeys(_DOCUMENT_KINDS, _named("document", "document")),
+    **dict.fromkeys(_FACT_KINDS, _named("fact", "kind", "key")),
     **dict.fromkeys(_ACTION_KINDS, _run_or_action),
     **dict.fromkeys(_RUN_KINDS, _run),
+    **dict.fromkeys(_OWN_KINDS, _itself),
+    **dict.fromkeys(_CLEAR_KINDS, _clear),
 }
 
 
@@ -164,8 +196,9 @@ def _letter(entity: Entity) -> str:
 
 
 def _alias(entity: Entity) -> str:
+    """Its name tells where its target lies, or is a hash of its text: forgotten with it."""
     assert isinstance(entity, Alias), "called by kind"
-    return f"document:{entity.target}"
+    return f"document:{entity.target}" if entity.target.startswith("doc") else f"memory:{entity.target}"
 
 
 def _asset_text(entity: Entity) -> str:
@@ -178,6 +211,11 @@ def _answer(entity: Entity) -> str | None:
     return None if entity.reply == ERASED_BODY else f"receipt:{entity.reply_seq}"
 
 
+def _version(entity: Entity) -> str:
+    """What holds words of many is sealed anew at each change, so that a single version can be forgotten."""
+    return f"event:{entity.seq}"
+
+
 def _none(entity: Entity) -> None:
     """Nobody's content."""
 
@@ -186,7 +224,7 @@ def _own(entity: Entity) -> str:
     return f"{entity.kind}:{entity.id}"
 
 
-_SUBJECT_OF_ENTITY: dict[type[Entity], Callable[[Entity], str | None]] = {
+SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Memory: _memory,
     Document: _document,
     Fact: _own,
@@ -198,8 +236,9 @@ _SUBJECT_OF_ENTITY: dict[type[Entity], Callable[[Entity], str | None]] = {
     Alias: _alias,
     Asset: _asset_text,
     Receipt: _answer,
-    Stop: _none,
-    Settings: _none,
-    Counter: _none,
-    CaptureMark: _none,
+    Rewind: _own,
+    Shelf: _version,
+    Edge: _version,
+    Refusals: _own,
+    **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark), _none),
 }
