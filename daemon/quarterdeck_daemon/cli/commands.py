@@ -45,6 +45,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "memory": Entry("memory", "memory", "One memory: show, history, why, used-by, endorse."),
         "handover": Entry("handover", "handover", "An encrypted archive that is readable without this program."),
         "at": Entry("at", "at", "Any reading command, as of an earlier time."),
+        "diff": Entry("time_travel", "diff", "What differs between two moments, whose it is, and why."),
+        "snapshot": Entry("time_travel", "snapshot", "Names for moments: create, list, remove."),
+        "rewind": Entry("time_travel", "rewind", "Take records back to how they were; can be undone."),
+        "fork": Entry("time_travel", "fork", "A new workspace, as this one was then, to try things in."),
         "fact": Entry("facts", "fact", "Canonical facts: put, get, query, link."),
     },
     "Workspace": {

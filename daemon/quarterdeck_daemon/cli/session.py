@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
 import sys
 from collections.abc import Iterable
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +59,18 @@ class Session:
             )
         return folder
 
+    @functools.cached_property
+    def zone(self) -> tzinfo | None:
+        """The time zone that the workspace's settings name; None when they name none, or there is no workspace."""
+        import tomllib
+        import zoneinfo
+
+        try:
+            settings = tomllib.loads((self.folder / CONFIG_NAME).read_text("utf-8"))
+            return zoneinfo.ZoneInfo(str(settings["workspace"]["timezone"]))
+        except (QuarterdeckError, OSError, ValueError, LookupError, TypeError):
+            return None  # `config check` says what is wrong with them; times are then the machine's.
+
     def command(self, words: str) -> str:
         """Return a command to type, with the workspace when it was named by -w."""
         where = f" -w {shlex.quote(str(self.named))}" if self.named else ""
@@ -89,7 +103,7 @@ class Session:
             raise QuarterdeckError(
                 "bad_value",
                 f"{method} tells how things are now, not how they were.",
-                hint="Under `at` work: approvals, runs, fact, recall, memory show, playbooks, policies.",
+                hint="Under `at` work all reads of state: approvals, runs, fact, recall, memory, why, playbooks …",
             )
         return self.as_of
 

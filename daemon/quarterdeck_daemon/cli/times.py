@@ -1,9 +1,16 @@
-"""Times on the command line: words to microseconds, microseconds to local time."""
+"""Times on the command line: words to moments, moments to words; in the workspace's time zone, else the machine's.
+
+A moment of the past is a sequence number, a time, or the name of a snapshot. Our own words are few and quick; what they
+do not know and what has more than one word ("last tuesday", "17 nov 14:00", "3 days ago") is read by dateparser,
+which is loaded only then.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -14,8 +21,21 @@ _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 MORNING_HOUR = 9  # What "tomorrow" alone means.
 
 
+WORDS_CHARS_MAX = 100  # Of a time in words.
+_NAME = re.compile(r"(snapshot:)?[^\W\d_][\w.-]*")  # What the name of a snapshot may look like.
+_CALENDAR = re.compile(r"(mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|"
+                       r"september|october|november|december")  # fmt: skip
+
+
+def zone() -> tzinfo | None:
+    """The time zone that the workspace names, None for the machine's."""
+    context = click.get_current_context(silent=True)
+    found: object = getattr(context.obj, "zone", None) if context is not None else None
+    return found if isinstance(found, tzinfo) else None
+
+
 def now() -> datetime:
-    return datetime.now().astimezone()
+    return datetime.now(zone()).astimezone(zone())
 
 
 def span(words: str) -> timedelta | None:
@@ -27,7 +47,7 @@ def span(words: str) -> timedelta | None:
 
 
 def moment(words: str, *, past: bool) -> datetime:
-    """Return the time meant by `10m`, `14:00`, `tomorrow 9:30`, `2026-03-01` or an ISO time, in the local zone.
+    """Return the time meant by `10m`, `14:00`, `tomorrow 9:30`, `2026-03-01`, `last tuesday` or an ISO time.
 
     A length counts from now: backwards when `past`, else forwards. A clock alone means its nearest
     occurrence in that direction. Raises QuarterdeckError `bad_value`.
@@ -39,17 +59,51 @@ def moment(words: str, *, past: bool) -> datetime:
     clock = _CLOCK.fullmatch(words)
     if clock and words:
         return _on_clock(clock, past)
-    try:
-        return datetime.fromisoformat(words.upper()).astimezone()
-    except ValueError:
+    when = _iso_time(words) or (_in_words(words) if past else None)
+    if when is None:
         raise QuarterdeckError(
             "bad_value", f"`{words}` is not a time.", hint="Write 10m, 2h, 14:00, tomorrow 9:00 or 2026-03-01T14:00."
-        ) from None
+        )
+    return when
+
+
+def _iso_time(words: str) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(words.upper())
+    except ValueError:
+        return None
+    return _in_zone(when) if when.tzinfo is None else when
+
+
+def _in_zone(when: datetime) -> datetime:
+    here = zone()
+    return when.replace(tzinfo=here) if here is not None else when.astimezone()
+
+
+def _in_words(words: str) -> datetime | None:
+    """What dateparser makes of it, in the past. It guesses at single words, so those must name a day or a month."""
+    if len(words) > WORDS_CHARS_MAX or not (" " in words or _CALENDAR.fullmatch(words)):
+        return None
+    import dateparser
+
+    settings = {"PREFER_DATES_FROM": "past", "RELATIVE_BASE": now().replace(tzinfo=None)}
+    when: object = dateparser.parse(words, languages=["en"], settings=settings)
+    if not isinstance(when, datetime):
+        return None
+    return _in_zone(when) if when.tzinfo is None else when
 
 
 def position(words: str) -> int | str:
-    """Return a place in time to read at: a sequence number as it stands, else an ISO time in UTC."""
-    return int(words) if words.isdigit() else iso(moment(words, past=True))
+    """Return a place in time to read at: a sequence number as it stands, an ISO time in UTC, or a snapshot's name."""
+    words = words.strip()
+    if words.isdecimal() and words.isascii():
+        return int(words)
+    try:
+        return iso(moment(words, past=True))
+    except QuarterdeckError:
+        if _NAME.fullmatch(words):
+            return words
+        raise
 
 
 def _on_clock(clock: re.Match[str], past: bool) -> datetime:
@@ -79,11 +133,11 @@ def local(value: object) -> str:
     """Return a time (microseconds, or ISO text) as people read it: `14:05` today, else `03 Mar 14:05`."""
     if isinstance(value, str):
         try:
-            when = datetime.fromisoformat(value).astimezone()
+            when = datetime.fromisoformat(value).astimezone(zone())
         except ValueError:
             return value
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        when = datetime.fromtimestamp(value / 1_000_000).astimezone()
+        when = datetime.fromtimestamp(value / 1_000_000, UTC).astimezone(zone())
     else:
         return ""
     today = now()
