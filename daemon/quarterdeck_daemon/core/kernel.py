@@ -25,6 +25,7 @@ from . import (
     endorsement,
     facts,
     forking,
+    lessons,
     links,
     memory,
     proposals,
@@ -32,6 +33,7 @@ from . import (
     retention,
     run_state,
     runs,
+    scopes,
     stopping,
     tiers,
     time_travel,
@@ -96,6 +98,7 @@ def decide(
             return _repeated(known, body_hash)
     turn = Turn(table, env, APPLY, head=head, actor=actor, cause=cause or request_id)
     time_travel.note_clock(turn)
+    command = scopes.bounded(table, command, actor)
     reply = DECIDE[type(command)](turn, command)
     _follow(turn)
     if request_id is not None:
@@ -227,7 +230,7 @@ def _answered(draft: Draft, event: Event) -> None:
 
 _MODULES = (
     memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking, alerts, endorsement,
-    links, retention, proposals,
+    links, retention, proposals, scopes,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -248,7 +251,10 @@ _APPLIERS: dict[str, Applier] = _merged(
     links.APPLY,
     reminders.APPLY,
     retention.APPLY,
+    scopes.APPLY,
     {"request.answered": _answered},
 )
-APPLY: dict[str, Applier] = {kind: tiers.keep_shelves(apply) for kind, apply in _APPLIERS.items()}
+APPLY: dict[str, Applier] = {
+    kind: lessons.keep_lessons(tiers.keep_shelves(apply)) for kind, apply in _APPLIERS.items()
+}
 LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter)

@@ -150,6 +150,7 @@ class ProposedFact(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     value: Plain
     source: str = ""
+    namespace: str = ""  # "": where the fact is, the default for a new one.
 
 
 class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):

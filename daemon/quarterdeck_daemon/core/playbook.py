@@ -19,6 +19,7 @@ from .expressions import Unanswerable, program
 STEPS_MAX = 200
 PLAYBOOK_BYTES_MAX = 256 * 1024
 RETRY_TIMES_MAX = 20
+CONTEXT_TOKENS_MAX = 100_000
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +149,8 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
             raise QuarterdeckError(
                 "schema", f"step {step.id!r}, read {name!r}: exactly one of {', '.join(sorted(READ_KINDS))}"
             )
+        if "context" in read:
+            _check_context(step.id, name, read["context"])
     try:
         duration_us(step.retry.backoff)
         for text in (step.timeout, step.wait.limit if step.wait else ""):
@@ -159,7 +162,19 @@ def _check_step(step: StepSpec, ids: set[str]) -> None:
         raise QuarterdeckError("schema", f"step {step.id!r}: {error}") from error
 
 
-READ_KINDS = frozenset(("document", "fact", "facts", "template", "recall", "action"))
+def _check_context(step: str, name: str, wanted: object) -> None:
+    fault = ""
+    if not isinstance(wanted, dict) or set(wanted) - {"query", "budget"}:
+        fault = "it is a map with query and budget"
+    elif not isinstance(wanted.get("budget", 0), int) or not 0 <= wanted.get("budget", 0) <= CONTEXT_TOKENS_MAX:
+        fault = f"its budget is 0 to {CONTEXT_TOKENS_MAX:,} tokens"
+    elif not isinstance(wanted.get("query", ""), str):
+        fault = "its query is a text"
+    if fault:
+        raise QuarterdeckError("schema", f"step {step!r}, context {name!r}: {fault}", hint="See docs/context.md.")
+
+
+READ_KINDS = frozenset(("document", "fact", "facts", "template", "recall", "action", "context"))
 
 
 def check_inputs(playbook: Playbook, given: Plain) -> Plain:

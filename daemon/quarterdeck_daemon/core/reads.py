@@ -1,138 +1,235 @@
-"""What a step may see: its `reads`, looked up once and recorded, so that a replay sees the same."""
+"""What a step may see: its `reads`, looked up once through its agent's scope and recorded, so that a replay sees the same.
+
+What was seen is not copied into the log. Its event holds a manifest: which version of what each read showed, in which
+order, with the hash of it as shown. shown.py makes the same values again from those versions and checks the hashes.
+An explicit read of what the agent may not see raises OutOfScope; what a list or a search finds out of scope is not in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
-from quarterdeck_protocol.labels import EXTERNAL, Labels
+from quarterdeck_protocol.labels import Labels
 
-from .entities import Action, Asset, Document, Fact, Memory, Plain
+from .context import BUDGET_TOKENS, Found, assemble, manifest, plain_context, recallable
+from .entities import Action, Asset, Document, Entity, Fact, Memory, Plain
 from .expressions import resolve
-from .kind_versions import lifted
-from .table import Draft
-from .validity import in_force
+from .hashing import value_hash
+from .playbook import CONTEXT_TOKENS_MAX
+from .scopes import ScopedTable
+from .shown import HASH_SIGNS, SHAPES, Seen, Version
 
-FACTS_MAX = 500  # Of one kind; more than that is for `recall` and queries, not for a context.
+FACTS_MAX: Final = 500  # Of one kind; more than that is for `recall` and queries, not for a context.
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """context: read name -> value (shapes in orders.RunStep); sources: `kind:id` of all that was seen."""
+    """given: values with nothing behind them; reads: manifest of the others; context: all of them as shown.
 
+    sources: `kind:id` of all that was seen; versions: the same as they were seen
+    """
+
+    given: Plain
+    reads: Plain
     context: Plain
     sources: tuple[str, ...]
     labels: tuple[Labels, ...]
+    versions: tuple[Entity, ...]
 
 
 class _Reader:
-    def __init__(self, draft: Draft, now_us: int) -> None:
-        self.draft = draft
+    def __init__(self, table: ScopedTable, now_us: int) -> None:
+        self.table = table
         self.now_us = now_us
         self.sources: dict[str, None] = {}
         self.labels: list[Labels] = []
+        self.versions: list[Entity] = []
 
-    def saw(self, entity: Document | Fact | Memory | Action) -> None:
+    def saw(self, entity: Seen) -> None:
         self.sources[f"{entity.kind}:{entity.id}"] = None
-        self.labels.append(entity.labels)
+        self.versions.append(entity)
+        if not isinstance(entity, Asset):
+            self.labels.append(entity.labels)
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reads: for the parts of a context that depend on it. about: what the run has read before."""
+
+    agent: str
+    run: str
+    about: tuple[str, ...] = ()
 
 
 def read_all(
-    draft: Draft, reads: dict[str, Plain], values: Plain, hits: dict[str, list[Plain]], *, now_us: int
+    table: ScopedTable,
+    reads: dict[str, Plain],
+    values: Plain,
+    hits: dict[str, list[Plain]],
+    *,
+    now_us: int,
+    asking: Asking,
 ) -> Reading:
-    """Look up every read of a step. `hits` are the answers of the index for its recalls."""
-    reader = _Reader(draft, now_us)
+    """Look up every read of a step. `hits` are the answers of the index for its searches. Raises OutOfScope."""
+    reader = _Reader(table, now_us)
+    given: Plain = {}
+    kept: Plain = {}
     context: Plain = {}
-    for name, read in reads.items():
-        resolved = resolve(read, values)
-        assert isinstance(resolved, dict), "a read is a map and stays one"
+    for name, read in sorted(
+        reads.items(), key=lambda item: "context" in item[1]
+    ):  # A context comes last: it fills gaps.
         if "recall" in read:
-            context[name] = [_seen_hit(reader, hit) for hit in hits.get(name, [])]
-            continue
-        kind = next(kind for kind in READERS if kind in read)
-        context[name] = READERS[kind](reader, resolved)
-    return Reading(context=context, sources=tuple(reader.sources), labels=tuple(reader.labels))
+            seen = _recalled(reader, hits.get(name, []))
+        elif "context" in read:
+            seen = None
+            context[name], kept[name] = _context(reader, read, hits.get(name, []), asking)
+        else:
+            resolved = resolve(read, values)
+            assert isinstance(resolved, dict), "a read is a map and stays one"
+            kind = next(kind for kind in READERS if kind in read)
+            seen = READERS[kind](reader, resolved)
+            if seen is None:
+                given[name] = context[name] = None
+        if seen is not None:
+            context[name], kept[name] = _keep(seen, now_us)
+    return Reading(
+        given=given, reads=kept, context=context, sources=tuple(reader.sources), labels=tuple(reader.labels),
+        versions=tuple(reader.versions),
+    )  # fmt: skip
 
 
-def _document(reader: _Reader, read: Plain) -> object:
-    document = reader.draft.get(Document, str(read["document"]))
-    if document is None:
-        return None
-    reader.saw(document)
-    labels = msgspec.to_builtins(document.labels)
-    return {
-        "id": document.id,
-        "title": document.title,
-        "text": document.text,
-        "meta": document.meta,
-        "labels": labels,
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What one read found, in order. shape: how it is shown; scores: of what was searched for."""
+
+    shape: str
+    entities: tuple[Seen, ...]
+    scores: tuple[float, ...] = ()
+
+
+def _keep(seen: _Seen, now_us: int) -> tuple[object, Plain]:
+    """(as shown, manifest)."""
+    value = SHAPES[seen.shape]([Version(one, now_us) for one in seen.entities], seen.scores)
+    kept: Plain = {
+        "shape": seen.shape,
+        "of": [[f"{one.kind}:{one.id}", one.seq] for one in seen.entities],
+        "hash": value_hash(value)[:HASH_SIGNS],
     }
+    return value, kept | ({"scores": list(seen.scores)} if seen.scores else {})
 
 
-def _fact(reader: _Reader, read: Plain) -> object:
-    fact = reader.draft.get(Fact, f"{read['fact']}/{read.get('key', '')}")
-    if fact is None or not fact.canonical:
-        return None
-    reader.saw(fact)
-    return _plain_fact(fact, reader.now_us)
+# --- one reader for each kind of read -------------------------------------------------------------
 
 
-def _facts(reader: _Reader, read: Plain) -> object:
-    found: list[Plain] = []
-    for fact in reader.draft.scan(Fact, prefix=f"{read['facts']}/"):
+def _document(reader: _Reader, read: Plain) -> _Seen | None:
+    document = reader.table.get(Document, str(read["document"]))
+    return None if document is None or document.forgotten else _one(reader, "document", document)
+
+
+def _one(reader: _Reader, shape: str, entity: Seen) -> _Seen:
+    reader.saw(entity)
+    return _Seen(shape=shape, entities=(entity,))
+
+
+def _fact(reader: _Reader, read: Plain) -> _Seen | None:
+    reader.table.check_fact_kind(str(read["fact"]))
+    fact = reader.table.get(Fact, f"{read['fact']}/{read.get('key', '')}")
+    return _one(reader, "fact", fact) if fact is not None and fact.canonical else None
+
+
+def _facts(reader: _Reader, read: Plain) -> _Seen:
+    reader.table.check_fact_kind(str(read["facts"]))
+    found: list[Fact] = []
+    for fact in reader.table.scan(Fact, prefix=f"{read['facts']}/"):
         if len(found) == FACTS_MAX:
             break
-        if not fact.canonical:
-            continue
-        reader.saw(fact)
-        found.append(_plain_fact(fact, reader.now_us))
-    return found
+        if fact.canonical:
+            reader.saw(fact)
+            found.append(fact)
+    return _Seen(shape="facts", entities=tuple(found))
 
 
-def _plain_fact(fact: Fact, now_us: int) -> Plain:
-    """What is true now, when the fact says so; else what it says, with the time for which it says so."""
-    true = in_force(fact, now_us)
-    said = true or fact
-    value = lifted(fact.fact_kind, fact.kind_version, said.value)
-    span: Plain = {} if true else {"valid_from": fact.valid_from, "valid_to": fact.valid_to}
-    return {"id": fact.id, "key": fact.key, "value": value, "version": said.version, **span}
+def _action(reader: _Reader, read: Plain) -> _Seen | None:
+    action = reader.table.get(Action, str(read["action"]))
+    return None if action is None else _one(reader, "action", action)
 
 
-def _action(reader: _Reader, read: Plain) -> object:
-    action = reader.draft.get(Action, str(read["action"]))
-    if action is None:
-        return None
-    reader.saw(action)
-    shown = ("id", "connector", "verb", "args", "targets", "result", "status")
-    return {name: msgspec.to_builtins(getattr(action, name)) for name in shown}
-
-
-def _template(reader: _Reader, read: Plain) -> object:
+def _template(reader: _Reader, read: Plain) -> _Seen | None:
     name = str(read["template"])
-    variants: Plain = {}
-    base: Plain | None = None
-    for asset in reader.draft.scan(Asset, prefix=f"template/{name}"):
-        if asset.removed or "@" in asset.id or asset.name.partition(".")[0] != name:
-            continue
-        reader.sources[f"asset:{asset.id}"] = None
-        text: Plain = {"id": f"asset:{asset.id}", "name": asset.name, "text": asset.text, "hash": asset.hash}
-        if asset.name == name:
-            base = text
-        else:
-            variants[asset.name.removeprefix(f"{name}.")] = text
-    return {**base, "variants": variants} if base else None
+    found: list[Asset] = []
+    for asset in reader.table.scan(Asset, prefix=f"template/{name}"):
+        if not asset.removed and "@" not in asset.id and asset.name.partition(".")[0] == name:
+            reader.saw(asset)
+            found.append(asset)
+    if not any(asset.name == name for asset in found):
+        return None
+    return _Seen(shape="template", entities=tuple(found))
 
 
-def _seen_hit(reader: _Reader, hit: Plain) -> Plain:
-    memory = reader.draft.get(Memory, str(hit["id"]))
-    if memory is not None:
-        reader.saw(memory)
-    else:
-        reader.labels.append(EXTERNAL)
-    return hit
+def _recalled(reader: _Reader, hits: list[Plain]) -> _Seen:
+    found = _found(reader.table, hits)
+    for one in found:
+        reader.saw(one.entity)
+    return _Seen(
+        shape="recall",
+        entities=tuple(one.entity for one in found),
+        scores=tuple(round(one.score, 4) for one in found),
+    )
 
 
-READERS: dict[str, Callable[[_Reader, Plain], object]] = {
+def _found(table: ScopedTable, hits: Sequence[Plain]) -> list[Found]:
+    """What the index named, as it is now: it is asked before and not believed after, should its filter have been wrong."""
+    found: dict[str, Found] = {}
+    for hit in hits:
+        entity = _hit(table.quiet, str(hit.get("entity") or hit.get("id", "")))
+        if entity is not None and recallable(entity):
+            found.setdefault(f"{entity.kind}:{entity.id}", Found(entity, _number(hit.get("score"))))
+    return list(found.values())
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _hit(table: ScopedTable, name: str) -> Memory | Fact | None:
+    kind, colon, id = name.partition(":")
+    if not colon:
+        kind, id = ("fact" if "/" in name else "memory"), name
+    if kind == "fact":
+        return table.get(Fact, id.rpartition("@")[0] or id)
+    return table.get(Memory, id) if kind == "memory" else None
+
+
+def _context(reader: _Reader, read: Plain, hits: list[Plain], asking: Asking) -> tuple[object, Plain]:
+    """The value and the manifest of a `context` read; see context.py."""
+    assembled = assemble(
+        reader.table.quiet,
+        agent=asking.agent,
+        run=asking.run,
+        now_us=reader.now_us,
+        budget=budget_of(read),
+        query=str(read.get("query", "")),
+        about=(*asking.about, *reader.sources),
+        shown=tuple(reader.sources),
+        found=_found(reader.table, hits),
+    )
+    for piece in assembled.pieces:
+        kind, _, id = piece.entity.partition(":")
+        cls: type[Memory | Fact] = Memory if kind == "memory" else Fact
+        entity = reader.table.quiet.get(cls, id)
+        assert entity is not None, "what was shown is there"
+        reader.saw(entity)
+    value = plain_context(assembled)
+    return value, {"shape": "context", **manifest(assembled), "hash": value_hash(value)[:HASH_SIGNS]}
+
+
+def budget_of(read: Plain) -> int:
+    wanted = read["context"]
+    budget = wanted.get("budget", BUDGET_TOKENS) if isinstance(wanted, dict) else BUDGET_TOKENS
+    return min(max(budget, 0), CONTEXT_TOKENS_MAX) if isinstance(budget, int) else BUDGET_TOKENS
+
+
+READERS: dict[str, Callable[[_Reader, Plain], _Seen | None]] = {
     "document": _document,
     "facts": _facts,
     "fact": _fact,

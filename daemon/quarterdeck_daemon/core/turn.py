@@ -14,7 +14,7 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
 from .commit import Commit
-from .entities import Counter, Plain
+from .entities import Counter, Entity, Plain
 from .table import Draft, Table
 
 Applier = Callable[[Draft, Event], None]
@@ -42,6 +42,7 @@ class Turn:
         self._head = head
         self.events: list[Event] = []
         self._touched: list[tuple[str, ...]] = []
+        self._kept: dict[tuple[str, str, int], Entity] = {}
 
     @property
     def seq(self) -> int:
@@ -75,11 +76,18 @@ class Turn:
         counter = self.draft.get(Counter, prefix)
         return (counter.value if counter else 0) + count
 
+    def keep(self, versions: Iterable[Entity]) -> None:
+        """Have these versions kept, should a later event of this turn change them: an event refers to them."""
+        self._kept |= {(one.kind, one.id, one.seq): one for one in versions}
+
     def commit(self) -> Commit:
+        last = self.draft.puts
+        written = {event.seq for event in self.events}
+        kept = [one for one in self._kept.values() if one.seq in written and last[one.kind, one.id].seq != one.seq]
         return Commit(
             events=tuple(self.events),
             touched=tuple(self._touched),
-            puts=tuple(self.draft.puts.values()),
+            puts=(*sorted(kept, key=lambda one: one.seq), *last.values()),
             links=tuple(self.draft.links),
             unlinks=tuple(self.draft.unlinks),
         )

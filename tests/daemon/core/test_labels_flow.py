@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from quarterdeck_daemon.core import runs
 from quarterdeck_daemon.core.commands import (
+    DeclareScopes,
     DocumentAnswered,
     PutFact,
     RecallAnswered,
@@ -21,6 +22,7 @@ from quarterdeck_daemon.core.commands import (
     StartRun,
     StepAnswered,
 )
+from quarterdeck_daemon.core.declared import EVERYTHING
 from quarterdeck_daemon.core.entities import ENTITIES, Action, Document, Fact, Memory, Plain, Run, Verdict
 from quarterdeck_daemon.core.orders import Parsed, ParsedChunk, ParsedFact, ProposedAction, ProposedFact, StepDone
 from quarterdeck_daemon.core.policy import STRICTNESS, Question, judge, parse_policy
@@ -211,6 +213,7 @@ def check_provenance(bench: Bench) -> int:
 def test_no_way_from_document_over_chunk_fact_and_memory_to_action_washes_labels(seed: int) -> None:
     chance = random.Random(seed)
     bench = Bench(playbook=CHAIN, policy=TRUSTING)
+    bench.do(DeclareScopes(declared={"agent:x": EVERYTHING}))  # Labels alone must hold, whatever the scopes let pass.
     choices = list(lattice())
     documents = [receive(bench, f"d{n}", chance.choice(choices), f"text {n}") for n in range(4)]
     for n in range(3):
