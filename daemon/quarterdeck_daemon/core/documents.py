@@ -118,7 +118,7 @@ def _take_in(turn: Turn, command: ReceiveDocument) -> Plain:
     supersedes = replaced.id if replaced and not _elsewhere(replaced, command.place) else ""
     labels = msgspec.structs.replace(command.labels, sources=(f"document:{id}",))
     turn.emit("document.received", body | {"supersedes": supersedes}, labels=labels)
-    return {"id": id, "known": False, "supersedes": supersedes}
+    return {"id": id, "known": False, "updates": replaced.id if replaced else ""}
 
 
 def _displaced(draft: Draft, place: str, by: str) -> Document | None:

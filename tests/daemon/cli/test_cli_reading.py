@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quarterdeck_daemon.cli.plain import records
 from quarterdeck_daemon.cli.why import entity_of
+from quarterdeck_protocol.codes import QuarterdeckError
 
 if TYPE_CHECKING:
     from quarterdeck_protocol.frames import Plain
@@ -134,9 +136,20 @@ def test_the_status_with_alerts(house: House, shell: Shell) -> None:
     assert "warning    disk nearly full  ->  make room\n" in shell("status").out
 
 
-@pytest.mark.parametrize("slip", ["notes/tpyo.md", "MAIL.EML", "/"])
+@pytest.mark.parametrize("slip", ["notes/tpyo.md", "MAIL.EML"])
 def test_one_word_that_was_meant_as_a_file_is_no_note(house: House, shell: Shell, slip: str) -> None:
     assert (shell("remember", slip).status, house.calls("memory.remember")) == (3, [])
+
+
+def test_the_whole_disk_is_no_folder_of_notes(house: House, shell: Shell) -> None:
+    assert (shell("remember", "/").status, house.calls("memory.remember")) == (2, [])
+
+
+def parsed(params: Plain) -> Plain:
+    """The daemon's word that every document asked for has been read."""
+    ids = params["ids"]
+    assert isinstance(ids, list)
+    return {"items": [{"id": id, "status": "parsed", "title": "", "chunks": 1} for id in ids]}
 
 
 def test_remember_hands_a_mail_in_as_a_mail(house: House, shell: Shell) -> None:
@@ -144,6 +157,7 @@ def test_remember_hands_a_mail_in_as_a_mail(house: House, shell: Shell) -> None:
     mail = b"From: a@b.test\r\nSubject: x\r\n\r\nGr\xfc\xdfe\r\n"
     (house.workspace / "one.eml").write_bytes(mail)
     house.answers["memory.remember"] = {"id": "doc1", "document": "doc1", "seq": 9}
+    house.answers["document.status"] = parsed
     assert shell("remember", "one.eml", "--tag", "old").out == "remembered doc1: one.eml\n"
     assert house.calls("memory.remember") == [
         {"document": mail, "media_type": "message/rfc822", "name": "one.eml", "tags": ["old"]}
@@ -154,18 +168,86 @@ def test_remember_takes_words_input_and_files(house: House, shell: Shell) -> Non
     (house.workspace / "one.md").write_text("# One\n")
     (house.workspace / "two.md").write_text("# Two\n")
     house.answers["memory.remember"] = {"id": "m12", "seq": 9}
+    house.answers["document.status"] = parsed
     assert shell("remember", "they", "pay", "late", "--tag", "billing").out == "remembered m12: they pay late\n"
     assert shell("remember", "-", stdin="from a pipe\n").status == 0
     assert shell("remember", "one.md", "two.md", "--request-id", "mine").status == 0
-    assert house.calls("memory.remember") == [
-        {"text": "they pay late", "tags": ["billing"]},
-        {"text": "from a pipe\n"},
-        {"text": "# One\n", "source": "one.md"},
-        {"text": "# Two\n", "source": "two.md"},
+    words, piped, *files = house.calls("memory.remember")
+    assert (words, piped) == ({"text": "they pay late", "tags": ["billing"]}, {"text": "from a pipe\n"})
+    assert sorted(files, key=lambda params: str(params["name"])) == [
+        {"document": b"# One\n", "media_type": "text/markdown", "name": "one.md", "path": "one.md"},
+        {"document": b"# Two\n", "media_type": "text/markdown", "name": "two.md", "path": "two.md"},
     ]
-    assert [one.request_id for one in house.asked][2:] == ["mine/1", "mine/2"]
+    asked = [one.request_id for one in house.asked if one.method == "memory.remember"]
+    assert sorted(map(str, asked[2:])) == ["mine/1", "mine/2"]
     assert shell("remember", "one.md", "tow.md").status == 3
     assert shell("remember", "-", stdin="  ").status == 2
+
+
+def test_a_pipe_with_a_pdf_is_a_document(house: House, shell: Shell) -> None:
+    house.answers["memory.remember"] = {"id": "doc1", "document": "doc1", "seq": 9}
+    assert shell("remember", "-", "--title", "Offer", stdin="%PDF-1.4\nrest").status == 0
+    assert house.calls("memory.remember") == [
+        {"document": b"%PDF-1.4\nrest", "media_type": "application/pdf", "name": "Offer", "title": "Offer"}
+    ]
+
+
+def test_a_folder_is_handed_in_with_an_account_of_what_could_not_be_read(house: House, shell: Shell) -> None:
+    """Hidden files, folders inside and what is no text are passed over and counted."""
+    folder = house.workspace / "papers"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.md").write_text("# A\n")
+    (folder / "b.pdf").write_bytes(b"%PDF-broken")
+    (folder / "c.bin").write_bytes(b"\x00\x01")
+    (folder / ".hidden.md").write_text("x")
+    numbers = {"papers/a.md": "doc1", "papers/b.pdf": "doc2"}
+    house.answers["memory.remember"] = lambda params: {"id": numbers[str(params["path"])], "seq": 9}
+    states = [{"id": "doc1", "status": "parsed"}, {"id": "doc2", "status": "unreadable", "error": "it is damaged"}]
+    house.answers["document.status"] = {"items": states}
+    ran = shell("remember", "papers")
+    assert ran.status == 1
+    assert ran.out.startswith("1 new, 1 unreadable (2 documents in ")
+    assert sorted(ran.err.splitlines()) == [
+        "left out: 1 (folders inside; use --recursive)",
+        "left out: 1 (hidden)",
+        "left out: 1 (not readable as text)",
+        "unreadable: papers/b.pdf: it is damaged",
+    ]
+    rehearsed = shell("remember", "papers", "--dry-run", "--json").json
+    assert [(one["name"], one["media_type"]) for one in records(rehearsed["items"])] == [
+        ("papers/a.md", "text/markdown"),
+        ("papers/b.pdf", "application/pdf"),
+    ]
+    assert len(house.calls("memory.remember")) == 2
+
+
+def test_a_large_document_travels_in_pieces_unless_it_is_known(house: House, shell: Shell) -> None:
+    data = b"%PDF-" + b"x" * 2_000_000
+    (house.workspace / "large.pdf").write_bytes(data)
+    here = bytearray()
+
+    def upload(params: Plain) -> Plain:
+        piece = params["data"]
+        assert isinstance(piece, bytes)
+        assert params["offset"] == len(here)
+        here.extend(piece)
+        return {"received_bytes": len(here), "complete": len(here) == len(data)}
+
+    def remember(params: Plain) -> Plain:
+        if not here:
+            raise QuarterdeckError("not_found", "these bytes have not been sent")
+        return {"id": "doc1", "document": "doc1", "seq": 9}
+
+    house.answers |= {"document.upload": upload, "memory.remember": remember, "document.status": parsed}
+    assert shell("remember", "large.pdf").out == "remembered doc1: large.pdf\n"
+    assert bytes(here) == data
+    assert ["document" in params for params in house.calls("memory.remember")] == [False, False]
+
+
+def test_options_of_notes_are_refused_for_files(house: House, shell: Shell) -> None:
+    (house.workspace / "one.md").write_text("# One\n")
+    assert shell("remember", "one.md", "--pin").err.startswith("error: --pin is for notes, not for documents.")
+    assert house.calls("memory.remember") == []
 
 
 def test_recall_says_why_it_found_something(house: House, shell: Shell) -> None:
