@@ -19,6 +19,7 @@ TEXT_CHARS_MAX = 500_000  # Of one remembered text; a request is at most 1 MiB a
 NAME_CHARS_MAX = 500
 WAIT_MS_MAX = 600_000
 ITEMS_MAX = 500  # Of one decision.
+QUERIES_MAX = 256  # Of one search.
 
 Tier = Literal["instructions", "core", "working", "project", "long-term", "review", "prospective"]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
@@ -111,10 +112,13 @@ class MemoryRemember(Params, frozen=True, kw_only=True):
     made_from: Tags = ()
 
 
-class MemorySearch(Read, frozen=True, kw_only=True):
-    """since, until: ISO times between which it was remembered."""
+class Filters(Read, frozen=True, kw_only=True):
+    """What a search is about. since, until: ISO times between which it was remembered.
 
-    query: Annotated[str, Meta(max_length=4_000)]
+    past: superseded and withdrawn versions too.  floor: leave out what has too little to do with the question, so
+    that an empty answer means that nothing is known.  mode: one side of recall alone, for measuring.
+    """
+
     limit: Limit = 10
     tier: Tier | None = None
     kind: Short | None = None
@@ -123,6 +127,19 @@ class MemorySearch(Read, frozen=True, kw_only=True):
     source: Short | None = None
     since: Short | None = None
     until: Short | None = None
+    past: bool = False
+    floor: bool = True
+    mode: Literal["hybrid", "keyword", "vector"] = "hybrid"
+
+
+class MemorySearch(Filters, frozen=True, kw_only=True):
+    query: Annotated[str, Meta(max_length=4_000)]
+
+
+class MemorySearchMany(Filters, frozen=True, kw_only=True):
+    """The same filters for several questions; one list of items for each, in their order."""
+
+    queries: Annotated[tuple[Annotated[str, Meta(max_length=4_000)], ...], Meta(min_length=1, max_length=QUERIES_MAX)]
 
 
 class MemoryEndorse(ChangeOne, frozen=True, kw_only=True):

@@ -138,12 +138,18 @@ class Remembered(Shape, frozen=True, kw_only=True):
 
 
 class Why(Shape, frozen=True, kw_only=True):
-    """Parts of a score, each 0..1 before weighting, and the words that matched."""
+    """Parts of a score, each 0..1 before weighting, and the words that matched.
+
+    relevance: what the floor looks at: the share of the question's words that it has, and likeness in meaning.
+    words: the same for people.
+    """
 
     keyword: float = 0.0
     vector: float = 0.0
     recency: float = 0.0
     terms: list[str] = []
+    relevance: float = 0.0
+    words: str = ""
 
 
 class Hit(Shape, frozen=True, kw_only=True):
@@ -160,10 +166,26 @@ class Hit(Shape, frozen=True, kw_only=True):
     document: str = ""
     kind: str = "note"
     tags: list[str] = []
+    entity: str = ""
+    superseded: bool = False
 
 
 class Hits(Shape, frozen=True, kw_only=True):
+    """Best first. behind: events of the log that the index has yet to see; it is being built again then."""
+
     items: list[Hit]
+    behind: int = 0
+
+
+class Answer(Shape, frozen=True, kw_only=True):
+    items: list[Hit]
+
+
+class Answers(Shape, frozen=True, kw_only=True):
+    """One for each question, in their order."""
+
+    answers: list[Answer]
+    behind: int = 0
 
 
 class MemoryExported(Shape, frozen=True, kw_only=True):

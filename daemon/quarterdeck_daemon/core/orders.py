@@ -101,7 +101,26 @@ class SearchRows(msgspec.Struct, frozen=True, kw_only=True, tag="rows.search"):
     body: bytes
 
 
-Work = ParseDocument | RunStep | ExecuteEffect | ReconcileEffect | PutRows | SearchRows
+class SourceText(msgspec.Struct, frozen=True, kw_only=True):
+    """A text to look for facts in. source: `document:doc3` or `memory:m5`.  meta: of a document, as its parser left it."""
+
+    source: str
+    text: str
+    at_us: int
+    title: str = ""
+    media_type: str = ""
+    meta: Plain = {}
+    by_operator: bool = False
+
+
+class FindFacts(msgspec.Struct, frozen=True, kw_only=True, tag="facts.find"):
+    """Look for facts in texts. For workers. own: names and addresses of the house itself, which are nobody else's."""
+
+    texts: tuple[SourceText, ...]
+    own: tuple[str, ...] = ()
+
+
+Work = FindFacts | ParseDocument | RunStep | ExecuteEffect | ReconcileEffect | PutRows | SearchRows
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +189,38 @@ class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     compensates: str = ""  # The action that this one mends, when it is a correction.
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing found in a text.
+
+    value     what it says of the fact `fact_kind/key`
+    party     whether it speaks of somebody: then of the known fact that `mentions` leads to, if there is one
+    mentions  names, addresses and domains by which that somebody may be known, best first
+    beside    the same for those whom it concerns: the client of an invoice
+    known, related  the facts that those led to; filled in by the daemon, which knows them
+    """
+
+    fact_kind: str
+    key: str
+    value: Plain
+    evidence: tuple[Evidence, ...]
+    party: bool = False
+    mentions: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+
+
+class FoundIn(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    findings: tuple[Finding, ...]
+
+
+class FoundFacts(msgspec.Struct, frozen=True, kw_only=True, tag="facts.found"):
+    """What was found, text by text."""
+
+    items: tuple[FoundIn, ...]
+
+
 class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step.done"):
     """What an agent returned. `output` must satisfy the agent's contract."""
 
@@ -207,7 +258,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     failure: Failure
 
 
-Outcome = Parsed | StepDone | EffectDone | EffectAbsent | RowsPut | RowsFound | Failed
+Outcome = FoundFacts | Parsed | StepDone | EffectDone | EffectAbsent | RowsPut | RowsFound | Failed
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer"):

@@ -83,7 +83,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far an index goes, and what it is made with.
 
     seq        everything up to here is searchable by all parts that answer
-    feed_from  rows from here on are wanted: less than `seq` while a part is being filled that does not answer yet
+    fed        rows up to here are known, and searchable by the parts that are not being filled again
+    feed_from  rows from here on are wanted: less than `fed` while a part is being filled
     """
 
     seq: int
@@ -91,7 +92,27 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int = 0
     migrating_to: str = ""  # The embedder that takes over when all rows have its vectors.
     migrated: int = 0
+    fed: int = 0
     feed_from: int = 0
+    anchor: str = ""  # `position:hash` of the log that the rows came from.
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the daemon tells an index: rows to take in, and how far the log is covered by them.
+
+    at      the position whose state the rows show; what is known of a row from later on is not changed back
+    erased  entities that are forgotten: all their rows go, and nothing of them stays in the files
+    anchor  `position:hash` of the log at `seq`, so that the index of another log is known as such
+    anew    begin with nothing: what is there belongs to another log
+    """
+
+    rows: tuple[Row, ...] = ()
+    erased: tuple[str, ...] = ()
+    seq: int
+    after: int
+    at: int
+    anchor: str = ""
+    anew: bool = False
 
 
 class Index(Protocol):

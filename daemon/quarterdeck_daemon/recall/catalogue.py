@@ -66,6 +66,7 @@ class Put(msgspec.Struct, frozen=True, array_like=True):
     seq: int
     entries: tuple[Entry, ...]
     dead: tuple[int, ...]
+    anchor: str
 
 
 class _Save(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ class _Save(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     step: int
     seq: int
+    anchor: str
     count: int
     ids: bytes
     vocabularies: dict[str, list[str]]
@@ -84,7 +86,7 @@ class Catalogue:
 
     def __init__(self, folder: Path, save: _Save) -> None:
         self._folder = folder
-        self.generation, self.step, self.seq = save.generation, save.step, save.seq
+        self.generation, self.step, self.seq, self.anchor = save.generation, save.step, save.seq, save.anchor
         self.count = save.count
         self._ids = bytearray(save.ids)
         self._names = save.vocabularies
@@ -138,6 +140,15 @@ class Catalogue:
         id, _, entity = self._ids[begin : int(ends[key])].decode().partition(_SEPARATOR)
         return id, entity
 
+    def keys_of(self, entities: Sequence[str]) -> list[int]:
+        """The keys of all living rows of these entities."""
+        if not entities:
+            return []
+        hashes = np.array([entity_hash(entity) for entity in entities], dtype=np.uint64)
+        there = np.isin(self.column("entity"), hashes) & self.column("alive").astype(bool)
+        wanted = set(entities)
+        return [key for key in np.flatnonzero(there).tolist() if self.id_of(key)[1] in wanted]
+
     def name(self, column: str, code: int) -> str:
         return self._names[column][code]
 
@@ -185,7 +196,7 @@ class Catalogue:
             self._set(entry)
         if put.dead:
             self.columns["alive"][list(put.dead)] = False
-        self.step, self.seq = put.step, max(self.seq, put.seq)
+        self.step, self.seq, self.anchor = put.step, max(self.seq, put.seq), put.anchor or self.anchor
         self.changes += 1
 
     def tidy(self, *, all: bool = False) -> None:
@@ -249,6 +260,7 @@ class Catalogue:
             generation=self.generation,
             step=self.step,
             seq=self.seq,
+            anchor=self.anchor,
             count=self.count,
             ids=bytes(self._ids),
             vocabularies=self._names,
@@ -276,6 +288,7 @@ def _nothing() -> _Save:
         generation=secrets.token_hex(8),
         step=0,
         seq=0,
+        anchor="",
         count=0,
         ids=b"",
         vocabularies={name: [] for name in VOCABULARIES},

@@ -8,39 +8,15 @@ embedder's fluency in the question's language, to nothing outside of it.
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from .weights import Weights
+
 Scores = npt.NDArray[np.float32]
 DAY_US = 86_400_000_000
-
-
-class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every number of recall. Measured by bench/recall_quality.py; `[recall]` in the settings changes them.
-
-    vector           share of the vectors in a score, 0..1, before fluency; the rest is the words'
-    rule             how a side is brought to one scale
-    recency          what a thing of this moment has over an old one, added to the score
-    half_life_days   after so many days half of that is left
-    title            how much a word in the title counts, against one in the text
-    candidates       rows that each side may name
-    floor            relevance below which a row is not shown, 0..1; see `relevance`
-    floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
-    floor_vector     what likeness above it adds to the share of the question's words that a row has
-    """
-
-    vector: float = 0.5
-    rule: Literal["top1", "z"] = "top1"
-    recency: float = 0.02
-    half_life_days: float = 90.0
-    title: float = 2.0
-    candidates: int = 100
-    floor: float = 0.35
-    floor_cosine: float = 0.25
-    floor_vector: float = 1.0
 
 
 class Fused(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -26,10 +27,11 @@ from ..store.files import PRIVATE_FOLDER
 from .api import LIMIT_MAX, QUESTIONS_MAX, Applied, Find, Question, Row
 from .catalogue import CURRENT, Catalogue, Entry, Mask, Numbers, Put, digest_of
 from .filters import Filters
-from .fusion import Fused, Weights, fused, relevance
+from .fusion import Fused, fused, relevance
 from .keyword import KeywordPart, Scores, Text, Word
 from .sealed import Doubt, read_note, write_note
 from .vectors import Keys, VectorPart
+from .weights import Weights
 
 DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
 NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
@@ -51,7 +53,9 @@ class _Side(msgspec.Struct):
 
 
 class HybridIndex:
-    """An Index (see api.py). Made by `open`, ended by `close`; `tidy` belongs to quiet moments."""
+    """An Index (see api.py). Made by `open`, ended by `close`; `tidy` and `fold` belong to quiet moments."""
+
+    VERSION: ClassVar[str] = "hybrid-1"  # Names the folder: what another version wrote is not looked at.
 
     def __init__(
         self, folder: Path, catalogue: Catalogue, keyword: KeywordPart, answering: _Side | None, coming: _Side | None,
@@ -99,22 +103,40 @@ class HybridIndex:
             rows=self._catalogue.rows,
             migrating_to=coming.embedder.id if coming else "",
             migrated=coming.part.rows if coming else 0,
+            fed=self._catalogue.seq,
             feed_from=feed_from,
+            anchor=self._catalogue.anchor,
         )
 
     # --- putting ---
 
-    def put(self, rows: Sequence[Row], *, removed: Sequence[str], seq: int, after: int | None = None) -> None:
+    def put(
+        self,
+        rows: Sequence[Row],
+        *,
+        removed: Sequence[str] = (),
+        seq: int,
+        after: int | None = None,
+        at: int | None = None,
+        erased: Sequence[str] = (),
+        anchor: str = "",
+    ) -> None:
         """Replace rows by id, drop the removed ids, then note `seq`. Give it many rows at a time.
 
         after: the position from which on the caller has fed everything; a part that is behind it takes the rows
         and stays behind. None: everything up to `seq` has been fed.
+        at, erased, anchor: see `Feed`.
         """
         with self._writing:
             texts, gone = self._sorted_out(rows, removed)
+            gone = (*gone, *self._catalogue.keys_of(erased))
             known = self._catalogue.count
-            changed = tuple(entry for entry, _ in texts if entry.key >= known or not self._catalogue.same(entry))
-            put = Put(self._catalogue.step + 1, _reached(self._catalogue.seq, seq, after), changed, gone)
+            old = at is not None and at <= self._catalogue.seq
+            changed = tuple(
+                entry for entry, _ in texts if entry.key >= known or not (old or self._catalogue.same(entry))
+            )
+            reached = _reached(self._catalogue.seq, seq, after)
+            put = Put(self._catalogue.step + 1, reached, changed, gone, anchor if reached == seq else "")
             if changed or gone or put.seq > self._catalogue.seq:
                 self._catalogue.write(put)
                 with self._state:
@@ -179,6 +201,11 @@ class HybridIndex:
 
     # --- quiet moments ---
 
+    @property
+    def stands(self) -> bool:
+        """Whether its folder is still there."""
+        return (self._folder / "answering.json").exists() or (self._folder / "rows.save").exists()
+
     def tidy(self) -> None:
         """Save what has grown long, note what was learned. Takes milliseconds; `fold` takes longer."""
         with self._writing:
@@ -205,6 +232,14 @@ class HybridIndex:
             self._note_learned()
             self._keyword.close()
             self._catalogue.tidy(all=True)
+            self._catalogue.close()
+            for side in (self._answering, self._coming):
+                if side is not None:
+                    side.part.close()
+
+    def abandon(self) -> None:
+        """Close without saving: the folder is not ours any more."""
+        with self._writing:
             self._catalogue.close()
             for side in (self._answering, self._coming):
                 if side is not None:

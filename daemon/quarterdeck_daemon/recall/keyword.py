@@ -206,15 +206,17 @@ class KeywordPart:
     # --- writing ---
 
     def _document(self, text: Text) -> tantivy.Document:
-        # A title that only repeats how the text begins would count its words twice.
+        # A title that only repeats how the text begins would count its words twice. Any other is part of the text
+        # too: where few rows have a title, the field of titles alone would take a word there for a poor match.
         title = "" if text.text.startswith(text.title) else text.title
+        whole = f"{title}\n{text.text}" if title else text.text
         document = tantivy.Document(
             title=plain_text(title),
-            text=plain_text(text.text),
+            text=plain_text(whole),
             stem_title=" ".join(self._analysis.stems(title, text.language)),
-            stem_text=" ".join(self._analysis.stems(text.text, text.language)),
+            stem_text=" ".join(self._analysis.stems(whole, text.language)),
         )
-        document.add_unsigned("key", text.key)
+        document.add_integer("key", text.key)
         return document
 
     def _note(self) -> None:
@@ -277,7 +279,7 @@ def _segment_files(folder: Path) -> list[Path]:
 
 def _schema() -> tantivy.Schema:
     builder = SchemaBuilder()
-    builder.add_unsigned_field("key", indexed=True, fast=True)
+    builder.add_integer_field("key", indexed=True, fast=True)
     for field, analyzer in (("title", "plain"), ("text", "plain"), ("stem_title", "stems"), ("stem_text", "stems")):
         builder.add_text_field(field, tokenizer_name=analyzer, index_option="freq")
     return builder.build()

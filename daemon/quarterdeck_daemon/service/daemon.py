@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -29,8 +28,6 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.messages import ROLES, Role
 
 from ..core.kernel import all_needs
-from ..store.api import Store
-from ..store.keyword import VERSION, TantivyIndex
 from ..store.rocks import RocksStore
 from .doing import Doing
 from .engine import Engine, wall_clock_us
@@ -87,8 +84,6 @@ class Daemon:
 
     async def _live(self, store: RocksStore) -> None:
         context = zmq.asyncio.Context()
-        index = _open_index(self._launch.home / "index" / VERSION, store)
-        recall = Recall(store, index)
         reception = Reception()
         link = SupervisorLink(
             context, self._launch.control, self._launch.token, lambda fence: house.hear_fence(fence)
@@ -100,7 +95,9 @@ class Daemon:
             on_offer=reception.offered,
             on_arrived=reception.arrived,
             kill=link.kill,
+            on_indexer=lambda applied: recall.met(applied),
         )
+        recall = Recall(store, hub)
         doing = Doing(store, hub, recall, wall_clock_us)
         tally = Tally(store)
 
@@ -135,11 +132,10 @@ class Daemon:
         tasks.append(self._guarded(self._keep_door()))
         log.info("ready", extra={"fields": {"seq": store.head.seq}})
         await self._ended.wait()
+        await recall.note_position()
         await self._wind_down(engine, keeper, tasks)
-        recall.note_position()
         rpc.close()
         link.close()
-        index.close()
         context.destroy(0)
 
     def _role_of(self, token: str) -> Role | None:
@@ -202,16 +198,6 @@ class Daemon:
 
     def end(self) -> None:
         self._ended.set()
-
-
-def _open_index(folder: Path, store: Store) -> TantivyIndex:
-    """Open the keyword index; one that is ahead of the log belongs to another log and is built anew."""
-    index = TantivyIndex.open(folder)
-    if index.seq <= store.head.seq:
-        return index
-    index.close()
-    shutil.rmtree(folder)
-    return TantivyIndex.open(folder)
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -40,14 +40,14 @@ from ..core.orders import (
     Started,
 )
 
-Role = Literal["worker", "effector"]
+Role = Literal["worker", "effector", "indexer"]
 
 MESSAGE_BYTES_MAX = 96 * 1024 * 1024  # A mail with its attachments, both ways.
 QUEUE_MAX = 100_000
 TRIES_MAX = 3  # A process that dies with an order three times is the order's fault.
 LIVENESS_S = 0.1
 IDLE_LIVENESS_S = 0.5  # When nobody has an order, a death can wait to be noticed.
-ORDERS_AT_ONCE = {"worker": 1, "effector": 8}
+ORDERS_AT_ONCE = {"worker": 1, "effector": 8, "indexer": 64}
 CROWD = 8  # With so many orders waiting, each worker holds one more, so that it need not wait for the next.
 
 log = logging.getLogger("quarterdeck.hub")
@@ -73,6 +73,7 @@ class Hub:
     """Bind with `start`; `do` an order and await its outcome.
 
     on_started  an effect is about to touch the wire     on_offer, on_arrived  news from connectors
+    on_indexer  how far the index goes, when an indexer came; None when it went
     kill        asks the supervisor to end a process that hangs
     """
 
@@ -85,6 +86,7 @@ class Hub:
         on_offer: Callable[[Offer], Awaitable[DaemonMessage]],
         on_arrived: Callable[[Arrived], Awaitable[DaemonMessage]],
         kill: Callable[[int, str], Awaitable[None]],
+        on_indexer: Callable[[bytes | None], None] = lambda applied: None,
     ) -> None:
         self._endpoint = endpoint
         self._tokens = tokens
@@ -92,12 +94,14 @@ class Hub:
         self._on_offer = on_offer
         self._on_arrived = on_arrived
         self._kill = kill
+        self._on_indexer = on_indexer
         self._socket: zmq.asyncio.Socket | None = None
         self._processes: dict[bytes, _Process] = {}
         self._jobs: dict[str, _Job] = {}
         self._queues: dict[Role, collections.deque[str]] = {
             "worker": collections.deque(),
             "effector": collections.deque(),
+            "indexer": collections.deque(),
         }
         self._tasks: set[asyncio.Task[None]] = set()
         self.agents: dict[str, Plain] = {}  # By name, as the last worker told.
@@ -180,6 +184,8 @@ class Hub:
         self._processes[identity] = _Process(identity, hello.role, hello.pid, {})
         self.agents |= {str(agent.get("name")): agent for agent in hello.agents}
         self._bury_dead()
+        if hello.role == "indexer":
+            self._on_indexer(hello.applied)
         self._spawn(self._dispatch(hello.role))
 
     def _finish(self, process: _Process, id: str, outcome: Outcome) -> None:
@@ -244,7 +250,9 @@ class Hub:
         if job.answer.done():
             return
         untouched = not job.due
-        if untouched or (job.tries < TRIES_MAX and not isinstance(job.order.work, RunStep)):
+        # What an index is told depends on what it has; its successor is asked first.
+        again = process.role != "indexer"
+        if again and (untouched or (job.tries < TRIES_MAX and not isinstance(job.order.work, RunStep))):
             job.tries -= untouched
             job.process, job.due = b"", 0.0
             self._queues[job.role].appendleft(job.order.id)
@@ -259,6 +267,8 @@ class Hub:
             job = self._jobs.get(id)
             if job is not None and job.process == process.identity:
                 self._again(job, process, failure, message)
+        if process.role == "indexer" and not any(one.role == "indexer" for one in self._processes.values()):
+            self._on_indexer(None)
 
     # --- life and death of processes ---
 

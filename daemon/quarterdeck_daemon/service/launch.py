@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["daemon", "effector", "worker"]
+Role = Literal["daemon", "effector", "worker", "indexer"]
 PR_SET_PDEATHSIG = 1
 LAUNCH_BYTES_MAX = 65_536
 

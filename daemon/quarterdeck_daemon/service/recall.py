@@ -1,143 +1,282 @@
-"""Recall: keeps the keyword index behind the log, and searches it.
+"""Recall: keeps the index behind the log, and asks it.
 
-Owns     the position up to which memories are indexed.
-Promises a search sees every memory that was durable when it was asked, or says how far the index is behind;
-         the index is rebuilt from the records when it is missing or doubtful, while searches go on.
-Leaves   ranking to store/keyword.py.
+Owns     how far the indexer has been fed.
+Promises a search sees every memory and fact that was durable when it was asked, or says how far the index is
+         behind. The indexer is fed from where it says it stands, whatever happened to it or to its files; an index
+         of another log is begun anew.
+Leaves   ranking to the indexer, what a hit looks like to the handlers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
+import msgspec
+
+from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ..core.entities import Memory, Plain
-from ..store.api import IndexRow, KeywordHit, KeywordIndex, Store
+from ..core.orders import Failed, Order, Outcome, PutRows, RowsFound, RowsPut, SearchRows
+from ..recall.api import Applied, Feed, Find, Question, Row
+from ..store.api import Store
+from .hub import Hub
+from .index_rows import Found, concerns_rows, rows_of
 
-BATCH_MAX = 2_000
-SLICE = 2_000  # Events looked at before others get their turn.
-PAUSE_S = 0.02  # Commits cost milliseconds, so what arrives together is indexed together.
+SLICE = 1_000  # Events looked at before others get their turn.
+ROWS_MAX = 2_000  # Of one put.
+BYTES_MAX = 8 * 1024 * 1024
+PAUSE_S = 0.02  # A commit of the index costs milliseconds, so what arrives together is fed together.
+IDLE_EVENTS_MAX = 5_000  # After so many events without a row the index is told where the log stands.
 BEHIND_WAIT_S = 1.0
-MEMORY_KINDS: frozenset[str] = frozenset(("memory.remembered", "document.parsed", "memory.endorsed"))
+INDEXER_WAIT_S = 3.0  # For an indexer that is just being started again.
+SEARCH_DEADLINE_MS = 5_000
+PUT_DEADLINE_MS = 120_000
+TRIES_MAX = 2
+FACTS_BESIDE = 3  # A step recalls memories; facts that are found too must not take their places.
+NOTE_WAIT_S = 0.5
+AGAIN_S = 1.0  # After rows were refused: a full disk, say.
 
 log = logging.getLogger("quarterdeck.recall")
 
 
-class Recall:
-    """Feed it with `notice`; run `run` as one task."""
+class Answers(msgspec.Struct, frozen=True):
+    """One list of finds for each question; behind: events that the index has yet to see."""
 
-    def __init__(self, store: Store, index: KeywordIndex) -> None:
-        self._store = store
-        self._index = index
-        self._pending: dict[str, None] = {}
-        self._indexing = 0
-        self._seen_seq = index.seq
-        self._caught_up = False
+    finds: list[list[Find]]
+    behind: int
+
+
+class Recall:
+    """Feed it with `notice`; run `run` as one task. The hub tells of indexers with `met`."""
+
+    def __init__(self, store: Store, hub: Hub) -> None:
+        self._store, self._hub = store, hub
+        self._applied: Applied | None = None  # None while there is no indexer.
+        self._foreign = False  # There is one, whose index belongs to another log.
+        self._looked = 0  # Events up to here have been fed, or held no row.
+        self._durable = store.head.seq
+        self._wanted = store.head.seq  # The last event that a search must see.
         self._work = asyncio.Event()
-        self._moved = asyncio.Condition()
+        self._pulse: asyncio.Event = asyncio.Event()  # Set, and replaced, whenever one of the above moves.
+        self._numbers = itertools.count(1)
 
     def notice(self, events: Sequence[Event]) -> None:
         """Take in durable events, in order."""
         for event in events:
-            if event.kind in MEMORY_KINDS:
-                self._pending.update(dict.fromkeys(_memories_of(event)))
-                self._seen_seq = max(self._seen_seq, event.seq)
-        if self._pending:
-            self._work.set()
+            self._durable = max(self._durable, event.seq)
+            if concerns_rows(event):
+                self._wanted = max(self._wanted, event.seq)
+        self._work.set()
 
-    async def catch_up(self) -> int:
-        """Queue what the log has and the index has not, in slices, so that others are served meanwhile.
+    def met(self, applied: bytes | None) -> None:
+        """An indexer came and says how far its index goes; None: it went."""
+        stands = None if applied is None else msgspec.msgpack.decode(applied, type=Applied)
+        self._foreign = stands is not None and self._of_another_log(stands)
+        self._looked = stands.fed if stands is not None and not self._foreign else 0
+        self._stand(None if self._foreign else stands)  # What it knows is not asked for.
 
-        Returns how many memories wait then.
-        """
-        after, head = self._index.seq, self._store.head.seq
-        while events := list(itertools.islice(self._store.events(after=after, before=head + 1), SLICE)):
-            self.notice(events)
-            after = events[-1].seq
-            await asyncio.sleep(0)
-        self._caught_up = True
-        async with self._moved:
-            self._moved.notify_all()
-        return len(self._pending)
-
-    async def run(self) -> None:
-        """Catch up, then index until cancelled. Nothing is indexed before, lest the index claim a past it has not."""
-        await self.catch_up()
-        while True:
-            await self._work.wait()
-            await asyncio.sleep(PAUSE_S)
-            ids = list(self._pending)[:BATCH_MAX]
-            upto = self._seen_seq if len(ids) == len(self._pending) else self._index.seq
-            rows = [row for row in map(self._row, ids) if row is not None]
-            for id in ids:
-                del self._pending[id]  # Before the work: what changes meanwhile must be done once more.
-            self._indexing = len(ids)
-            await asyncio.to_thread(self._index.put, rows, removed=(), seq=upto)
-            self._indexing = 0
-            if not self._pending:
-                self._work.clear()
-            async with self._moved:
-                self._moved.notify_all()
-
-    async def search(self, query: str, *, limit: int, where: dict[str, str | tuple[str, ...]]) -> list[KeywordHit]:
-        """Search what is durable by now; waits up to a second for the index to have it."""
-        await self._wait_for(self._seen_seq if self._caught_up else self._store.head.seq)
-        return await asyncio.to_thread(self._index.search, query, limit=limit, where=where)
-
-    async def for_step(self, query: str, *, limit: int) -> list[Plain]:
-        """What a step's `recall` read receives: believed memories only, best first."""
-        found: list[Plain] = []
-        for hit in await self.search(query, limit=limit * 4, where={}) if query.strip() else []:
-            memory = self._store.get(Memory, hit.id)
-            # What came from outside is not recalled into drafts until the operator has endorsed it.
-            if memory is not None and memory.tier != "review" and len(found) < limit:
-                plain: Plain = {"id": hit.id, "title": memory.title, "text": memory.text, "score": hit.score}
-                found.append({**plain, "source": memory.source})
-        return found
+    @property
+    def applied(self) -> Applied | None:
+        """How far the index goes; None while there is no indexer."""
+        return self._applied
 
     @property
     def behind(self) -> int:
-        return len(self._pending) + self._indexing + (not self._caught_up)
+        """Events that some part of the index has yet to see."""
+        if self._applied is None:
+            return self._wanted
+        reached = self._looked if self._applied.feed_from >= self._applied.fed else self._applied.seq
+        return max(0, self._wanted - reached)
 
-    def note_position(self) -> None:
-        """Remember, when all is indexed, that the rest of the log holds no memory: the next start need not look."""
-        if not self.behind and self._index.seq < self._store.head.seq:
-            self._index.put((), removed=(), seq=self._store.head.seq)
+    def _stand(self, applied: Applied | None) -> None:
+        self._applied = applied
+        self._work.set()
+        self._stir()
 
-    async def _wait_for(self, seq: int) -> None:
-        async def reached() -> None:
-            async with self._moved:
-                await self._moved.wait_for(lambda: self._index.seq >= seq or not self.behind)
+    def _stir(self) -> None:
+        self._pulse.set()
+        self._pulse = asyncio.Event()
 
-        try:
-            await asyncio.wait_for(reached(), BEHIND_WAIT_S)
-        except TimeoutError:
-            log.info("the index is %d memories behind", self.behind)
+    # --- feeding ---
 
-    def _row(self, id: str) -> IndexRow | None:
-        memory = self._store.get(Memory, id)
-        if memory is None or memory.forgotten:
-            return None
-        return IndexRow(
-            id=memory.id,
-            title=memory.title,
-            text=memory.text,
-            tier=memory.tier,
-            memory_kind=memory.memory_kind,
-            namespace=memory.namespace,
-            source=memory.source,
-            tags=memory.tags,
-            at_us=memory.at_us,
+    async def run(self) -> None:
+        """Feed the indexer until cancelled."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            if self._foreign:
+                log.warning("the index belongs to another log; it is built anew")
+                self._foreign = not await self._put(Feed(seq=0, after=0, at=0, anew=True))
+            while (applied := self._applied) is not None and await self._feed(applied):
+                await asyncio.sleep(0)
+
+    async def _feed(self, applied: Applied) -> bool:
+        """One slice: of what is new, else of what a part lacks. Returns whether to go on at once."""
+        if self._looked < self._durable:
+            return await self._feed_new(applied)
+        if applied.feed_from < applied.fed:
+            return await self._fill(applied)
+        return False
+
+    async def _feed_new(self, applied: Applied) -> bool:
+        events = self._events(self._looked, self._durable)
+        if len(events) < SLICE // 4:
+            await asyncio.sleep(PAUSE_S)  # More of the same is likely on its way.
+            events = self._events(self._looked, self._durable)
+        found, upto = rows_of(self._store, events), events[-1].seq
+        telling = found.rows or found.erased or upto - applied.fed > IDLE_EVENTS_MAX
+        if telling and not await self._put_all(found, applied.fed, upto):
+            return False
+        if self._applied is not None:
+            self._looked = max(self._looked, upto)
+            self._stir()
+        return True
+
+    async def _fill(self, applied: Applied) -> bool:
+        """What a part lacks that began anew, in the order of the log; what is known of later on stays."""
+        events = self._events(applied.feed_from, applied.fed)
+        return await self._put_all(rows_of(self._store, events), applied.feed_from, events[-1].seq)
+
+    def _events(self, after: int, upto: int) -> list[Event]:
+        return list(itertools.islice(self._store.events(after=after, before=upto + 1), SLICE))
+
+    async def _put_all(self, found: Found, after: int, upto: int) -> bool:
+        """Several puts when there is much; only the last one says that all up to `upto` is there."""
+        batches = list(_batches(list(found.rows.values()))) or [[]]
+        for batch in batches:
+            last = batch is batches[-1]
+            feed = Feed(
+                rows=tuple(batch),
+                erased=tuple(found.erased) if last else (),
+                seq=upto if last else after,
+                after=after,
+                at=upto,
+                anchor=self._anchor(upto) if last else "",
+            )
+            if not await self._put(feed):
+                return False
+        return True
+
+    async def _put(self, feed: Feed) -> bool:
+        """Returns whether the indexer took it; else it is asked again from where it says it stands."""
+        work = PutRows(body=msgspec.msgpack.encode(feed))
+        outcome = await self._hub.do(self._order("put", work, PUT_DEADLINE_MS), "indexer")
+        if isinstance(outcome, RowsPut):
+            applied = msgspec.msgpack.decode(outcome.body, type=Applied)
+            if feed.anew or applied.fed < feed.after:
+                self._looked = applied.fed  # It began anew.
+            self._stand(applied)
+            return True
+        if self._applied is not None or self._foreign:
+            log.warning("the indexer did not take rows: %s", _said(outcome))
+            await asyncio.sleep(AGAIN_S)
+            self._work.set()
+        return False
+
+    def _of_another_log(self, applied: Applied) -> bool:
+        position = applied.anchor.partition(":")[0]
+        if not position.isdigit():
+            return applied.fed > self._store.head.seq
+        return self._anchor(int(position)) != applied.anchor
+
+    def _anchor(self, seq: int) -> str:
+        """What makes the log at this position this log: the chain up to the event, and the event's own time."""
+        event = self._store.event(seq)
+        if event is None:
+            return f"{seq}:"
+        seen = f"{event.prev_mac!r} {event.id} {event.at_us} {event.kind}"
+        return f"{seq}:{hashlib.blake2b(seen.encode(), digest_size=8).hexdigest()}"
+
+    async def note_position(self) -> None:
+        """At the end of a life, when all is indexed: tell the index so, and the next start need not look."""
+        applied = self._applied
+        if applied is not None and not self.behind and applied.fed < self._looked:
+            upto = self._looked
+            with contextlib.suppress(TimeoutError):  # Then the next start looks through these events once more.
+                async with asyncio.timeout(NOTE_WAIT_S):
+                    await self._put(Feed(seq=upto, after=applied.fed, at=upto, anchor=self._anchor(upto)))
+
+    # --- asking ---
+
+    async def search(self, questions: Sequence[Question]) -> Answers:
+        """Ask, after a short wait for what was durable a moment ago to be searchable.
+
+        Raises QuarterdeckError: `unavailable` when no indexer answers in time, `out_of_range` for a limit.
+        """
+        wanted = self._wanted
+        if await self._wait(lambda: self._applied is not None, INDEXER_WAIT_S):
+            await self._wait(lambda: self._looked >= wanted, BEHIND_WAIT_S)
+        outcome: Outcome | None = None
+        for _ in range(TRIES_MAX):
+            if not await self._wait(lambda: self._applied is not None, INDEXER_WAIT_S):
+                break
+            work = SearchRows(body=msgspec.msgpack.encode(list(questions)))
+            outcome = await self._hub.do(self._order("search", work, SEARCH_DEADLINE_MS), "indexer")
+            if isinstance(outcome, RowsFound):
+                return Answers(msgspec.msgpack.decode(outcome.body, type=list[list[Find]]), self.behind)
+            if isinstance(outcome, Failed) and outcome.failure.failure == "permanent":
+                raise _refusal(outcome)
+        raise QuarterdeckError(
+            "unavailable",
+            f"the search index does not answer{': ' + _said(outcome) if outcome is not None else ''}",
+            hint="It is started again by itself; try again in a moment, or see `quarterdeck logs --role indexer`.",
         )
 
+    async def for_step(self, query: str, *, limit: int, namespace: str = "default") -> list[Plain]:
+        """What a step's `recall` read receives: believed memories of its namespace only, best first."""
+        if not query.strip():
+            return []
+        question = Question(query=query, limit=limit * FACTS_BESIDE, not_tiers=("review",), namespaces=(namespace,))
+        found: list[Plain] = []
+        for find in (await self.search([question])).finds[0]:
+            # What came from outside is not recalled into drafts until the operator has endorsed it.
+            memory = self._store.get(Memory, find.entity.partition(":")[2])
+            if memory is not None and memory.current and memory.tier != "review" and len(found) < limit:
+                plain: Plain = {"id": memory.id, "title": memory.title, "text": memory.text, "score": find.score}
+                found.append({**plain, "source": memory.source})
+        return found
 
-def _memories_of(event: Event) -> list[str]:
-    if event.kind == "document.parsed":
-        chunks = event.body["chunks"]
-        return [str(chunk["id"]) for chunk in chunks] if isinstance(chunks, list) else []
-    id = str(event.body["id"])
-    return [] if "/" in id else [id]
+    async def _wait(self, holds: Callable[[], bool], wait_s: float) -> bool:
+        """Until it holds; False when it did not in time."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while not holds():
+                    await self._pulse.wait()
+        except TimeoutError:
+            log.info("the index is %d events behind", self.behind)
+            return False
+        return True
+
+    def _order(self, kind: str, work: PutRows | SearchRows, deadline_ms: int) -> Order:
+        return Order(id=f"{kind}/{next(self._numbers)}", work=work, deadline_ms=deadline_ms)
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """At most ROWS_MAX rows and about BYTES_MAX of text each; none when there are no rows."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        if batch and (len(batch) == ROWS_MAX or size > BYTES_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += len(row.text) + len(row.title)
+    if batch:
+        yield batch
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.failure.message if isinstance(outcome, Failed) else f"a {type(outcome).__name__}"
+
+
+def _refusal(failed: Failed) -> QuarterdeckError:
+    failure = failed.failure
+    code = cast(Code, failure.code) if failure.code in CODES else "unavailable"
+    return QuarterdeckError(code, failure.message, hint=failure.hint)

@@ -43,7 +43,7 @@ FLAG_POLL_S = 0.1
 REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
 TOKEN_BYTES = 32
 REASON_CHARACTERS_MAX = 500
-ROLES: tuple[Role, ...] = ("daemon", "effector", "worker")
+ROLES: tuple[Role, ...] = ("daemon", "effector", "worker", "indexer")
 OUTWARD: tuple[Role, ...] = ("effector",)
 OUTWARD_AND_WORKERS: tuple[Role, ...] = ("effector", "worker")
 RUN_CHILD: dict[str, list[str]] = {
@@ -106,7 +106,7 @@ class Supervisor:
         self._control: Control | None = None
 
     def _seats(self, workers: int, commands: dict[str, list[str]]) -> list[Seat]:
-        seats: list[tuple[str, Role]] = [("daemon", "daemon"), ("effector", "effector")]
+        seats: list[tuple[str, Role]] = [("daemon", "daemon"), ("effector", "effector"), ("indexer", "indexer")]
         seats += [(f"worker-{number}", "worker") for number in range(1, workers + 1)]
         return [Seat(name, commands[role], self._launch(role), self.places.log_of(role)) for name, role in seats]
 
@@ -126,7 +126,7 @@ class Supervisor:
             rpc=self._endpoints.of("rpc"),
             events=self._endpoints.of("events"),
             operator_token=self._tokens["operator"],
-            process_tokens={name: self._tokens[name] for name in ("effector", "worker")},
+            process_tokens={name: self._tokens[name] for name in ("effector", "worker", "indexer")},
         )
 
     # --- life ---------------------------------------------------------------------------------------

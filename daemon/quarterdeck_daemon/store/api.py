@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from quarterdeck_protocol.events import Event
 
+from ..core.commands import Names
 from ..core.commit import Commit
 from ..core.entities import Entity, Link
 
@@ -31,20 +32,15 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Removal(msgspec.Struct, frozen=True, kw_only=True):
+class Removal(Names, frozen=True, kw_only=True):
     """What is to be forgotten for good.
 
     epoch     of the store when this was planned: the keys are taken out once, however often it is tried again
     subjects  names of keys (core/subjects.py)       entities  `kind:id`, whose rows go
     events    sequences whose content goes           blobs     hashes
+    thinned   entities of which only those versions go whose keys go
     Whatever the entities, events and blobs are sealed with goes too, and with it all that shares that key.
     """
-
-    epoch: int
-    subjects: tuple[str, ...] = ()
-    entities: tuple[str, ...] = ()
-    events: tuple[int, ...] = ()
-    blobs: tuple[str, ...] = ()
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,48 +147,3 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-class KeywordIndex(Protocol):
-    """Derived full-text index over memories. May be deleted at any time; costs only time to rebuild."""
-
-    @property
-    def seq(self) -> int:
-        """Everything up to this log position is searchable."""
-        ...
-
-    def put(self, rows: Iterable[IndexRow], *, removed: Iterable[str], seq: int) -> None:
-        """Replace rows by id, drop the removed ones, note `seq`. Costs about 10 ms a call: give it many rows."""
-        ...
-
-    def search(
-        self,
-        query: str,
-        *,
-        limit: int,
-        where: Mapping[str, str | tuple[str, ...]],
-        since_us: int | None = None,
-        until_us: int | None = None,
-    ) -> list[KeywordHit]:
-        """Best first. `where` is by fields of IndexRow, a tuple meaning any of; since <= at_us < until."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    title: str
-    text: str
-    tier: str
-    memory_kind: str
-    namespace: str
-    source: str
-    tags: tuple[str, ...]
-    at_us: int
-
-
-class KeywordHit(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    score: float
-    terms: tuple[str, ...]

@@ -6,11 +6,28 @@ from collections.abc import Callable
 
 from ..house import House
 from ..rpc import Handler
-from . import actions, alerts, assets, documents, export, facts, memory, models, runs, system, tiers, time_travel, timeline, upkeep
+from . import (
+    actions,
+    alerts,
+    assets,
+    documents,
+    export,
+    facts,
+    memory,
+    models,
+    runs,
+    search,
+    system,
+    tiers,
+    time_travel,
+    timeline,
+    upkeep,
+)
 
 HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     system.handlers,
     memory.handlers,
+    search.handlers,
     tiers.handlers,
     upkeep.handlers,
     documents.handlers,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 from quarterdeck_protocol import params as p
-from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
 from ...core.commands import Endorse, Remember
-from ...core.entities import Memory, Plain, Tier
-from ...store.api import KeywordHit
-from ..house import House, time_us
+from ...core.entities import Tier
+from ..house import House
 from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
-from ..views import memory_view, record_view
+from ..views import record_view
 from .documents import receive_document
 from .tiers import expiry_us
 
@@ -47,9 +43,6 @@ def handlers(house: House) -> dict[str, Handler]:
         )
         return await house.change(asked, command)
 
-    async def search(asked: Asked, params: p.MemorySearch) -> object:
-        return {"items": await _search(house, params)}
-
     async def get(asked: Asked, params: p.ReadOne) -> object:
         return record_view(find_entity(house.store, params.id, house.position(params.as_of)))
 
@@ -70,7 +63,6 @@ def handlers(house: House) -> dict[str, Handler]:
 
     return {
         "memory.remember": remember,
-        "memory.search": search,
         "memory.get": get,
         "memory.history": history,
         "memory.why": explain,
@@ -90,33 +82,3 @@ def labels_for(asked: Asked, wanted: Labels | None) -> Labels:
     """A caller may lower trust and raise secrecy, never the reverse; only the operator speaks as the operator."""
     own = OPERATOR if asked.role == "operator" else Labels(integrity="agent")
     return own if wanted is None else join((own, wanted))
-
-
-async def _search(house: House, params: p.MemorySearch) -> list[Plain]:
-    as_of = house.position(params.as_of)
-    since = time_us(params.since) if params.since else 0
-    until = time_us(params.until) if params.until else 2**62
-    where: dict[str, str | tuple[str, ...]] = {}
-    for name, value in (("tier", params.tier), ("memory_kind", params.kind), ("namespace", params.namespace)):
-        if value:
-            where[name] = value
-    if params.source:
-        where["source"] = params.source
-    if params.tags:
-        where["tags"] = params.tags
-    hits = await house.recall.search(params.query, limit=min(params.limit * OVERFETCH, FETCHED_MAX), where=where)
-    best = max((hit.score for hit in hits), default=0.0)
-    items: list[Plain] = []
-    for hit in hits:
-        memory = house.store.get(Memory, hit.id, as_of=as_of)
-        if memory is not None and since <= memory.at_us <= until and len(items) < params.limit:
-            items.append(_hit(house, memory, hit, best))
-    return items
-
-
-def _hit(house: House, memory: Memory, hit: KeywordHit, best: float) -> Plain:
-    age_days = max(0.0, (house.engine.now_us() - memory.at_us) / DAY_US)
-    recency = math.exp(-math.log(2) * age_days / RECENCY_HALF_LIFE_DAYS)
-    keyword = round(hit.score / best, 4) if best > 0 else 0.0
-    reasons: Plain = {"keyword": keyword, "vector": 0.0, "recency": round(recency, 4), "terms": list(hit.terms)}
-    return {**memory_view(memory), "score": round(hit.score, 4), "why": reasons}

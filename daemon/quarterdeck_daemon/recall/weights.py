@@ -1,0 +1,36 @@
+"""Every number of recall in one place. It is `[recall]` of the settings, and imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0, le=100_000.0)]
+Factor = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults as measured by bench/recall_quality.py.
+
+    vector           share of the vectors in a score, before the embedder's fluency; the rest is the words'
+    rule             how a side is brought to one scale: by its best score, or by how far a score stands out
+    recency          what a thing of this moment has over an old one, added to the score
+    half_life_days   after so many days half of that is left
+    title            how much a word in the title counts, against one in the text
+    candidates       rows that each side may name
+    floor            relevance below which a row is not shown; see `fusion.relevance`
+    floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
+    floor_vector     what likeness above it adds to the share of the question's words that a row has
+    """
+
+    vector: Share = 0.5
+    rule: Literal["top1", "z"] = "top1"
+    recency: Factor = 0.02
+    half_life_days: Positive = 90.0
+    title: Factor = 2.0
+    candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 100
+    floor: Factor = 0.35
+    floor_cosine: Share = 0.25
+    floor_vector: Factor = 1.0

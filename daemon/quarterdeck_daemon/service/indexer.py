@@ -1,0 +1,287 @@
+"""The indexer: the process that holds the search index, so that a crash of it cannot take the kernel along.
+
+Owns     the folder `.quarterdeck/index/`, the connection to the daemon's `orders` socket, its own limits.
+Promises questions are answered while rows are taken in; what cannot be trusted on disk is not used, and Hello and
+         every answer say how far the index goes, so that the daemon feeds what is missing.
+Leaves   which rows there are to the daemon, hangs and deaths to the supervisor.
+
+Two threads: this one speaks and searches, the other takes in rows and does the upkeep of files.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import zmq
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from ..core.orders import (
+    Answer,
+    DaemonMessage,
+    Failed,
+    Failure,
+    FailureClass,
+    Hello,
+    Order,
+    OrderMessage,
+    Outcome,
+    PutRows,
+    RowsFound,
+    RowsPut,
+    SearchRows,
+)
+from ..embedders.api import Embedder
+from ..embedders.table import open_embedder
+from ..recall.api import Feed, Question
+from ..recall.hybrid import HybridIndex
+from .launch import Launch, end_with_parent, receive_launch
+from .logs import fields, hide, set_up_logging
+from .workspace import Config, load_config
+
+MESSAGE_BYTES_MAX = 96 * 1024 * 1024
+OPEN_FILES_MAX = 1_024
+PUTS_MAX = 64  # Waiting; the daemon sends one at a time.
+QUIET_S = 0.5  # Without rows for so long, files are tidied and graphs built.
+SWITCH_S = 0.001  # How long the thread that takes in rows may keep a search waiting.
+LOOK_S = 2.0  # How often to see whether somebody removed the folder.
+BEGUN_ANEW = b""  # Between the threads: say Hello again.
+RETRY_S = 5.0  # After the disk was full.
+CLOSE_S = 0.4
+
+log = logging.getLogger("quarterdeck.indexer")
+
+
+class Shelf:
+    """The index with its folder; opened anew when it belongs to another log."""
+
+    def __init__(self, launch: Launch, config: Config) -> None:
+        self._folder = launch.home / "index"
+        self._home, self._config = launch.home, config
+        self.index = self._opened()
+
+    def begin_anew(self) -> None:
+        """Start with nothing. Searches meanwhile are answered from what was there."""
+        old = self.index
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.index = self._opened()
+        old.abandon()
+
+    def applied(self) -> bytes:
+        return msgspec.msgpack.encode(self.index.applied)
+
+    def _opened(self) -> HybridIndex:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _clear_others(self._folder)
+        return HybridIndex.open(
+            self._folder / HybridIndex.VERSION,
+            self._embedder(),
+            former=self._former,
+            weights=self._config.recall,
+            language=self._config.workspace.language,
+        )
+
+    def _embedder(self) -> Embedder | None:
+        """None when it cannot be opened: words alone are better than nothing."""
+        try:
+            return open_embedder(self._config.embedder, self._home)
+        except QuarterdeckError as error:
+            log.error("no vectors: %s", error.message, extra=fields(code=error.code, hint=error.hint))
+            return None
+
+    def _former(self, id: str) -> Embedder | None:
+        """The embedder whose vectors are there, opened so that they go on answering."""
+        for name in ("static", "minilm", "endpoint"):
+            try:
+                made = open_embedder(msgspec.structs.replace(self._config.embedder, name=name), self._home)
+            except QuarterdeckError as error:
+                log.info("%s is not there: %s", name, error.message)
+                continue
+            if made.id == id:
+                return made
+        return None
+
+
+class Indexer:
+    """Serves until the process ends; the connection is opened anew when the daemon went away."""
+
+    def __init__(self, launch: Launch, shelf: Shelf) -> None:
+        self._launch, self._shelf = launch, shelf
+        self._context = zmq.Context()
+        self._puts: queue.Queue[tuple[str, bytes]] = queue.Queue(PUTS_MAX)
+        self._done = self._context.socket(zmq.PULL)
+        self._done.bind("inproc://done")
+        self._writer = threading.Thread(target=self._write, name="writer", daemon=True)
+
+    def run(self) -> None:
+        self._writer.start()
+        while True:
+            self._serve_connection()
+
+    def end(self, number: int, frame: FrameType | None) -> None:
+        """Close the files if that is quick, and go; what was not saved is in their logs."""
+        threading.Timer(CLOSE_S, os._exit, (0,)).start()
+        self._shelf.index.close()
+        os._exit(0)
+
+    def _serve_connection(self) -> None:
+        socket = self._context.socket(zmq.DEALER)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        try:
+            socket.connect(self._launch.orders)
+            self._greet(socket)
+            self._receive(socket, monitor)
+        finally:
+            socket.disable_monitor()
+            socket.close()
+
+    def _greet(self, socket: zmq.Socket[bytes]) -> None:
+        hello = Hello(role="indexer", pid=os.getpid(), token=self._launch.token, applied=self._shelf.applied())
+        socket.send_multipart([b"", msgspec.msgpack.encode(hello)])
+
+    def _receive(self, socket: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> None:
+        poller = zmq.Poller()
+        for one in (socket, self._done, monitor):
+            poller.register(one, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll())
+            if self._done in ready:
+                answer = self._done.recv()
+                if answer == BEGUN_ANEW:
+                    self._greet(socket)
+                else:
+                    socket.send_multipart([b"", answer])
+            if socket in ready:
+                self._take(socket)
+            elif monitor in ready:
+                log.info("the daemon went away")
+                return
+
+    def _take(self, socket: zmq.Socket[bytes]) -> None:
+        order = _order_in(socket.recv_multipart()[-1])
+        if order is None:
+            return
+        if isinstance(order.work, PutRows):
+            self._puts.put((order.id, order.work.body))
+        elif isinstance(order.work, SearchRows):
+            socket.send_multipart([b"", _encoded(order.id, self._search(order.work.body))])
+        else:
+            failed = _failed("contract", "wrong_role", f"an indexer does no {type(order.work).__name__}")
+            socket.send_multipart([b"", _encoded(order.id, failed)])
+
+    def _search(self, body: bytes) -> Outcome:
+        try:
+            questions = msgspec.msgpack.decode(body, type=list[Question])
+            return RowsFound(body=msgspec.msgpack.encode(self._shelf.index.search(questions)))
+        except QuarterdeckError as error:
+            return _failed("permanent", error.code, error.message, error.hint)
+        except msgspec.DecodeError as error:
+            return _failed("contract", "schema", str(error))
+
+    # --- the other thread ---
+
+    def _write(self) -> None:
+        done = self._context.socket(zmq.PUSH)
+        done.connect("inproc://done")
+        tidied = True
+        while True:
+            try:
+                id, body = self._puts.get(timeout=LOOK_S if tidied else QUIET_S)
+            except queue.Empty:
+                if not self._shelf.index.stands:
+                    log.warning("the index was removed; it is built anew")
+                    self._shelf.begin_anew()
+                    done.send(BEGUN_ANEW)
+                tidied = tidied or self._upkeep()
+                continue
+            done.send(_encoded(id, self._put(body)))
+            tidied = False
+
+    def _put(self, body: bytes) -> Outcome:
+        try:
+            feed = msgspec.msgpack.decode(body, type=Feed)
+            if feed.anew:
+                self._shelf.begin_anew()
+            self._shelf.index.put(
+                feed.rows, seq=feed.seq, after=feed.after, at=feed.at, erased=feed.erased, anchor=feed.anchor
+            )
+        except (OSError, ValueError, QuarterdeckError) as error:
+            # tantivy says ValueError for a full disk, too. What was half taken in is fed again.
+            log.exception("rows could not be taken in")
+            return _failed("transient", "no_space" if isinstance(error, OSError) else "unavailable", str(error))
+        return RowsPut(body=self._shelf.applied())
+
+    def _upkeep(self) -> bool:
+        """Returns whether all is done; a full disk is tried again."""
+        try:
+            self._shelf.index.tidy()
+            self._shelf.index.fold()
+        except (OSError, ValueError, RuntimeError) as error:
+            log.error("the index could not be tidied", extra=fields(error=str(error)))
+            time.sleep(RETRY_S)
+            return False
+        return True
+
+
+def _order_in(body: bytes) -> Order | None:
+    try:
+        message: DaemonMessage = msgspec.msgpack.decode(body, type=DaemonMessage)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        log.error("an order does not parse", extra=fields(error=str(error)))
+        return None
+    return message.order if isinstance(message, OrderMessage) else None
+
+
+def _encoded(id: str, outcome: Outcome) -> bytes:
+    return msgspec.msgpack.encode(Answer(id=id, outcome=outcome))
+
+
+def _failed(failure: FailureClass, code: str, message: str, hint: str = "") -> Failed:
+    return Failed(failure=Failure(failure=failure, code=code, message=message, hint=hint))
+
+
+def _clear_others(folder: Path) -> None:
+    """Indexes of other versions of ours are of no use to anybody."""
+    for path in folder.iterdir():
+        if path.name != HybridIndex.VERSION:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def harden() -> None:
+    """Limit what a bug in a library could cost."""
+    for what, wanted in ((resource.RLIMIT_NOFILE, OPEN_FILES_MAX), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(what)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        try:
+            resource.setrlimit(what, (value, value))
+        except (ValueError, OSError) as error:  # macOS refuses some of them.
+            log.warning("a limit could not be set", extra=fields(limit=what, error=str(error)))
+
+
+def main() -> None:
+    launch = receive_launch()
+    set_up_logging("indexer")
+    hide(launch.token)
+    end_with_parent()
+    harden()
+    sys.setswitchinterval(SWITCH_S)
+    indexer = Indexer(launch, Shelf(launch, load_config(Path(launch.workspace))))
+    signal.signal(signal.SIGTERM, indexer.end)
+    indexer.run()
+
+
+if __name__ == "__main__":
+    main()
