@@ -33,7 +33,7 @@ PARENTS_MAX = 100  # Things that one text was made of.
 def remember(turn: Turn, command: Remember) -> Plain:
     """Keep a text. The same text again, word for word in the same namespace, is no second memory."""
     check_text(command.text)
-    parents = [_parent(turn, name) for name in command.made_from[:PARENTS_MAX]]
+    parents = [_parent(turn, name) for name in _at_most(command.made_from)]
     labels = join((command.labels, *(parent.labels for parent in parents))) if parents else command.labels
     tier = tier_for(command.tier, labels)
     if (known := _known(turn, command, tier, labels)) is not None:
@@ -59,7 +59,7 @@ def remember(turn: Turn, command: Remember) -> Plain:
     )
     check_new(turn, memory)
     make_room(turn, memory)
-    record_new(turn, memory, made_from=command.made_from[:PARENTS_MAX])
+    record_new(turn, memory, made_from=command.made_from)
     return {"id": memory.id, "tier": tier}
 
 
@@ -72,6 +72,12 @@ def check_text(text: str) -> None:
             f"a note has at most {TEXT_CHARS_MAX:,} characters, this one {len(text):,}",
             hint="Send it as a document: `quarterdeck remember FILE`.",
         )
+
+
+def _at_most(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) > PARENTS_MAX:
+        raise QuarterdeckError("out_of_range", f"a text is made of at most {PARENTS_MAX} things, not {len(names)}")
+    return names
 
 
 def title_of(text: str) -> str:

@@ -143,7 +143,11 @@ def standing(table: Table, run: str = "", sources: Iterable[str] = ()) -> Standi
 def _on(table: Table, id: str) -> tuple[Memory, ...]:
     shelf = table.get(Shelf, id)
     found = (table.get(Memory, name) for name in (shelf.places if shelf else ()))
-    return tuple(sorted((one for one in found if one and shelf_of(one) == id), key=lambda one: (one.at_us, one.seq)))
+    return tuple(
+        sorted(
+            (one for one in found if one and shelf_of(one) == id), key=lambda one: (one.at_us, len(one.id), one.id)
+        )
+    )
 
 
 # --- room -----------------------------------------------------------------------------------------
