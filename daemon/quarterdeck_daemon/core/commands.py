@@ -7,8 +7,8 @@ import msgspec
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
 from .declared import Declared
-from .entities import Evidence, Plain, Tier
-from .orders import Outcome
+from .entities import Plain, Tier
+from .orders import Finding, Outcome
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,22 +182,6 @@ class DecideProposal(Command, frozen=True, kw_only=True):
     hash: str = ""
     reason: str = ""
     if_version: int | None = None
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing found in a text. See core/proposals.py.
-
-    value     what it says of the fact `fact_kind/key`
-    party     whether it speaks of somebody: then of the known fact, if there is one
-    known     facts that the text names beside it, nearest first
-    """
-
-    fact_kind: str
-    key: str
-    value: Plain
-    evidence: tuple[Evidence, ...]
-    party: bool = False
-    known: tuple[str, ...] = ()
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
@@ -431,6 +415,40 @@ class BecomeFork(Command, frozen=True, kw_only=True):
     at_seq: int
     epoch: int
     reason: str = ""
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What an erasure takes away; see store/api.py, `Removal`."""
+
+    epoch: int
+    subjects: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    thinned: tuple[str, ...] = ()
+    events: tuple[int, ...] = ()
+    blobs: tuple[str, ...] = ()
+
+
+class BeginErasure(Command, frozen=True, kw_only=True):
+    """Forget all this for good. names: outside names that must not come in again, `connector:external id`."""
+
+    removal: Names
+    counts: dict[str, int]
+    identifiers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class ProveErasure(Command, frozen=True, kw_only=True):
+    """It is gone: what was looked through, and what was found."""
+
+    id: str
+    proof: Plain
+
+
+class CloseErasure(Command, frozen=True, kw_only=True):
+    """The list of what went is gone as well."""
+
+    id: str
 
 
 # --- answers and time -----------------------------------------------------------------------------

@@ -492,6 +492,23 @@ class Refusals(Entity, frozen=True, kw_only=True, omit_defaults=True):
     recent: dict[str, int] = {}
 
 
+class Erasure(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that is forgotten for good. Id `er1`. What it names stands in the event `list_seq`, sealed."""
+
+    kind: ClassVar[str] = "erasure"
+    stage: Literal["planned", "erased", "closed"]
+    list_seq: int
+    counts: dict[str, int]
+    reason: str
+    epoch: int  # Of the store's keys, when it was planned.
+    at_us: int
+    proof: Plain = {}
+
+    @property
+    def live(self) -> bool:
+        return self.stage != "closed"
+
+
 class Alias(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """Another name of an entity: `connector:external id` of a document, so that it is taken in once."""
 
@@ -520,7 +537,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     """A directed, named edge between two entities, each written `kind:id` (`memory:m12`, `fact:client/acme`).
 
     Relations: `derived_from` (what a value was made from: provenance, read by `why` and `used_by`),
-    `read` (a step saw it), `compensates`, and those of the operator between facts.
+    `read` (a step saw it), `compensates`, and those of the operator between facts. `seq`: since when it stands; made
+    once more it keeps that.
     """
 
     source: str
@@ -532,7 +550,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 ENTITIES: dict[str, type[Entity]] = {
     cls.kind: cls
     for cls in (
-        Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Receipt, Counter,
+        Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Erasure, Receipt, Counter,
         Shelf, Use, Upkeep,
         Rewind, Edge, ClockMark, Origin,
         CaptureMark,

@@ -23,6 +23,7 @@ from . import (
     assets,
     documents,
     endorsement,
+    erasure,
     facts,
     forking,
     lessons,
@@ -43,6 +44,7 @@ from . import (
 from .commands import Command, Needs, Wake
 from .commit import Commit
 from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
+from .subjects import erased
 from .table import Draft, Table
 from .turn import Applier, Env, Turn
 
@@ -131,7 +133,9 @@ def _follow(turn: Turn) -> None:
 
 
 def fold(draft: Draft, event: Event) -> tuple[str, ...]:
-    """Apply a recorded event. Returns the entities that it concerns."""
+    """Apply a recorded event. Returns the entities that it concerns; one that was erased concerns nothing any more."""
+    if erased(event):
+        return ()
     APPLY[event.kind](draft, event)
     return draft.take_touched()
 
@@ -230,7 +234,7 @@ def _answered(draft: Draft, event: Event) -> None:
 
 _MODULES = (
     memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking, alerts, endorsement,
-    links, retention, proposals, scopes,
+    links, retention, proposals, scopes, erasure,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -252,6 +256,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     reminders.APPLY,
     retention.APPLY,
     scopes.APPLY,
+    erasure.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {

@@ -29,6 +29,7 @@ from .entities import (
     Document,
     Edge,
     Entity,
+    Erasure,
     Fact,
     Memory,
     Origin,
@@ -45,6 +46,7 @@ from .entities import (
     Use,
 )
 
+FORGOTTEN = "forgotten:"  # Begins the names of what must not come in again.
 ERASED_BODY: dict[str, object] = {"erased": True}
 Subject = Callable[[Event], str | None]
 
@@ -142,7 +144,8 @@ _OWN_KINDS = (
 )  # fmt: skip
 _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
-    "memory.used", "upkeep.began", "upkeep.advanced", "upkeep.ended", "capture.done",
+    "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
+    "upkeep.ended", "capture.done",
 )  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
     "memory.endorsed": _memory_or_fact,
@@ -156,6 +159,7 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "snapshot.removed": _named("snapshot", "name"),
     "rewind.begun": _named("rewind", "rewind"),
     "rewind.finished": _named("rewind", "rewind"),
+    "erasure.planned": _named("erasure", "id"),
     "link.made": _link,
     "link.removed": _link,
     "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
@@ -195,9 +199,11 @@ def _letter(entity: Entity) -> str:
     return f"run:{entity.run}" if entity.run else f"deadletter:{entity.id}"
 
 
-def _alias(entity: Entity) -> str:
+def _alias(entity: Entity) -> str | None:
     """Its name tells where its target lies, or is a hash of its text: forgotten with it."""
     assert isinstance(entity, Alias), "called by kind"
+    if entity.id.startswith(FORGOTTEN):
+        return None
     return f"document:{entity.target}" if entity.target.startswith("doc") else f"memory:{entity.target}"
 
 
@@ -213,7 +219,7 @@ def _answer(entity: Entity) -> str | None:
 
 def _version(entity: Entity) -> str:
     """What holds words of many is sealed anew at each change, so that a single version can be forgotten."""
-    return f"event:{entity.seq}"
+    return f"{entity.kind}:{entity.id}@{entity.seq}"
 
 
 def _none(entity: Entity) -> None:
@@ -240,5 +246,5 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Shelf: _version,
     Edge: _version,
     Refusals: _own,
-    **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark), _none),
+    **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
 }

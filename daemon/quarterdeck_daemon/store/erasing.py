@@ -35,7 +35,16 @@ from .opening import walk
 from .sealing import Sealing
 
 ENTITIES_PER_BATCH = 100
-CHOSEN_KINDS = ("alias", "asset", "fact", "receipt", "run", "snapshot")  # Kinds whose ids people choose.
+CHOSEN_KINDS = (
+    "alias",
+    "asset",
+    "edge",
+    "fact",
+    "receipt",
+    "run",
+    "shelf",
+    "snapshot",
+)  # Kinds whose ids people choose.
 _LIVE = joined("live")
 
 
@@ -67,9 +76,10 @@ class Eraser:
         """Delete what can no longer be opened. Returns the counts, and the entities of which no value is left."""
         counts = {"records": 0, "versions": 0, "links": 0}
         gone: list[str] = []
-        for start in range(0, len(removal.entities), ENTITIES_PER_BATCH):
+        names = (*removal.entities, *removal.thinned)
+        for start in range(0, len(names), ENTITIES_PER_BATCH):
             batch, edges = self._db.batch(), set[bytes]()
-            for entity in removal.entities[start : start + ENTITIES_PER_BATCH]:
+            for entity in names[start : start + ENTITIES_PER_BATCH]:
                 kept_from = self._delete_values(batch, entity, counts)
                 edges.update(self._link_rows(entity, kept_from))  # An edge between two of them is found twice.
                 if kept_from == SEQ_MAX:

@@ -65,7 +65,7 @@ class InMemoryStore:
                 if at is None:
                     self._links.pop(key, None)
                 else:
-                    self._links[key] = at.to_bytes(8, "big")
+                    self._links.setdefault(key, at.to_bytes(8, "big"))  # A link that stands keeps saying since when.
         self._head = intake.head
         self._appended += commits
 
@@ -191,7 +191,7 @@ class InMemoryStore:
         self.sync()
         if removal.epoch == self.epoch:
             self._sealing.keys.forget(removal.subjects, self._indexes(removal))
-        parts = [self._remove(entity) for entity in removal.entities]
+        parts = [self._remove(entity) for entity in (*removal.entities, *removal.thinned)]
         blobs = [name for name in removal.blobs if name in self._blobs and self.get_blob(name) is None]
         for name in blobs:
             del self._blobs[name]
