@@ -83,7 +83,7 @@ class StoreMachine(RuleBasedStateMachine):
             )
             for entity in entities:
                 self.versions.setdefault(entity.id, []).append(entity)
-            self.edges.update(dict.fromkeys(links, last))
+            self.edges = dict.fromkeys(links, last) | self.edges  # One that stands keeps saying since when.
             for edge in unlinks:
                 self.edges.pop(edge, None)
             self.concerns += [set(puts)] * events

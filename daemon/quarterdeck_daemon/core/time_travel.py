@@ -117,7 +117,7 @@ def _snapshot_removed(draft: Draft, event: Event) -> None:
 
 _OURS = frozenset(("id", "seq", "version"))
 # What a document holds comes from its bytes, which never change: only its standing is restored.
-_STANDING = frozenset(("title", "labels", "namespace", "supersedes", "superseded_by", "withdrawn"))
+_STANDING = frozenset(("title", "labels", "namespace", "tier", "supersedes", "superseded_by", "withdrawn"))
 
 
 def is_current(entity: Entity) -> bool:
@@ -163,7 +163,7 @@ def _floored(then: Labels, later: Iterable[Labels]) -> Labels:
 
 def _lowered(then: Record, labels: Labels) -> Record:
     """The version with these labels; what is no longer the operator's word goes to review."""
-    if labels.integrity == then.labels.integrity or isinstance(then, Document):
+    if labels.integrity == then.labels.integrity:
         return msgspec.structs.replace(then, labels=labels)
     return msgspec.structs.replace(then, labels=labels, tier="review")
 

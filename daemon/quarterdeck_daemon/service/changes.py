@@ -59,6 +59,18 @@ class Touch(msgspec.Struct):
     events: int = 1
     by_scope: bool = False  # Whether one of them belongs to the scope that was asked for.
 
+    @classmethod
+    def of(cls, event: Event) -> Touch:
+        return cls(
+            event=event.id,
+            kind=event.kind,
+            seq=event.seq,
+            at_us=event.at_us,
+            actor=event.actor,
+            run=event.run or "",
+            reason=str(event.body.get("reason") or ""),
+        )
+
 
 class Scope(msgspec.Struct, frozen=True):
     """Whose events count. kind: `workspace`, `run`, `agent`, `rewind`, or the kind of a record."""
@@ -163,14 +175,6 @@ def _named(event: Event) -> Iterator[str]:
 
 def _note(found: dict[str, Touch], name: str, event: Event, ours: bool) -> None:
     known = found.get(name)
-    found[name] = Touch(
-        event=event.id,
-        kind=event.kind,
-        seq=event.seq,
-        at_us=event.at_us,
-        actor=event.actor,
-        run=event.run or "",
-        reason=str(event.body.get("reason") or ""),
-        events=known.events + 1 if known else 1,
-        by_scope=ours or (known is not None and known.by_scope),
-    )
+    touch = found[name] = Touch.of(event)
+    touch.events = known.events + 1 if known else 1
+    touch.by_scope = ours or (known is not None and known.by_scope)

@@ -42,6 +42,7 @@ LINE_CHARS_MAX = 400
 TITLE_CHARS_MAX = 120
 SHOWN_AS: dict[str, str] = {"edge": "link", "asset": "file", "settings": "setting", "stop": "setting"}
 ORDER = ("fact", "document", "memory", "link", "file", "setting", "run", "action", "alert", "snapshot")
+SHOWN = frozenset(ORDER) - {"snapshot"}  # When nothing else is asked for: names for moments change nothing.
 KINDS = frozenset(
     ("fact", "memory", "document", "edge", "asset", "run", "action", "settings", "stop", "snapshot", "alert")
 )
@@ -84,7 +85,7 @@ async def differences(
     if not chunks:
         _fold_chunks(found)
     wanted = frozenset(kinds)
-    shown = [one for one in found.values() if not wanted or one.kind in wanted]
+    shown = [one for one in found.values() if one.kind in (wanted or SHOWN)]
     return sorted(shown, key=lambda one: (ORDER.index(one.kind), _natural(one.name)))
 
 
@@ -157,11 +158,21 @@ def _between(store: Store, name: str, touch: Touch, a: int, b: int) -> Differenc
         after = None
     if (before is None and after is None) or _same(before, after):
         return None
-    difference = Difference(name, SHOWN_AS.get(kind, kind), before, after, touch)
+    difference = Difference(name, SHOWN_AS.get(kind, kind), before, after, _cause(store, left, touch))
     if after is None and left is not None:
         difference.was = str(getattr(left, "superseded_by", ""))
         difference.fields = _why_gone(left)
     return difference
+
+
+def _cause(store: Store, entity: Entity | None, touch: Touch) -> Touch:
+    """The event that wrote the later version: others may have concerned it without changing it."""
+    event = store.event(entity.seq) if entity is not None and entity.seq != touch.seq else None
+    if event is None:
+        return touch
+    cause = Touch.of(event)
+    cause.events = touch.events
+    return cause
 
 
 def _counts(entity: Entity) -> bool:
@@ -281,7 +292,7 @@ def _fact(before: Entity | None, after: Entity | None) -> list[Plain]:
 def _memory(before: Entity | None, after: Entity | None) -> list[Plain]:
     names = {"title": "title", "tier": "tier", "memory_kind": "kind", "tags": "tags", "pinned": "pinned"}
     names |= {"namespace": "namespace", "expires_us": "expires", **_TRUST}
-    return _named(before, after, names) if before is not None else _named(before, after, {"tier": "tier"})
+    return _named(before, after, names) if before is not None else []
 
 
 def _document(before: Entity | None, after: Entity | None) -> list[Plain]:

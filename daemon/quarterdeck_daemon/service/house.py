@@ -12,7 +12,7 @@ from quarterdeck_protocol.events import Event
 
 from ..core.actions import settings_of
 from ..core.commands import Command, EngageStop, ReleaseStop
-from ..core.entities import Fact, Plain, Stop
+from ..core.entities import Fact, Origin, Plain, Stop
 from ..store.api import Store
 from .doing import Doing
 from .engine import Engine
@@ -83,6 +83,12 @@ class House:
     def offered(self) -> bool:
         """Whether connectors have had their say: they made an offer, or had time enough to make one."""
         return self.first_offer_s is not None or time.monotonic() - self.started_s > FIRST_OFFER_WAIT_S
+
+    @property
+    def forked_at(self) -> int:
+        """Where the origin's log ends and our own begins; 0 when this is no fork."""
+        origin = self.store.get(Origin, "workspace")
+        return origin.at_seq if origin is not None else 0
 
     @property
     def hold_us(self) -> int:

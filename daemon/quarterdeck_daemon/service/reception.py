@@ -28,6 +28,8 @@ class Reception:
         house = self._attached()
         if house.first_offer_s is None:
             house.first_offer_s = time.monotonic()
+        if house.forked_at and house.stopped:  # A fork takes nothing in before it is released.
+            return Wanted(connector=offer.connector, external_ids=())
         if offer.present is not None:
             await self._lose(house, offer.connector, frozenset(offer.present), offer.roots)
         wanted = [id for id in offer.external_ids if not self._has(house, offer.connector, id)]
@@ -46,6 +48,8 @@ class Reception:
         gone: dict[str, None] = {}
         for count, alias in enumerate(house.store.scan(Alias, prefix=f"{connector}:"), 1):
             place = alias.id.removeprefix(f"{connector}:").rpartition("#")[0]
+            if alias.seq <= house.forked_at:
+                continue  # The origin's files were never here, so they are not lost.
             if place not in present and any(place.startswith(f"{root}/") for root in roots):
                 there = house.store.get(Alias, place_alias(place))
                 if there is not None and not there.gone:

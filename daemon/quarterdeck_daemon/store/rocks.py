@@ -144,11 +144,16 @@ class RocksStore:
             batch.put("events", seq_key(seq), stored)
         for key in intake.concerns:
             batch.put("links", key, b"")
+        standing: dict[bytes, bool] = {}  # As this batch leaves them.
         for from_source, from_target, at in intake.links:
+            stands = standing.get(from_source)
+            if stands is None:
+                stands = self._db.get("links", from_source) is not None
+            standing[from_source] = at is not None
             for key in (from_source, from_target):
                 if at is None:
                     batch.delete("links", key)
-                else:
+                elif not stands:  # A link that stands keeps saying since when.
                     batch.put("links", key, seq_key(at))
 
     def _batch_records(self, batch: Batch, intake: Intake) -> list[Entity]:
