@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Memory": {
         "remember": Entry("remember", "remember", "Keep a note, or files."),
         "recall": Entry("memory", "recall", "Search what is remembered."),
-        "memory": Entry("memory", "memory", "One memory: show, history, why, used-by, endorse."),
+        "memory": Entry("memory", "memory", "Memories: list, show, edit, pin, endorse, health, retention …"),
         "handover": Entry("handover", "handover", "An encrypted archive that is readable without this program."),
         "at": Entry("at", "at", "Any reading command, as of an earlier time."),
         "diff": Entry("time_travel", "diff", "What differs between two moments, whose it is, and why."),

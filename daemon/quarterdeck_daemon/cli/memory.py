@@ -16,7 +16,7 @@ from .words import changes, noun, reads, verb, verb_of
 SNIPPET_COLUMNS = 300
 TELLING = ("text", "value", "summary", "status")  # Of an entity of any kind, the first that it has.
 
-memory = noun("memory", "One memory: show, history, why, used-by, endorse.")
+memory = noun("memory", "Memories: list, show, edit, pin, endorse, health, retention …", default="list")
 
 
 @verb(
@@ -80,20 +80,9 @@ def flat(found: Plain) -> Plain:
 def _whole(found: Plain) -> Iterator[str]:
     one = flat(found)
     yield line(f"{text(one, 'id')}  {text(one, 'title')}")
-    labels = record(one.get("labels"))
-    facts = {
-        "source": text(one, "source"),
-        "when": local(one.get("at") or one.get("at_us")),
-        "tier": text(one, "tier"),
-        "kind": text(one, "memory_kind", "kind"),
-        "tags": text(one, "tags"),
-        "trust": text(labels, "integrity"),
-        "secrecy": text(labels, "sensitivity"),
-        "document": text(one, "document"),
-    }
-    for name, value in facts.items():
+    for name, value in memory_tiers.facts_of(one):
         if value:
-            yield f"  {name + ':':<10}{line(value)}"
+            yield f"  {name + ':':<12}{line(value)}"
     yield ""
     for row in block(text(one, "text", "value", "summary", "status")).split("\n"):
         yield f"  | {row}".rstrip()
@@ -156,4 +145,4 @@ def endorse(session: Session, id: str) -> None:
         )
 
 
-from . import memory_files  # noqa: E402, F401 - it adds its verbs to the noun above
+from . import memory_care, memory_files, memory_tiers  # noqa: E402, F401 - they add their verbs to the noun above

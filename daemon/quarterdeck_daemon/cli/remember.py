@@ -76,6 +76,7 @@ def are_paths(words: tuple[str, ...]) -> bool:
 @click.option("--when", metavar="WORDS", help="A note: comes back when these words appear.")
 @click.option("--repeats", is_flag=True, help="With --when: each time, not only the first.")
 @click.option("--expires", metavar="TIME", help="A note: until then, or for so long (30d).")
+@click.option("--run", metavar="ID", help="A note: working memory of this run or conversation.")
 @changes
 def remember(
     session: Session, words: tuple[str, ...], recursive: bool, external: bool, tags: tuple[str, ...],
@@ -153,7 +154,7 @@ def _send(session: Session, params: Plain, name: str) -> None:
 
 def _for_documents(params: Plain) -> Plain:
     """The options that a document can have. Raises QuarterdeckError `bad_value` for those of notes."""
-    alone = [name for name in ("pinned", "when", "repeats", "expires") if name in params]
+    alone = [name for name in ("pinned", "when", "repeats", "expires", "run") if name in params]
     if alone:
         option = {"pinned": "--pin"}.get(alone[0], f"--{alone[0]}")
         raise QuarterdeckError("bad_value", f"{option} is for notes, not for documents.", hint="Leave it out.")

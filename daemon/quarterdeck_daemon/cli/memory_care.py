@@ -1,0 +1,150 @@
+"""`memory health` and `memory retention`: how memory is, and what is kept of it, in numbers for a screen of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from .memory import memory
+from .plain import Plain, number, record, records, strings, text
+from .session import Session
+from .text import cut, line, pad
+from .times import local
+from .words import changes, reads, verb_of
+
+SURVEY_MS = 600_000
+COLUMNS = 80
+NAME = 20
+FIGURE = 8
+TONES = {"warning": "yellow", "ok": "green", "info": ""}
+KIB = 1024
+
+
+@verb_of(memory, "health", examples=("quarterdeck memory health", "quarterdeck memory health --json"))
+@reads
+def health(session: Session) -> None:
+    """Show junk, duplicates, contradictions, age and use as numbers, each with what to do."""
+    found = session.ask("memory.health", deadline_ms=SURVEY_MS)
+    session.show(found, _health(session, found))
+
+
+def _health(session: Session, found: Plain) -> Iterator[str]:
+    yield from _tiers(session, found)
+    yield ""
+    for one in records(found.get("items")):
+        tone = TONES.get(text(one, "level"), "")
+        figure = _figure(one)
+        head = f"{pad(text(one, 'id'), NAME)} {figure:>{FIGURE}}  "
+        yield session.printer.paint(cut(head + line(text(one, "text")), COLUMNS), tone)
+        if text(one, "level") != "ok":
+            yield from _steps(one)
+    whole = "" if found.get("complete") else "  Time ran out; not all was looked at."
+    yield ""
+    yield f"{number(found, 'looked_at'):,} memories looked at in {number(found, 'took_ms') / 1000:.1f} s.{whole}"
+
+
+def _figure(one: Plain) -> str:
+    share = one.get("share")
+    value = number(one, "value")
+    return f"{value:,} {share:4.0%}" if isinstance(share, int | float) and value else f"{value:,}"
+
+
+def _steps(one: Plain) -> Iterator[str]:
+    indent = " " * (NAME + FIGURE + 3)
+    if examples := strings(one.get("examples")):
+        yield cut(f"{indent}such as {line(', '.join(examples))}", COLUMNS)
+    if text(one, "todo"):
+        yield cut(f"{indent}> {line(text(one, 'todo'))}", COLUMNS)
+
+
+def _tiers(session: Session, found: Plain) -> Iterator[str]:
+    kinds = [{**kind, "id": f"  {text(kind, 'id')}"} for kind in records(found.get("kinds"))]
+    rows = [
+        (text(one, "id"), f"{number(one, 'items'):,}", _size(number(one, "bytes")), f"{number(one, 'tokens'):,}",
+         f"of {number(one, 'cap_tokens'):,}" if one.get("cap_tokens") else "")
+        for one in (*records(found.get("tiers")), *kinds)
+    ]  # fmt: skip
+    yield from session.printer.table(("TIER OR KIND", "ITEMS", "SIZE", "TOKENS", "CAP"), rows)
+
+
+def _size(size: int) -> str:
+    if size < KIB:
+        return f"{size} B"
+    return f"{size / KIB:,.1f} KiB" if size < KIB * KIB else f"{size / KIB / KIB:,.1f} MiB"
+
+
+@verb_of(memory, "retention", examples=(
+    "quarterdeck memory retention", "quarterdeck memory retention --dry-run", "quarterdeck memory retention --run",
+))  # fmt: skip
+@click.option("--run", "run_now", is_flag=True, help="Make a pass now: expiry, budgets, summaries.")
+@changes
+def retention(session: Session, run_now: bool) -> None:
+    """Show each setting of [memory]: what it holds, what changing it would save and cost.
+
+    With --dry-run, what a pass would take out of recall now. Nothing that goes is erased: `memory restore` brings it
+    back.
+    """
+    if run_now or session.dry_run:
+        _pass(session, dry_run=session.dry_run)
+        return
+    found = session.ask("memory.retention", deadline_ms=SURVEY_MS)
+    session.show(found, _retention(session, found))
+
+
+def _pass(session: Session, *, dry_run: bool) -> None:
+    params: Plain = {"dry_run": dry_run} | ({"reason": session.reason} if session.reason else {})
+    result = session.client.call("memory.keep", params, request_id=session.request_id, deadline_ms=SURVEY_MS)
+    found = {**result.result, "seq": result.seq}
+    session.show(found, _kept(session, found, dry_run=dry_run))
+
+
+def _kept(session: Session, found: Plain, *, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    items = records(found.get("items"))
+    if items:
+        rows = [(text(one, "id"), text(one, "rule"), text(one, "title")) for one in items]
+        yield from session.printer.table(("ID", "BECAUSE", "TITLE"), rows)
+    expired, compressed = number(found, "expired"), number(found, "compressed")
+    told = f"{expired:,} {would}expired, {compressed:,} {would}put behind {number(found, 'summaries'):,} summaries"
+    yield f"{told}; {_size(number(found, 'saved_bytes'))} fewer to search."
+    if expired + compressed and not dry_run:
+        session.printer.talk(f"undo: {session.command('memory restore ID')}")
+
+
+def _retention(session: Session, found: Plain) -> Iterator[str]:
+    for one in records(found.get("items")):
+        head = f"{pad(text(one, 'id'), NAME + 4)} {pad(text(one, 'setting'), 14)} "
+        held = (
+            f"{number(one, 'items'):,} items, {_size(number(one, 'bytes'))}"
+            if number(one, "bytes")
+            else f"{number(one, 'items'):,} items"
+        )
+        yield session.printer.paint(cut(line(head) + f" {held}", COLUMNS), "bold" if number(one, "would_go") else "")
+        yield from _costs(one)
+    kept = record(found.get("kept"))
+    yield ""
+    yield f"Out of recall and readable: {number(kept, 'items'):,} memories, {_size(number(kept, 'bytes'))}."
+    disk = record(found.get("disk"))
+    yield "On disk: " + ", ".join(f"{name} {_size(number(disk, name))}" for name in disk) + "."
+    for hint in strings(found.get("hints")):
+        yield line(hint)
+    last = record(found.get("last_pass"))
+    ended = local(last.get("ended_at"))
+    yield (
+        f"Last pass: {ended}."
+        if ended
+        else "No pass yet: no setting gives the keeper work."
+        if not last
+        else "A pass is under way."
+    )
+
+
+def _costs(one: Plain) -> Iterator[str]:
+    indent = " " * 4
+    if number(one, "would_go"):
+        yield f"{indent}the next pass takes out {number(one, 'would_go'):,}"
+    if text(one, "change"):
+        yield cut(f"{indent}{line(text(one, 'change'))}", COLUMNS)
+    if text(one, "costs"):
+        yield cut(f"{indent}{line(text(one, 'costs'))}", COLUMNS)
