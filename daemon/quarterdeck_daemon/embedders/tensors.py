@@ -34,7 +34,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         (length,) = struct.unpack("<Q", mapped[:8])
-        if length > HEADER_BYTES_MAX:
+        if length > min(HEADER_BYTES_MAX, len(mapped) - 8):
             raise ValueError(f"its header would be {length} bytes long")
         header = msgspec.json.decode(mapped[8 : 8 + length], type=dict[str, msgspec.Raw])
         header.pop("__metadata__", None)

@@ -69,6 +69,10 @@ class EmbeddingServer:
                 self.end_headers()
                 self.wfile.write(content)
 
+            def do_GET(self) -> None:
+                server.keys.append(self.headers.get("Authorization"))
+                self.send_error(405)
+
             def log_message(self, *_: object) -> None:
                 """Tests read what was asked from `asked`."""
 
