@@ -375,7 +375,12 @@ class Timeline(Shape, frozen=True, kw_only=True):
 
 
 class TimelineEntry(Shape, frozen=True, kw_only=True):
-    """One event, opened. Of the fields after `event`, those that apply to its kind are filled."""
+    """One event, opened. Of the fields after `event`, those that apply to its kind are filled.
+
+    context_tokens     of each read that the step was shown; of a `context` read, by part
+    context_forgotten  `kind:id` that it was shown and that can no longer be read: [forgotten] stands for them
+    context_differs    reads that cannot be made again as they were shown
+    """
 
     event: Event
     inputs: Plain = {}
@@ -387,6 +392,9 @@ class TimelineEntry(Shape, frozen=True, kw_only=True):
     cost: str = "0"
     cause: Event | None = None
     consequences: list[Event] = []
+    context_tokens: Plain = {}
+    context_forgotten: list[str] = []
+    context_differs: list[str] = []
 
 
 class Audited(Shape, frozen=True, kw_only=True):

@@ -150,7 +150,21 @@ def _one_day(phrase: str, groups: dict[str, str | None], language: str, today: d
         return _iso(phrase)
     if groups["numeric"] and not _order_is_certain(phrase, language):
         return None
+    if groups["numeric"] and (short := re.fullmatch(r"(\d{1,2})\.\s?(\d{1,2})\.", phrase)):
+        return _day_and_month(int(short[1]), int(short[2]), today)  # The library takes 15.10. for a time of day.
     return _parsed(phrase, language, today)
+
+
+def _day_and_month(day: int, month: int, today: date) -> date | None:
+    """The next such day; one that has just passed is still meant."""
+    for year in (today.year, today.year + 1):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if (found - today).days >= -PAST_DAYS_MAX:
+            return found
+    return None
 
 
 def _iso(phrase: str) -> date | None:

@@ -22,13 +22,14 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
 from .alerts import raise_alert, settle_topic
-from .commands import Capture, Captured, Command, DecideProposal, Finding, PutFact
+from .commands import Capture, Captured, Command, DecideProposal, PutFact
 from .entities import CaptureMark, Document, Fact, Memory, Plain
 from .facts import assert_fact
 from .hashing import value_hash
 from .kind_schema import check_value, schemas_of, version_of
-from .likeness import ACCOUNT, Comparison, compare
+from .likeness import ACCOUNT, NAMES, Comparison, compare
 from .lookup import find
+from .orders import Finding
 from .table import Draft, Table
 from .turn import Turn
 
@@ -37,6 +38,7 @@ FINDINGS_MAX = 50  # Of one text.
 OPEN_MAX = 5_000  # Proposals that wait; nobody reads more.
 FOR_ONE_MAX = 20  # Proposals for the same fact.
 OWN_KINDS = frozenset(("summary", "draft", "answer", "context", "lesson", "reminder"))
+BELONGS = ("client", "organisation")  # To whom somebody or something belongs: guessed for new facts only.
 FULL = "capture.full"
 
 
@@ -85,11 +87,14 @@ def is_source(entity: Memory | Document) -> bool:
 def _propose(turn: Turn, item: Captured, finding: Finding, labels: Labels) -> str:
     """Return the id of a new proposal, or "" when there is no news in it."""
     held, finding = _target(turn.draft, finding)
+    if held is None and finding.party and not finding.value.get("name"):
+        return ""  # Of nobody: an account number alone, say.
     id = f"{finding.fact_kind}/{finding.key}"
     found = compare(held.value, finding.value) if held is not None else Comparison(finding.value, ())
-    value = {**found.news, **{one.field: one.found for one in found.against}}
-    if not value or (held is not None and set(value) <= {"name", "title"}):
-        return ""
+    news = {name: item for name, item in found.news.items() if held is None or item != finding.key}
+    value = {**news, **{one.field: one.found for one in found.against}}
+    if not value or (held is not None and set(value) <= NAMES):
+        return ""  # Another way of calling somebody is no news.
     described = schemas_of(turn.draft, finding.fact_kind)
     try:
         check_value(described, finding.fact_kind, {**(held.value if held is not None else {}), **value})
@@ -118,16 +123,22 @@ def _propose(turn: Turn, item: Captured, finding: Finding, labels: Labels) -> st
 
 def _target(table: Table | Draft, finding: Finding) -> tuple[Fact | None, Finding]:
     """Return the canonical fact that the finding is about, if there is one, and the finding aimed at it."""
-    known = [fact for id in finding.known if (fact := table.get(Fact, id)) is not None and fact.canonical]
-    if finding.party and known:
-        held = known[0]
-        return held, msgspec.structs.replace(finding, fact_kind=held.fact_kind, key=held.key)
-    if known and not finding.party:
-        field = "client" if known[0].fact_kind == "client" else "organisation"
-        named = known[0].key if known[0].fact_kind in ("client", "organisation") else known[0].id
-        finding = msgspec.structs.replace(finding, value={field: named, **finding.value})
-    present = table.get(Fact, f"{finding.fact_kind}/{finding.key}")
-    return (present if present is not None and present.canonical else None), finding
+    known = _canonical(table, finding.known)
+    if finding.party and known is not None:
+        value = {name: item for name, item in finding.value.items() if name not in BELONGS}
+        return known, msgspec.structs.replace(finding, fact_kind=known.fact_kind, key=known.key, value=value)
+    related = _canonical(table, finding.related)
+    if related is not None:
+        field = "client" if related.fact_kind == "client" else "organisation"
+        named = related.key if related.fact_kind in BELONGS else related.id
+        value = {name: item for name, item in finding.value.items() if name not in BELONGS}
+        finding = msgspec.structs.replace(finding, value={**value, field: named})
+    return _canonical(table, (f"{finding.fact_kind}/{finding.key}",)), finding
+
+
+def _canonical(table: Table | Draft, ids: tuple[str, ...]) -> Fact | None:
+    found = (table.get(Fact, id) for id in ids)
+    return next((fact for fact in found if fact is not None and fact.canonical), None)
 
 
 def _said_before(table: Table | Draft, id: str, value: Plain) -> bool:
@@ -139,54 +150,23 @@ def _said_before(table: Table | Draft, id: str, value: Plain) -> bool:
 
 
 def _warn(turn: Turn, held: Fact, found: Comparison, proposal: str, source: str, labels: Labels) -> None:
-    """Say what contradicts the operator's own facts. A first account number is worth a look as well."""
+    """Say what contradicts a canonical fact. Another account number is how money is led astray."""
     name = str(held.value.get("name") or held.key)
     for one in found.against:
-        level = "critical" if one.field == ACCOUNT else "warning"
-        text = f"{name}: {source} says {one.field} {_shown(one.found)}, held true is {_shown(one.held)}. Nothing was changed."
-        details: Plain = {
-            "field": one.field,
-            "held": one.held,
-            "found": one.found,
-            "source": source,
-            "proposal": proposal,
-        }
-        _alert(turn, level, held, one.field, text, source, proposal, details, labels)
-    if ACCOUNT in found.news:
-        shown = _shown(found.news[ACCOUNT])
-        text = f"{name}: {source} names a first account, {shown}. Nothing was changed."
-        details = {
-            "field": ACCOUNT,
-            "held": None,
-            "found": found.news[ACCOUNT],
-            "source": source,
-            "proposal": proposal,
-        }
-        _alert(turn, "warning", held, ACCOUNT, text, source, proposal, details, labels)
-
-
-def _alert(
-    turn: Turn,
-    level: str,
-    held: Fact,
-    field: str,
-    text: str,
-    source: str,
-    proposal: str,
-    details: Plain,
-    labels: Labels,
-) -> None:
-    ask = "Ask them over a way that you know already. Then: " if field == ACCOUNT else ""
-    raise_alert(
-        turn,
-        "critical" if level == "critical" else "warning",
-        _topic(held.id, field),
-        text,
-        hint=f"{ask}quarterdeck fact accept {proposal}, or reject",
-        about=(f"fact:{held.id}", f"fact:{proposal}", source),
-        details=details,
-        labels=labels,
-    )
+        account = one.field == ACCOUNT
+        ask = "Ask them over a way that you know already. Then: " if account else ""
+        said = f"{source} says {one.field} {_shown(one.found)}, held true is {_shown(one.held)}"
+        details: Plain = {"field": one.field, "held": one.held, "found": one.found, "source": source}
+        raise_alert(
+            turn,
+            "critical" if account else "warning",
+            _topic(held.id, one.field),
+            f"{name}: {said}. Nothing was changed.",
+            hint=f"{ask}quarterdeck fact accept {proposal}, or reject",
+            about=(f"fact:{held.id}", f"fact:{proposal}", source),
+            details={**details, "proposal": proposal},
+            labels=labels,
+        )
 
 
 def _topic(id: str, field: str) -> str:

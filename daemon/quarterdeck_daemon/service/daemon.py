@@ -29,6 +29,8 @@ from quarterdeck_protocol.messages import ROLES, Role
 
 from ..core.kernel import all_needs
 from ..store.rocks import RocksStore
+from .callers import CallerStore, guarded
+from .capturing import Capturing
 from .doing import Doing
 from .engine import Engine, wall_clock_us
 from .handlers import HANDLERS
@@ -106,13 +108,17 @@ class Daemon:
             recall.notice(events)
             tally.notice(events)
             keeper.notice(events)
+            if house.capturing is not None:
+                house.capturing.notice(events)
 
         engine = Engine(store, on_events=on_events, on_needs=doing.see_to)
         doing.attach(engine)
         house = House(
-            self._workspace, self._config, store, engine, doing, hub, recall, link, tally, end=self._ended.set
+            self._workspace, self._config, CallerStore(store), engine, doing, hub, recall, link, tally, end=self._ended.set
         )
         keeper = house.keeper = keeper_for(house)
+        if self._config.memory.capture:
+            house.capturing = Capturing(store, hub, engine, self._config.workspace)
         reception.attach(house)
         rpc = Rpc(
             context,
@@ -128,6 +134,8 @@ class Daemon:
         await load(house)
         doing.see_to(all_needs(store))
         tasks += [self._guarded(work) for work in (rpc.serve(), watch(house), keeper.run())]
+        if house.capturing is not None:
+            tasks.append(self._guarded(house.capturing.run()))
         self._announce()
         tasks.append(self._guarded(self._keep_door()))
         log.info("ready", extra={"fields": {"seq": store.head.seq}})
@@ -212,7 +220,7 @@ def _handler_table(house: House) -> dict[str, Handler]:
     table: dict[str, Handler] = {}
     for make in HANDLERS:
         table |= make(house)
-    return table
+    return {method: guarded(house.engine.store, house.engine.execute, handler) for method, handler in table.items()}
 
 
 async def _main(launch: Launch) -> None:

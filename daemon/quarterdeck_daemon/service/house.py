@@ -14,6 +14,7 @@ from ..core.actions import settings_of
 from ..core.commands import Command, EngageStop, ReleaseStop
 from ..core.entities import Fact, Origin, Plain, Stop
 from ..store.api import Store
+from .capturing import Capturing
 from .doing import Doing
 from .engine import Engine
 from .fence import Fence
@@ -36,15 +37,19 @@ class Tally:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._facts: int | None = None
+        self._some_taken_back = False
 
     def notice(self, events: Sequence[Event]) -> None:
-        if self._facts is not None:
-            self._facts += sum(event.kind == "fact.asserted" and event.body.get("version") == 1 for event in events)
+        for event in events:
+            if event.kind == "fact.asserted" and event.body.get("version") == 1:
+                self._facts = self._facts + 1 if self._facts is not None else None
+            elif event.kind == "fact.retracted" or (event.kind == "fact.asserted" and self._some_taken_back):
+                self._facts, self._some_taken_back = None, True  # Counted anew when somebody asks.
 
     @property
     def facts(self) -> int:
         if self._facts is None:
-            self._facts = sum(1 for _ in self._store.scan(Fact))
+            self._facts = sum(fact.canonical for fact in self._store.scan(Fact))
         return self._facts
 
 
@@ -67,6 +72,7 @@ class House:
     first_offer_s: float | None = None  # When connectors first said what they see.
     fence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     keeper: Keeper | None = None
+    capturing: Capturing | None = None  # None: switched off.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: Positions = field(init=False)

@@ -12,8 +12,10 @@ from quarterdeck_protocol.labels import OPERATOR
 from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
+from ..core.shown import rebuild
 from ..core.tokens import tokens_of
 from ..store.api import Store
+from ..store.scoped import versions_of
 
 EXCERPT_CHARS = 600
 
@@ -139,13 +141,17 @@ def run_view(store: Store, run: Run, order: list[str]) -> Plain:
 
 def _step_view(store: Store, step: Step) -> Plain:
     started = store.event(step.input_seq) if step.input_seq else None
+    shown = rebuild(started.body, started.at_us, versions_of(store)) if started else None
     return {
         "id": step.id,
         "agent": step.agent,
         "status": step.status,
         "attempts": step.attempts,
-        "input": started.body["input"] if started else {},
-        "context": started.body["context"] if started else {},
+        "input": started.body.get("input", {}) if started else {},
+        "context": shown.context if shown else {},
+        "context_tokens": shown.tokens if shown else {},
+        "context_forgotten": list(shown.forgotten) if shown else [],
+        "context_differs": list(shown.differs) if shown else [],
         "output": step.output,
         "error": step.error,
         "sources": list(step.sources),

@@ -21,6 +21,7 @@ from typing import cast
 import msgspec
 import zmq
 
+from ..agents.capture import find_facts
 from ..agents.contract import AgentFailure
 from ..agents.table import contracts, run_agent
 from ..agents.warm_up import warm_up
@@ -30,6 +31,8 @@ from ..core.orders import (
     Failed,
     Failure,
     FailureClass,
+    FindFacts,
+    FoundFacts,
     Hello,
     Order,
     OrderMessage,
@@ -74,7 +77,16 @@ def _run_step(work: Work) -> StepDone:
     return run_agent(work)
 
 
-DO: dict[type[Work], Callable[[Work], Outcome]] = {ParseDocument: _parse, RunStep: _run_step}
+def _find_facts(work: Work) -> FoundFacts:
+    assert isinstance(work, FindFacts), "the table is by type"
+    return find_facts(work)
+
+
+DO: dict[type[Work], Callable[[Work], Outcome]] = {
+    ParseDocument: _parse,
+    RunStep: _run_step,
+    FindFacts: _find_facts,
+}
 
 
 def carry_out(work: Work) -> Outcome:

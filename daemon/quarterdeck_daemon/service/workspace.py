@@ -25,6 +25,7 @@ from quarterdeck_protocol.labels import Integrity, Sensitivity
 from ..core.durations import duration_us
 from ..embedders.address import address_of
 from ..recall.weights import Weights
+from .grants import Grant
 
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
@@ -114,6 +115,7 @@ class Remembering(
     pinned_tokens: Tokens = 2_000
     working_tokens: Tokens = 4_000
     every: Duration = "1h"
+    capture: bool = True
     working: Keep = Keep(ttl="7d")
     project: Keep = Keep()
     long_term: Keep = Keep()
@@ -130,6 +132,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     recall: Weights = Weights()
     memory: Remembering = Remembering()
     files: tuple[Files, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
 
 DEFAULT_CONFIG_TEXT = """\
@@ -180,6 +183,7 @@ instructions_tokens = 2000
 pinned_tokens = 2000
 working_tokens = 4000    # of one run or conversation: the oldest makes room
 every = "1h"             # how often the keeper looks through memory, if a setting below gives it work
+capture = true           # read what comes in for facts to propose: quarterdeck fact proposed
 
 # What is recalled of each tier, and how long. Nothing is erased by these; what went can be read and brought back.
 [memory.working]
@@ -222,6 +226,17 @@ candidates = 100         # rows that words and likeness may each name
 floor = 0.35             # relevance below which nothing is shown: an empty answer is a right answer
 floor_cosine = 0.25      # likeness that any two texts have
 floor_vector = 1.0       # what likeness beyond that adds to the share of the question's words
+
+# What others than you may see of memory; see docs/scopes.md for what each has without. One table for each:
+#
+# [[grants]]
+# to = "script"                # "editor", "script", "observer", "agent:composer", "connector:files"
+# namespaces = ["default"]     # "*" means any, here and below
+# facts = ["*"]                # kinds of facts
+# memories = ["*"]             # kinds of memories
+# tiers = ["*"]
+# sensitivity = "private"      # the highest: "public", "private" or "secret"
+# write = "same"               # or "none"
 
 # Folders that are remembered as they change; none by default. One table for each folder:
 #

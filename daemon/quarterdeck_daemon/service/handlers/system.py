@@ -154,7 +154,8 @@ def _unsettled(house: House) -> int:
     documents = sum(1 for _ in house.store.live(Document))
     moving = ("recalling", "started", "backoff")
     runs = sum(any(step.status in moving for step in run.steps.values()) for run in house.store.live(Run))
-    return documents + runs + (0 if house.offered else 1)
+    capturing = house.capturing.waiting if house.capturing is not None else 0
+    return documents + runs + capturing + (0 if house.offered else 1)
 
 
 # --- doctor ---------------------------------------------------------------------------------------
