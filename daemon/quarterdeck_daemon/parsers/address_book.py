@@ -20,6 +20,9 @@ VALUES_MAX = 20  # Of one field.
 VALUE_CHARS_MAX = 500
 KEY_CHARS_MAX = 80
 _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
+_COMPACT_DAY = re.compile(r"^(\d{4})(\d{2})(\d{2})(?=T|$)")
+# What a contact's typed fields take; anything else stays in the text only.
+_FORMS = {"phone": re.compile(r"\+?[\d ()./-]{3,40}"), "birthday": re.compile(r"\d{4}-\d{2}-\d{2}")}
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9]+")
 
 
@@ -49,7 +52,7 @@ def parse_address_book(order: ParseDocument) -> Parsed:
 
 
 def contact_of(card: Component) -> Plain:
-    """The fields of a card: name, email(s), phone(s), organisation, role, address(es), url, birthday, note."""
+    """The fields of a card: name, email(s), phone(s), company, role, address(es), url, birthday, note."""
     name = card.text("FN") or _structured_name(card.first("N")) or card.text("ORG").replace(";", ", ")
     emails = [value.lower() for value in _values(card, "EMAIL") if _ADDRESS.fullmatch(value)]
     name = name or (emails[0] if emails else "")
@@ -62,11 +65,11 @@ def contact_of(card: Component) -> Plain:
         "emails": emails[1:],
         "phone": next(iter(_values(card, "TEL")), ""),
         "phones": _values(card, "TEL")[1:],
-        "organisation": ", ".join(filter(None, map(_short, organisation.parts(";")))) if organisation else "",
+        "company": ", ".join(filter(None, map(_short, organisation.parts(";")))) if organisation else "",
         "role": _short(card.text("TITLE") or card.text("ROLE")),
         "address": "; ".join(filter(None, map(_postal, card.all("ADR")[:VALUES_MAX]))),
         "url": next(iter(_values(card, "URL")), ""),
-        "birthday": _short(card.text("BDAY")),
+        "birthday": _COMPACT_DAY.sub(r"\1-\2-\3", _short(card.text("BDAY"))),
         "note": card.text("NOTE")[:VALUE_CHARS_MAX],
     }
     return {key: value for key, value in found.items() if value}
@@ -114,8 +117,14 @@ def _facts(contacts: list[Plain]) -> tuple[ParsedFact, ...]:
     for contact in contacts:
         key = contact_key(contact)
         if key and key not in found:
-            found[key] = ParsedFact(fact_kind="contact", key=key, value=contact)
+            value = {name: words for name, words in contact.items() if _fits(name, words)}
+            found[key] = ParsedFact(fact_kind="contact", key=key, value=value)
     return tuple(found.values())
+
+
+def _fits(name: str, words: object) -> bool:
+    form = _FORMS.get(name)
+    return form is None or form.fullmatch(str(words)) is not None
 
 
 def contact_key(contact: Plain) -> str:

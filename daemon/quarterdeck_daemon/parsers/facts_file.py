@@ -6,6 +6,7 @@ import datetime
 import re
 import tomllib
 
+from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import Parsed, ParsedFact, ParseDocument
 
 KEY_CHARS_MAX = 200
@@ -33,7 +34,8 @@ def parse_facts(order: ParseDocument) -> Parsed:
 
 
 def _refused(order: ParseDocument, text: str, reason: str) -> Parsed:
-    return Parsed(title=order.name, text=text, meta={}, unreadable=f"{order.name}: {reason}")
+    meta: Plain = {"unreadable": "malformed"}
+    return Parsed(title=order.name, text=text, meta=meta, unreadable=f"{order.name}: {reason}")
 
 
 def _facts(text: str) -> tuple[ParsedFact, ...]:

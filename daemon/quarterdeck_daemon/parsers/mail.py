@@ -50,13 +50,16 @@ def parse_mail(order: ParseDocument) -> Parsed:
     split = split_reply(body.text)
     meta = _meta(message, headers, body, split)
     meta["warnings"] = warnings + _warnings(headers, body)
+    reason, unreadable = _unreadable(order, message, body, warnings)
+    if reason:
+        meta["unreadable"] = reason
     title = (headers.text("subject") or "(no subject)")[:TITLE_CHARS_MAX]
     return Parsed(
         title=title,
         text=body.text,
         meta=meta,
         chunks=chunks_of(body.text, _own_blocks(body.text, split, meta), title=title, language=str(meta["language"])),
-        unreadable=_unreadable(order, message, body, warnings),
+        unreadable=unreadable,
     )
 
 
@@ -130,12 +133,15 @@ def _is_quoted(paragraph: str) -> bool:
     return all(line.lstrip().startswith(">") for line in paragraph.split("\n"))
 
 
-def _unreadable(order: ParseDocument, message: Part, body: Body, warnings: list[str]) -> str:
+def _unreadable(order: ParseDocument, message: Part, body: Body, warnings: list[str]) -> tuple[str, str]:
+    """Why there is no text: (code, sentence), both empty when there is some."""
     if not order.data.strip():
-        return "the mail is empty"
+        return "empty", "the mail is empty"
     if message.get_content_type() in ENCRYPTED:
-        return "the mail is encrypted"
+        return "encrypted", "the mail is encrypted"
     if body.text.strip():
-        return ""
+        return "", ""
     nested = next((warning for warning in warnings if "nested" in warning), "")
-    return nested or ("the mail has no text, only attachments" if body.attachments else "the mail has no text")
+    if nested:
+        return "too_deep", nested
+    return "no_text", "the mail has no text, only attachments" if body.attachments else "the mail has no text"
