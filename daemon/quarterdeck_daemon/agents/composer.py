@@ -12,6 +12,7 @@ from . import rendering
 from .contract import Agent, Contract, plain_map
 from .outside_text import one_line, without_addresses
 from .rendering import Rendered, render
+from .scopes import SCOPES
 from .seen import Fact, Mail, facts_of, input_map, typed
 from .template import Template, template_for
 
@@ -37,6 +38,7 @@ CONTRACT = Contract(
         "inserted": "[{value, source, span_in_body}] in the order of the body",
         "template": "{id, name, hash}",
     },
+    scope=SCOPES["composer"],
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from quarterdeck_daemon.core.declared import Declared
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import Failure, FailureClass, RunStep, StepDone
 
@@ -26,6 +27,7 @@ class Contract:
     outputs  every key that the output has
     effects  `connector.verb` it may propose; nothing else is accepted from it
     facts    kinds of fact it may propose
+    scope    what the kernel reads for it and takes from it; see agents/scopes.py
     """
 
     purpose: str
@@ -34,6 +36,7 @@ class Contract:
     outputs: dict[str, str] = field(default_factory=dict)
     effects: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    scope: Declared = field(default_factory=Declared)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
 
 from .contract import Agent, AgentFailure, Contract, plain_map
 from .outside_text import one_line
+from .scopes import SCOPES
 from .seen import input_map
 
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it."
@@ -18,6 +19,7 @@ CONTRACT = Contract(
     inputs={"draft": "the composer's output"},
     outputs={"to": "the addresses", "subject": "of the mail"},
     effects=("mail.send",),
+    scope=SCOPES["corrector"],
 )
 
 

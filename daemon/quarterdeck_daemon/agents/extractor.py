@@ -12,6 +12,7 @@ from .contract import Agent, Contract
 from .kinds import kind_hints
 from .need import need_in
 from .outside_text import one_line
+from .scopes import SCOPES
 from .seen import Mail, mail_of
 
 KEY_CHARS_MAX = 120
@@ -37,6 +38,7 @@ CONTRACT = Contract(
         "evidence": "[{claim, source, quote, span}]; span: characters of the mail's text, or None for a header",
     },
     facts=("lead",),
+    scope=SCOPES["extractor"],
 )
 
 

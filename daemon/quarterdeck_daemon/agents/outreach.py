@@ -13,6 +13,7 @@ from .contract import Agent, AgentFailure, Contract, plain_map
 from .money import shown
 from .outside_text import one_line, without_addresses
 from .people import sender_of
+from .scopes import SCOPES
 from .seen import Fact, Mail, facts_of, input_map, mail_of
 
 REFERENCES_MAX = 20
@@ -31,6 +32,7 @@ CONTRACT = Contract(
     },
     outputs={"to": "the address", "subject": "of the mail", "confidence": "0..1", "risks": "in words"},
     effects=("mail.send",),
+    scope=SCOPES["outreach"],
 )
 
 

@@ -10,6 +10,7 @@ from .engagement import findings
 from .extractor import EXTRACTOR
 from .kinds import signs_of
 from .rules import Reason, View, decide
+from .scopes import SCOPES
 from .seen import facts_of, input_map, mail_of
 
 KINDS = (
@@ -44,6 +45,7 @@ CONTRACT = Contract(
         "missing": "names of what a lead did not tell",
         "rule": "the deciding rule",
     },
+    scope=SCOPES["qualifier"],
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
@@ -27,6 +29,7 @@ def contracts() -> tuple[Plain, ...]:
             "outputs": dict(agent.contract.outputs),
             "effects": list(agent.contract.effects),
             "facts": list(agent.contract.facts),
+            "scope": msgspec.to_builtins(agent.contract.scope),
         }
         for agent in AGENTS.values()
     )

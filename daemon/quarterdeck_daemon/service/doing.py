@@ -36,7 +36,10 @@ from ..core.orders import (
     ReconcileEffect,
     RunStep,
 )
+from ..core.scopes import declared_for
+from ..core.shown import rebuild
 from ..store.api import Store
+from ..store.scoped import versions_of
 from .engine import Engine
 from .hub import Hub
 from .recall import Recall
@@ -147,7 +150,7 @@ class Doing:
             attempt=need.attempt,
             agent=str(body["agent"]),
             input=_map(body["input"]),
-            context=_map(body["context"]),
+            context=rebuild(body, started.at_us, versions_of(self._store)).context,
             now_us=started.at_us,
         )
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
@@ -160,10 +163,11 @@ class Doing:
     async def _look_up(self, need: Needs) -> None:
         run = self._store.get(Run, need.entity)
         assert run is not None, "needs name what exists"
+        scope = declared_for(self._store, f"agent:{run.steps[need.step].agent}").read
         hits: dict[str, list[Plain]] = {}
         for name, wanted in run.steps[need.step].recall.items():
             query = _map(wanted)
-            hits[name] = await self._recall.for_step(str(query["query"]), limit=int(str(query["limit"])))
+            hits[name] = await self._recall.for_step(str(query["query"]), limit=int(str(query["limit"])), scope=scope)
         await self._tell(RecallAnswered(run=run.id, step=need.step, hits=hits), "kernel")
 
     async def _effect(self, need: Needs) -> None:

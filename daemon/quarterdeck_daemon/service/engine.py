@@ -69,7 +69,7 @@ class Engine:
         on_needs: Callable[[Sequence[Needs]], None],
         now_us: Callable[[], int] = wall_clock_us,
     ) -> None:
-        self._store = store
+        self.store = self._store = store  # As it is, without any scope.
         self._on_events = on_events
         self._on_needs = on_needs
         self.now_us = now_us

@@ -22,10 +22,13 @@ import msgspec
 from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
 from quarterdeck_protocol.events import Event
 
+from ..core.declared import ReadScope
 from ..core.entities import Memory, Plain
 from ..core.orders import Failed, Order, Outcome, PutRows, RowsFound, RowsPut, SearchRows
 from ..recall.api import Applied, Feed, Find, Question, Row
+from ..recall.narrowing import narrowed
 from ..store.api import Store
+from .callers import as_caller
 from .hub import Hub
 from .index_rows import Found, concerns_rows, rows_of
 
@@ -210,6 +213,14 @@ class Recall:
 
         Raises QuarterdeckError: `unavailable` when no indexer answers in time, `out_of_range` for a limit.
         """
+        asked = [as_caller(question) for question in questions]
+        answers = await self._search([question for question in asked if question is not None])
+        found = iter(answers.finds)
+        return Answers([next(found) if question is not None else [] for question in asked], answers.behind)
+
+    async def _search(self, questions: Sequence[Question]) -> Answers:
+        if not questions:
+            return Answers([], self.behind)
         wanted = self._wanted
         if await self._wait(lambda: self._applied is not None, INDEXER_WAIT_S):
             await self._wait(lambda: self._looked >= wanted, BEHIND_WAIT_S)
@@ -229,11 +240,12 @@ class Recall:
             hint="It is started again by itself; try again in a moment, or see `quarterdeck logs --role indexer`.",
         )
 
-    async def for_step(self, query: str, *, limit: int, namespace: str = "default") -> list[Plain]:
-        """What a step's `recall` read receives: believed memories of its namespace only, best first."""
-        if not query.strip():
+    async def for_step(self, query: str, *, limit: int, scope: ReadScope | None = None) -> list[Plain]:
+        """What a step's `recall` read receives: believed memories within its agent's scope only, best first."""
+        wide = Question(query=query, limit=limit * FACTS_BESIDE, not_tiers=("review",))
+        question = narrowed(wide, scope or ReadScope())
+        if not query.strip() or question is None:
             return []
-        question = Question(query=query, limit=limit * FACTS_BESIDE, not_tiers=("review",), namespaces=(namespace,))
         found: list[Plain] = []
         for find in (await self.search([question])).finds[0]:
             # What came from outside is not recalled into drafts until the operator has endorsed it.

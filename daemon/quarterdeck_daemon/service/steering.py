@@ -6,9 +6,10 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ..core.commands import Configure, LoadAssets
+from ..core.commands import Configure, DeclareScopes, LoadAssets
 from ..core.durations import duration_us
 from .assets import PLACES, scan_assets
+from .grants import declared_scopes
 from .house import House
 from .workspace import Config
 
@@ -35,6 +36,7 @@ async def configure(house: House, config: Config) -> None:
         working_us=duration_us(config.memory.working.ttl) if config.memory.working.ttl else 0,
     )
     await house.engine.execute(command, actor="operator")
+    await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
 
 
 async def load(house: House) -> None:

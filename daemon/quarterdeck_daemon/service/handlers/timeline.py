@@ -14,6 +14,8 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ...core.entities import Plain
+from ...core.shown import rebuild
+from ...store.scoped import versions_of
 from ..house import House
 from ..rpc import Asked, Handler
 
@@ -114,6 +116,10 @@ def _opened(house: House, seq: int) -> Plain:
     ):
         value = body.get(field)
         opened[name] = value if isinstance(value, dict) else {}
+    if event.kind == "step.started":
+        shown = rebuild(body, event.at_us, versions_of(house.store))
+        opened |= {"context": shown.context, "context_tokens": shown.tokens}
+        opened |= {"context_forgotten": list(shown.forgotten), "context_differs": list(shown.differs)}
     cause = event.cause
     if cause and cause.startswith("e") and cause[1:].isdigit():
         opened["cause"] = house.store.event(int(cause[1:]))
