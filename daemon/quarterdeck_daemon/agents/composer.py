@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import msgspec
+
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
@@ -13,11 +15,13 @@ from .contract import Agent, Contract, plain_map
 from .outside_text import one_line, without_addresses
 from .rendering import Rendered, render
 from .scopes import SCOPES
-from .seen import Fact, Mail, facts_of, input_map, typed
+from .seen import Fact, Mail, Piece, facts_of, input_map, is_context, pieces_of, typed
 from .template import Template, template_for
 
 SUBJECT_CHARS_MAX = 200
 NEED_CHARS_MAX = 160
+CONSIDERED_MAX = 12
+CONSIDERED_CHARS_MAX = 240
 _REPLY = re.compile(r"^(?:(?:re|aw|sv|fwd?|wg|antw|tr|rv)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 
 CONTRACT = Contract(
@@ -27,6 +31,7 @@ CONTRACT = Contract(
         "mail?": "the mail that is answered: `mail.subject` (without Re:), `mail.date`, `mail.from_name`",
         "workspace?": 'map with name and operator ("Name <address>"): `workspace.name`, `operator.name`',
         "any facts?": "by the name of the read: a fact as its value with `key`, facts as a list of those",
+        "context?": "pieces of the parts lessons, instructions and recalled; see docs/context.md",
         "any recall?": "by the name of the read: a list of {title, text, source, score}",
     },
     inputs={"lead?": "the extractor's output", "language?": "overrides the lead's"},
@@ -37,6 +42,7 @@ CONTRACT = Contract(
         "language_wanted": "of the lead",
         "inserted": "[{value, source, span_in_body}] in the order of the body",
         "template": "{id, name, hash}",
+        "considered": "[{part, id, title, text}]: lessons, instructions and what was recalled",
     },
     scope=SCOPES["composer"],
 )
@@ -49,7 +55,32 @@ def run(step: RunStep) -> StepDone:
     values = _values(step, lead)
     body = render(template.body, values, name=template.name)
     subject = one_line(render(template.subject, values, name=template.name).text, SUBJECT_CHARS_MAX)
-    return StepDone(output=_output(template, wanted, subject, body))
+    return StepDone(output=_output(template, wanted, subject, body) | {"considered": _considered(step)})
+
+
+def _considered(step: RunStep) -> list[Plain]:
+    """What was at hand beside the facts: lessons, and what was recalled. For whoever judges the draft."""
+    lessons = pieces_of(step, "lessons", "instructions")
+    recalled = [*pieces_of(step, "recalled"), *_own_recall(step)]
+    return [
+        {
+            "part": one.part,
+            "id": one.id,
+            "title": one_line(one.title, 80),
+            "text": one_line(one.text, CONSIDERED_CHARS_MAX),
+        }
+        for one in (*lessons, *recalled)[:CONSIDERED_MAX]
+    ]
+
+
+def _own_recall(step: RunStep) -> list[Piece]:
+    """Hits of the step's own `recall` reads."""
+    hits = [plain_map(hit) for value in step.context.values() if isinstance(value, list) for hit in value]
+    kinds = [hit for hit in hits if "text" in hit and "score" in hit]
+    return [
+        Piece(part="recalled", id=f"memory:{hit['id']}", text=str(hit["text"]), title=str(hit.get("title", "")))
+        for hit in kinds
+    ]
 
 
 def _output(template: Template, wanted: str, subject: str, body: Rendered) -> Plain:
@@ -67,7 +98,8 @@ def _values(step: RunStep, lead: Plain) -> Plain:
     """What a template can use. All names are there, so that `{% if client %}` never fails."""
     mail = typed(step.context["mail"], Mail, "context.mail") if step.context.get("mail") else None
     source = mail.source if mail else "input:lead"
-    values: Plain = {name: _read(value) for name, value in step.context.items() if name not in ("mail", "template")}
+    reads = {name: value for name, value in step.context.items() if name not in ("mail", "template")}
+    values: Plain = {name: _read(value) for name, value in reads.items() if not is_context(value)}
     operator, workspace = _house(step)
     values |= {
         "lead": _lead(lead, source),
@@ -76,7 +108,8 @@ def _values(step: RunStep, lead: Plain) -> Plain:
         "operator": operator,
         "today": rendering.trusted(datetime.fromtimestamp(step.now_us / 1e6, UTC).date().isoformat(), "clock"),
     }
-    return {"recalled": [], "client": _client(step, lead), **values}
+    recalled = [_read(msgspec.structs.asdict(piece)) for piece in pieces_of(step, "recalled")]
+    return {"recalled": recalled, "client": _client(step, lead), **values}
 
 
 def _lead(lead: Plain, source: str) -> Plain:
@@ -115,7 +148,8 @@ def _read(value: object) -> object:
         fact = typed(plain, Fact, "a fact in the context")
         return rendering.trusted({**fact.value, "key": fact.key}, fact.source)
     if "text" in plain:  # A hit of the recall: its text may be anybody's.
-        return rendering.outside(plain, f"memory:{plain.get('id', '')}")
+        id = str(plain.get("id", ""))
+        return rendering.outside(plain, id if ":" in id else f"memory:{id}")
     return rendering.outside(plain, "context") if plain else None
 
 

@@ -22,6 +22,8 @@ SCORE_WITHOUT_QUALIFIER = 0.5
 MISLEADING = ("hidden text", "instructions to", "reply-to differs", "sender name contains", "more than one From")
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
 
+CONSIDERED = {"lessons": "a lesson", "instructions": "an instruction", "recalled": "recalled"}
+
 CONTRACT = Contract(
     purpose="Proposes one mail, to the one who wrote.",
     reads={"mail": "the document that is answered", "any facts?": "client, contact: whether the address is known"},
@@ -131,7 +133,21 @@ def _evidence(mail: Mail, lead: Plain, draft: Plain, judged: Plain) -> tuple[Evi
     listed = draft.get("inserted")
     sources = {str(plain_map(item).get("source", "")) for item in listed} if isinstance(listed, list) else set()
     facts = sorted(source for source in sources if source.startswith(("fact:", "memory:")))
-    return (*found, *(Evidence(claim="inserted into the text", source=source) for source in facts))
+    inserted = [Evidence(claim="inserted into the text", source=source) for source in facts]
+    return (*found, *inserted, *_considered(draft, facts))
+
+
+def _considered(draft: Plain, inserted: list[str]) -> list[Evidence]:
+    """Lessons and memories that were at hand when it was written, unless they stand in the text anyway."""
+    listed = draft.get("considered")
+    ones = [plain_map(item) for item in listed] if isinstance(listed, list) else []
+    return [
+        Evidence(
+            claim=CONSIDERED.get(str(one.get("part")), "recalled"), source=str(one["id"]), quote=str(one["text"])
+        )
+        for one in ones
+        if one.get("id") and one["id"] not in inserted
+    ]
 
 
 def _confidence(mail: Mail, lead: Plain, draft: Plain, judged: Plain) -> float:

@@ -126,6 +126,34 @@ def facts_of(step: RunStep) -> dict[str, list[Fact]]:
     return {kind: list(facts.values()) for kind, facts in found.items()}
 
 
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """One text of an assembled context. part: recalled, lessons, core … ; id: `memory:m1`."""
+
+    part: str
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
+    score: float = 0.0
+
+
+def pieces_of(step: RunStep, *parts: str) -> list[Piece]:
+    """The texts of these parts in the contexts that the step was given, in their order."""
+    found: list[Piece] = []
+    for name, value in step.context.items():
+        pieces = plain_map(value).get("pieces")
+        for piece in pieces if isinstance(pieces, list) else []:
+            one = typed(piece, Piece, f"context.{name}")
+            if one.part in parts:
+                found.append(one)
+    return found
+
+
+def is_context(value: object) -> bool:
+    """Whether a read gave an assembled context."""
+    return isinstance(plain_map(value).get("pieces"), list)
+
+
 def input_map(step: RunStep, name: str) -> Plain:
     """A map among the inputs, e.g. the output of an earlier step; empty without one."""
     return plain_map(step.input.get(name))
