@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,9 @@ from quarterdeck_daemon.parsers.limits import DOCUMENT_BYTES_MAX, TABLE_ROWS_MAX
 
 from .papers import contract_docx, read, remade, zipped
 
-Trace = Callable[[FrameType, str, object], object]
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
 WORD = b'<?xml version="1.0"?><w:document xmlns:w="x"><w:body>%s</w:body></w:document>'
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha ha ha ha ha ha ha ha ha ha">'
@@ -126,7 +129,7 @@ def steps(name: str, data: bytes) -> int:
     """Lines of Python that ran, a measure that no busy machine changes."""
     count = 0
 
-    def trace(frame: FrameType, event: str, arg: object) -> Trace:
+    def trace(frame: FrameType, event: str, arg: object) -> TraceFunction:
         nonlocal count
         count += 1
         return trace
