@@ -417,8 +417,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     text: Short | None = None
 
 
-class TimelineRead(Params, frozen=True, kw_only=True):
-    """With `after`: oldest first from there. Without: newest first, below `before`. Both ends are excluded."""
+class TimelineRead(Read, frozen=True, kw_only=True):
+    """With `after`: oldest first from there. Without: newest first, below `before`. Both ends are excluded.
+
+    as_of: as if the log ended there.
+    """
 
     after: Annotated[int, Meta(ge=0)] | None = None
     before: Annotated[int, Meta(ge=0)] | None = None

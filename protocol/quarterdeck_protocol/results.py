@@ -212,7 +212,11 @@ class Records(Page, frozen=True, kw_only=True):
 
 
 class Trace(Shape, frozen=True, kw_only=True):
-    """One entity on the way back to raw inputs, or forward to uses. depth: steps from the one asked for."""
+    """One entity on the way back to raw inputs, or forward to uses. depth: steps from the one asked for.
+
+    place     where a chunk's words stand: `{document, source, line, to_line, page, quote}`, page "" without pages
+    origin    who brought it, when it was made from nothing else   standing  why it no longer counts, if it does not
+    """
 
     id: str
     entity: str
@@ -221,6 +225,9 @@ class Trace(Shape, frozen=True, kw_only=True):
     depth: int
     title: str = ""
     at: str = ""
+    place: Plain = {}
+    origin: str = ""
+    standing: str = ""
 
 
 class Traces(Shape, frozen=True, kw_only=True):

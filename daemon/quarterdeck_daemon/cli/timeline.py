@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from quarterdeck_protocol.codes import QuarterdeckError
+
 from .plain import Plain, number, record, records, strings, text
 from .session import Session
 from .text import cut, line
@@ -59,7 +61,9 @@ def timeline(
     With -f --json: JSON Lines.
     """
     params: Plain = {"filter": filter_of(run, kind)}
-    seq = number(session.ask("system.hello"), "seq")
+    seq = number(session.ask("system.hello"), "seq") if session.as_of is None else 0
+    if follow and session.as_of is not None:
+        raise QuarterdeckError("bad_value", "The past does not go on.", hint="Leave -f out, or `at TIME`.")
     items = _read(session, params | {"after": after}, limit) if after is not None else _last(session, params, limit)
     items = [one | {"id": text(one, "id") or f"e{number(one, 'seq')}"} for one in items]
     last = number(items[-1], "seq") if after is not None and items else seq

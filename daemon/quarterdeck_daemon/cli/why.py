@@ -164,11 +164,26 @@ class Tree:
         head = f"{relation + ' ' if relation else ''}{_name(node)}  {text(node, 'title', 'summary', 'name')}"
         trust = text(record(node.get("labels")), "integrity")
         yield f"{indent}{line(head)}" + (f"  {self.printer.paint(f'[{line(trust)}]', 'dim')}" if trust else "")
+        where = place_of(node)
+        if where:
+            yield f"{indent}  {where}"
         quote = text(node, "quote", "value")
         if quote:
             yield f'{indent}  "{cut(line(quote), QUOTE_COLUMNS)}"'
         if depth < DEPTH_MAX:
             yield from self.level(_children(node), depth + 1)
+
+
+def place_of(node: Plain) -> str:
+    """Where its words stand, who brought it, and whether it still counts, in a few words."""
+    place = record(node.get("place"))
+    first, last = number(place, "line"), number(place, "to_line")
+    parts = [text(place, "source")]
+    parts += [f"line {first}" if first == last else f"lines {first}-{last}"] if first else []
+    parts += [f"p. {text(place, 'page')}"] if text(place, "page") else []
+    parts += [f"brought by {text(node, 'origin')}"] if text(node, "origin") else []
+    parts += [text(node, "standing")]
+    return line(", ".join(part for part in parts if part))
 
 
 def _name(node: Plain) -> str:

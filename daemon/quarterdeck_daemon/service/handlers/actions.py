@@ -21,7 +21,8 @@ CORRECTION_POLL_S = 0.02
 
 def handlers(house: House) -> dict[str, Handler]:
     async def approvals(asked: Asked, params: p.ApprovalList) -> object:
-        waiting = [action for action in waiting_actions(house) if params.group in (None, action.group)]
+        as_of = house.position(params.as_of)
+        waiting = [action for action in waiting_actions(house, as_of) if params.group in (None, action.group)]
         waiting = [action for action in waiting if params.run in (None, action.run)]
         return _page([action_view(action) for action in waiting], params)
 
@@ -82,10 +83,11 @@ def handlers(house: House) -> dict[str, Handler]:
     }
 
 
-def waiting_actions(house: House) -> list[Action]:
-    """What waits for a decision now: not what was snoozed. Riskiest first, then oldest."""
-    now = house.engine.now_us()
-    waiting = [a for a in house.store.live(Action) if a.status == "proposed" and (a.snoozed_until_us or 0) <= now]
+def waiting_actions(house: House, as_of: int | None = None) -> list[Action]:
+    """What waits for a decision now, or waited then: not what was snoozed. Riskiest first, then oldest."""
+    now = house.engine.now_us() if as_of is None else house.positions.at_us(as_of) or 0
+    found = house.store.live(Action) if as_of is None else house.store.scan(Action, as_of=as_of)
+    waiting = [a for a in found if a.status == "proposed" and (a.snoozed_until_us or 0) <= now]
     return sorted(waiting, key=lambda action: (-RISK_ORDER[action.verdict.risk], action.at_us, action.seq))
 
 

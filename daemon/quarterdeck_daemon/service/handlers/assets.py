@@ -8,11 +8,12 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import OPERATOR
 
-from ...core.actions import known_addresses, policies
+from ...core.actions import known_addresses, policies, settings_of
 from ...core.entities import Action, Asset, Plain
 from ...core.playbook import parse_playbook
 from ...core.policy import Question, explain, parse_policy
 from ...core.verbs import VERBS, targets_of
+from ..changes import Then
 from ..house import House
 from ..rpc import Asked, Handler
 from ..views import asset_view
@@ -127,8 +128,10 @@ def _validated(house: House, params: p.PlaybookValidate) -> Plain:
 
 
 def _explained(house: House, params: p.PolicyExplain) -> Plain:
+    as_of = house.position(params.as_of)
+    table = house.store if as_of is None else Then(house.store, as_of)
     if params.id:
-        action = house.store.get(Action, params.id)
+        action = table.get(Action, params.id)
         if action is None:
             raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")
         connector, verb, args, labels = action.connector, action.verb, action.args, action.labels
@@ -145,6 +148,6 @@ def _explained(house: House, params: p.PolicyExplain) -> Plain:
         labels=labels,
         agent=agent,
         confidence=confidence,
-        known=known_addresses(house.store),
+        known=known_addresses(table),
     )
-    return explain(question, policies(house.store), hold_us=house.hold_us)
+    return explain(question, policies(table), hold_us=settings_of(table).hold_us)

@@ -6,7 +6,7 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
 from ...core.commands import Endorse, Remember
-from ...core.entities import Tier
+from ...core.entities import Memory, Tier
 from ..house import House
 from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
@@ -39,7 +39,7 @@ def handlers(house: House) -> dict[str, Handler]:
             repeats=params.repeats,
             run=params.run,
             expires_us=expiry_us(house, params.expires),
-            made_from=params.made_from,
+            made_from=made_from(house, params),
         )
         return await house.change(asked, command)
 
@@ -47,16 +47,17 @@ def handlers(house: House) -> dict[str, Handler]:
         return record_view(find_entity(house.store, params.id, house.position(params.as_of)))
 
     async def history(asked: Asked, params: p.ReadOne) -> object:
-        entity = find_entity(house.store, params.id)
         upto = house.position(params.as_of)
+        entity = find_entity(house.store, params.id, upto)
         versions = house.store.history(type(entity), entity.id)
         return {"items": [record_view(one) for one in versions if upto is None or one.seq <= upto], "next": None}
 
     async def explain(asked: Asked, params: p.Linked) -> object:
-        return why(house.store, params.id, depth=params.depth)
+        return why(house.store, params.id, depth=params.depth, as_of=house.position(params.as_of))
 
     async def uses(asked: Asked, params: p.Linked) -> object:
-        return {"items": used_by(house.store, params.id, depth=params.depth)}
+        as_of = house.position(params.as_of)
+        return {"items": used_by(house.store, params.id, depth=params.depth, as_of=as_of)}
 
     async def endorse(asked: Asked, params: p.MemoryEndorse) -> object:
         return await house.change(asked, Endorse(id=params.id.partition(":")[2] or params.id, hash=params.hash))
@@ -76,6 +77,22 @@ def tier_wanted(params: p.MemoryRemember) -> Tier:
     if params.tier != "long-term":
         return params.tier
     return "prospective" if params.when else "working" if params.run else "long-term"
+
+
+def made_from(house: House, params: p.MemoryRemember) -> tuple[str, ...]:
+    """What the text was made from: as the caller says, or as we know it again. A copy of one whole memory is that one."""
+    if params.made_from:
+        return params.made_from
+    parents = house.echo.parents(params.text)
+    whole = [house.store.get(Memory, name.removeprefix("memory:")) for name in parents[:2]]
+    if len(whole) == 1 and whole[0] is not None and whole[0].text == params.text:
+        return ()
+    return tuple(name for name in parents if _is_there(house, name))
+
+
+def _is_there(house: House, name: str) -> bool:
+    memory = house.store.get(Memory, name.removeprefix("memory:"))
+    return memory is not None and not memory.forgotten
 
 
 def labels_for(asked: Asked, wanted: Labels | None) -> Labels:

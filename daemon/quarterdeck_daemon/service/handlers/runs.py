@@ -51,8 +51,10 @@ def handlers(house: House) -> dict[str, Handler]:
         return await _done(house, asked, params.id, command)
 
     async def dead_letters(asked: Asked, params: p.DeadLetterList) -> object:
-        found = house.store.scan(DeadLetter) if params.all else house.store.live(DeadLetter)
-        letters = [letter for letter in found if params.run in (None, letter.run)]
+        as_of = house.position(params.as_of)
+        now_open = as_of is None and not params.all
+        found = house.store.live(DeadLetter) if now_open else house.store.scan(DeadLetter, as_of=as_of)
+        letters = [one for one in found if params.run in (None, one.run) and (params.all or one.live)]
         return {"items": [dead_letter_view(letter) for letter in letters[: params.limit]], "next": None}
 
     return {
@@ -107,7 +109,9 @@ def _list(house: House, params: p.RunList) -> Plain:
     fitting = (
         (seq, run)
         for seq, run in page
-        if params.status in (None, run.status) and params.playbook in (None, run.playbook)
+        if params.status in (None, run.status)
+        and params.playbook in (None, run.playbook)
+        and (run.live or not params.live)
     )
     return _page(fitting, params.limit)
 

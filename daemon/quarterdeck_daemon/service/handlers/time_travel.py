@@ -255,6 +255,6 @@ async def _fork(house: House, asked: Asked, params: t.Fork) -> object:
     await house.engine.settled()
     at_seq = house.positions.command_end(house.store.head.seq if at is None else at)
     wanted = Fork(origin=house.workspace, at_seq=at_seq, name=params.name, path=params.path, reason=params.reason)
-    made = await make_fork(house.store, wanted, tell=tell)
+    made = await make_fork(house.engine.store, wanted, tell=tell)
     command = NoteFork(fork=str(made["id"]), path=str(made["path"]), at_seq=at_seq, reason=params.reason, told=made)
     return await house.change(asked, command)
