@@ -13,6 +13,78 @@ from .people import FREE_MAIL
 from .sightings import Sighting, slug
 
 PEOPLE_MAX = 10  # Of one text.
+# Words that stand in capitals before a name, at the beginning of a sentence, and are none.
+OPENERS = frozenset(
+    [
+        *(
+            "met",
+            "meet",
+            "call",
+            "called",
+            "ask",
+            "asked",
+            "spoke",
+            "hi",
+            "hello",
+            "dear",
+            "from",
+            "contact",
+            "new",
+            "mail",
+        ),
+        *(
+            "email",
+            "e-mail",
+            "write",
+            "wrote",
+            "see",
+            "saw",
+            "our",
+            "my",
+            "the",
+            "with",
+            "to",
+            "for",
+            "by",
+            "cc",
+            "via",
+            "re",
+        ),
+        *(
+            "liebe",
+            "lieber",
+            "hallo",
+            "von",
+            "mit",
+            "an",
+            "kontakt",
+            "neue",
+            "neuer",
+            "neuen",
+            "herr",
+            "herrn",
+            "frau",
+            "bei",
+        ),
+        *(
+            "bonjour",
+            "cher",
+            "chère",
+            "avec",
+            "de",
+            "hej",
+            "med",
+            "från",
+            "hola",
+            "con",
+            "para",
+            "mr",
+            "mrs",
+            "ms",
+            "mme",
+        ),
+    ]
+)
 LINES_BELOW = 3  # How far under somebody's address the number stands.
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}", re.ASCII)
 _PHONE = re.compile(
@@ -69,7 +141,9 @@ def _named(seen: Sighting) -> Iterator[Finding]:
         names = list(_NAME.finditer(before.rpartition("\n\n")[2]))
         if not names:
             continue
-        name, address = names[-1][0], match[0].rstrip(".-").lower()
+        name, address = _without_opener(names[-1][0]), match[0].rstrip(".-").lower()
+        if " " not in name:
+            continue
         at = seen.text.rfind(name, 0, match.start())
         value: dict[str, object] = {"name": name, "email": address}
         spans = {"name": (at, at + len(name)), "email": match.span()}
@@ -80,6 +154,11 @@ def _named(seen: Sighting) -> Iterator[Finding]:
             spans["phone"] = (start + match.end(), end + match.end())
         domain = (address.partition("@")[2],)
         yield seen.finding("contact", name, value, spans, party=True, mentions=(address,), beside=domain)
+
+
+def _without_opener(name: str) -> str:
+    first, _, rest = name.partition(" ")
+    return _without_opener(rest) if rest and first.lower() in OPENERS else name
 
 
 def _phone_in(text: str, start: int) -> tuple[str, tuple[int, int]] | None:

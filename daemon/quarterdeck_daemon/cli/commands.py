@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "settle": Entry("actions", "settle", "Say what became of an effect of unknown outcome."),
         "why": Entry("why", "why", "Where something comes from, down to the quote."),
         "status": Entry("status", "status", "Where everything stands, on one screen."),
+        "alerts": Entry("alerts", "alerts", "What you should look at: list, resolve."),
         "timeline": Entry("timeline", "timeline", "What happened, event by event."),
     },
     "Emergency": {
@@ -49,7 +50,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "snapshot": Entry("time_travel", "snapshot", "Names for moments: create, list, remove."),
         "rewind": Entry("time_travel", "rewind", "Take records back to how they were; can be undone."),
         "fork": Entry("time_travel", "fork", "A new workspace, as this one was then, to try things in."),
-        "fact": Entry("facts", "fact", "Canonical facts: put, get, query, link."),
+        "fact": Entry("proposals", "fact", "Canonical facts: put, get, query, history, link, proposed."),
     },
     "Workspace": {
         "init": Entry("init", "init", "Make a workspace."),

@@ -112,6 +112,8 @@ class Organisation(Reachable, omit_defaults=True):
 
 
 class Project(Named, omit_defaults=True):
+    """A piece of work with a beginning and an end."""
+
     title: Line | None = None
     client: ClientRef | None = None
     contract: ContractRef | None = None
@@ -124,6 +126,8 @@ class Project(Named, omit_defaults=True):
 
 
 class Contract(Named, omit_defaults=True):
+    """What was agreed with whom, for how much, until when."""
+
     title: Line | None = None
     client: ClientRef | None = None
     organisation: OrganisationRef | None = None
@@ -142,7 +146,7 @@ class Contract(Named, omit_defaults=True):
 
 
 class Invoice(Named, omit_defaults=True):
-    """type: `credit note` allows a total below zero."""
+    """A bill, ours or theirs. Only a `credit note` has a total below zero."""
 
     number: Line | None = None
     type: Literal["invoice", "credit note"] | None = None
@@ -164,6 +168,8 @@ class Invoice(Named, omit_defaults=True):
 
 
 class Payment(Named, omit_defaults=True):
+    """Money that moved."""
+
     invoice: InvoiceRef | None = None
     client: ClientRef | None = None
     organisation: OrganisationRef | None = None
@@ -177,6 +183,8 @@ class Payment(Named, omit_defaults=True):
 
 
 class Product(Named, omit_defaults=True):
+    """What we sell, and for how much."""
+
     price: Money = None
     currency: Currency | None = None
     price_text: Line | None = None
@@ -188,6 +196,8 @@ class Product(Named, omit_defaults=True):
 
 
 class Campaign(Named, omit_defaults=True):
+    """An effort to be seen."""
+
     title: Line | None = None
     channel: Line | None = None
     product: ProductRef | None = None
@@ -199,6 +209,8 @@ class Campaign(Named, omit_defaults=True):
 
 
 class Event(Named, omit_defaults=True):
+    """Something at a time and a place."""
+
     title: Line | None = None
     starts: Day | None = None
     ends: Day | None = None
@@ -219,6 +231,8 @@ class Policy(Named, omit_defaults=True):
 
 
 class Preference(Named, omit_defaults=True):
+    """How the operator wants things done."""
+
     text: Text | None = None
 
 
@@ -231,6 +245,8 @@ class Lesson(Named, omit_defaults=True):
 
 
 class Template(Named, omit_defaults=True):
+    """A text to fill in."""
+
     title: Line | None = None
     text: Text | None = None
     language: Line | None = None

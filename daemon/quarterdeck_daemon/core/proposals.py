@@ -13,7 +13,7 @@ Texts that we made ourselves are no source: what was recalled, summarised or dra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -28,7 +28,6 @@ from .facts import assert_fact
 from .hashing import value_hash
 from .kind_schema import check_value, schemas_of, version_of
 from .likeness import ACCOUNT, NAMES, Comparison, compare
-from .lookup import find
 from .orders import Finding
 from .table import Draft, Table
 from .turn import Turn
@@ -151,11 +150,11 @@ def _said_before(table: Table | Draft, id: str, value: Plain) -> bool:
 
 def _warn(turn: Turn, held: Fact, found: Comparison, proposal: str, source: str, labels: Labels) -> None:
     """Say what contradicts a canonical fact. Another account number is how money is led astray."""
-    name = str(held.value.get("name") or held.key)
+    name, called = str(held.value.get("name") or held.key), _called(turn.draft, source)
     for one in found.against:
         account = one.field == ACCOUNT
         ask = "Ask them over a way that you know already. Then: " if account else ""
-        said = f"{source} says {one.field} {_shown(one.found)}, held true is {_shown(one.held)}"
+        said = f"{called} says {one.field} {_shown(one.found)}, held true is {_shown(one.held)}"
         details: Plain = {"field": one.field, "held": one.held, "found": one.found, "source": source}
         raise_alert(
             turn,
@@ -171,6 +170,12 @@ def _warn(turn: Turn, held: Fact, found: Comparison, proposal: str, source: str,
 
 def _topic(id: str, field: str) -> str:
     return f"fact.conflict/{id}/{field}"
+
+
+def _called(table: Table | Draft, source: str) -> str:
+    kind, _, id = source.partition(":")
+    found: Memory | Document | None = table.get(Memory, id) if kind == "memory" else table.get(Document, id)
+    return f"“{_shown(found.title)}” ({id})" if found is not None and found.title else source
 
 
 def _shown(value: object) -> str:
@@ -202,14 +207,21 @@ def _waiting(turn: Turn, command: DecideProposal) -> Fact:
     """Find it by its whole id, or by its number alone: p3."""
     fact = turn.draft.get(Fact, command.id)
     if fact is None and "/" not in command.id:
-        fact = next((one for one in turn.draft.live(Fact) if one.id.endswith(MARK + command.id)), None)
-    fact = fact or find(turn, Fact, command.id)
+        fact = _numbered(turn.draft.live(Fact), command.id) or _numbered(turn.draft.scan(Fact), command.id)
+    if fact is None:
+        raise QuarterdeckError(
+            "not_found", f"nothing is proposed as {command.id!r}", hint="List them: quarterdeck fact proposed"
+        )
     if not fact.proposes:
         raise QuarterdeckError("bad_value", f"{fact.id} is no proposal", hint="List them: quarterdeck fact proposed")
     if not fact.live:
         state = fact.proposal if fact.proposal != "open" else "withdrawn"
         raise QuarterdeckError("conflict", f"{fact.id} is {state} already", hint="quarterdeck fact proposed")
     return fact
+
+
+def _numbered(facts: Iterable[Fact], number: str) -> Fact | None:
+    return next((fact for fact in facts if fact.proposes and fact.id.endswith(MARK + number)), None)
 
 
 def _accept(turn: Turn, proposal: Fact, reason: str, if_version: int | None = None) -> Plain:
