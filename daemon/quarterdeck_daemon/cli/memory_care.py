@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 import click
@@ -54,8 +55,12 @@ def _steps(one: Plain) -> Iterator[str]:
     indent = " " * (NAME + FIGURE + 3)
     if examples := strings(one.get("examples")):
         yield cut(f"{indent}such as {line(', '.join(examples))}", COLUMNS)
-    if text(one, "todo"):
-        yield cut(f"{indent}> {line(text(one, 'todo'))}", COLUMNS)
+    yield from _wrapped(text(one, "todo"), f"{indent}> ")
+
+
+def _wrapped(words: str, indent: str) -> Iterator[str]:
+    rest = " " * len(indent)
+    yield from textwrap.wrap(line(words), COLUMNS, initial_indent=indent, subsequent_indent=rest)
 
 
 def _tiers(session: Session, found: Plain) -> Iterator[str]:
@@ -113,38 +118,34 @@ def _kept(session: Session, found: Plain, *, dry_run: bool) -> Iterator[str]:
 
 
 def _retention(session: Session, found: Plain) -> Iterator[str]:
-    for one in records(found.get("items")):
-        head = f"{pad(text(one, 'id'), NAME + 4)} {pad(text(one, 'setting'), 14)} "
-        held = (
-            f"{number(one, 'items'):,} items, {_size(number(one, 'bytes'))}"
-            if number(one, "bytes")
-            else f"{number(one, 'items'):,} items"
-        )
-        yield session.printer.paint(cut(line(head) + f" {held}", COLUMNS), "bold" if number(one, "would_go") else "")
+    items = records(found.get("items"))
+    rows = [
+        (text(one, "id"), text(one, "setting"), f"{number(one, 'items'):,}", _size(number(one, "bytes")),
+         f"{number(one, 'would_go'):,}" if number(one, "would_go") else "-")
+        for one in items
+    ]  # fmt: skip
+    yield from session.printer.table(("SETTING OF [memory]", "NOW", "ITEMS", "SIZE", "NEXT PASS TAKES"), rows)
+    yield ""
+    for one in items:
         yield from _costs(one)
     kept = record(found.get("kept"))
-    yield ""
     yield f"Out of recall and readable: {number(kept, 'items'):,} memories, {_size(number(kept, 'bytes'))}."
     disk = record(found.get("disk"))
     yield "On disk: " + ", ".join(f"{name} {_size(number(disk, name))}" for name in disk) + "."
     for hint in strings(found.get("hints")):
-        yield line(hint)
-    last = record(found.get("last_pass"))
-    ended = local(last.get("ended_at"))
-    yield (
-        f"Last pass: {ended}."
-        if ended
-        else "No pass yet: no setting gives the keeper work."
-        if not last
-        else "A pass is under way."
-    )
+        yield from _wrapped(hint, "")
+    yield _last_pass(record(found.get("last_pass")))
 
 
 def _costs(one: Plain) -> Iterator[str]:
-    indent = " " * 4
-    if number(one, "would_go"):
-        yield f"{indent}the next pass takes out {number(one, 'would_go'):,}"
-    if text(one, "change"):
-        yield cut(f"{indent}{line(text(one, 'change'))}", COLUMNS)
-    if text(one, "costs"):
-        yield cut(f"{indent}{line(text(one, 'costs'))}", COLUMNS)
+    """What a change would do, for settings that hold something."""
+    told = "; ".join(part for part in (text(one, "change"), text(one, "costs")) if part)
+    if number(one, "items") and told:
+        yield from _wrapped(f"{text(one, 'id')}: {told}.", "")
+
+
+def _last_pass(last: Plain) -> str:
+    if not last:
+        return "No pass yet: no setting gives the keeper work."
+    ended = local(last.get("ended_at"))
+    return f"Last pass: {ended}." if ended else "A pass is under way."

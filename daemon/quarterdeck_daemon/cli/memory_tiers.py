@@ -220,6 +220,8 @@ def _change(session: Session, method: str, params: Plain, did: str, *, undo: str
         told += f", {also} changed with it"
     if text(found, "supersedes"):
         told = f"{id} takes the place of {text(found, 'supersedes')}"
+    if text(found, "was"):
+        undo = undo.replace("TIER", text(found, "was"))
     session.done(
         result,
         id,

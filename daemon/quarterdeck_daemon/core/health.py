@@ -28,6 +28,7 @@ NEAR: Final = 0.8
 SKETCHED_CHARS_MAX = 20_000
 SKETCHES_MAX = 200_000
 EXAMPLES_MAX = 5
+SETTLED_US = 30 * 86_400_000_000
 BOILERPLATE: Final = re.compile(
     r"unsubscribe|abbestellen|view (?:this (?:e?mail )?)?in (?:your )?browser|all rights reserved|cookie policy"
     r"|confidential(?:ity)? notice|intended (?:only|solely) for the|privacy policy|do not reply to this|accept all cookies",
@@ -76,11 +77,12 @@ class Census:
         self.junk: Counter[str] = Counter()
         self.junk_ids: list[str] = []
         self.without_origin: list[str] = []
+        self.settled = 0  # Old enough that one may ask whether anybody ever saw them.
         self.never_used = 0
         self.unused_since: list[int] = []
         self.twins = Twins()
 
-    def count(self, memory: Memory, *, used_us: int | None, with_parents: bool) -> None:
+    def count(self, memory: Memory, *, used_us: int | None, with_parents: bool, now_us: int) -> None:
         """Take in one memory. used_us: when it was last shown to anybody, None for never."""
         self.looked_at += 1
         size = len(memory.text.encode())
@@ -98,7 +100,9 @@ class Census:
             _remember(self.junk_ids, memory.id)
         if not (memory.document or with_parents or memory.labels.integrity == "operator" or _named(memory)):
             self.without_origin.append(memory.id)
-        self.never_used += used_us is None
+        if now_us - memory.at_us > SETTLED_US:
+            self.settled += 1
+            self.never_used += used_us is None
         self.unused_since.append(used_us if used_us is not None else memory.at_us)
         self.twins.add(memory.id, memory.text, exact_only=bool(reason))
 

@@ -245,6 +245,8 @@ def edit(turn: Turn, command: EditMemory) -> Plain:
     wanted = {name: value for name in names if (value := getattr(command, name)) is not None}
     if command.forever:
         wanted["expires_us"] = None
+    if command.text is not None and command.title is None and old.title == title_of(old.text):
+        wanted["title"] = title_of(command.text or old.text)  # It was never named by anybody.
     labels = join((old.labels, command.labels))
     new = msgspec.structs.replace(old, labels=labels, **wanted)
     if new == msgspec.structs.replace(old, labels=labels):

@@ -39,7 +39,7 @@ async def health(store: Store, pace: Pace, *, now_us: int, index_behind: int) ->
     census = Census()
     complete = True
     async for memory in pace.walk(Memory):
-        census.count(memory, used_us=_used(store, memory), with_parents=_has_parents(store, memory))
+        census.count(memory, used_us=_used(store, memory), with_parents=_has_parents(store, memory), now_us=now_us)
         if pace.took_ms > SURVEY_MS_MAX:
             complete = False
             break
@@ -123,7 +123,7 @@ def _ages(census: Census, now_us: int) -> Iterator[Plain]:
         'set compress or ttl in [memory]: quarterdeck memory retention', warn_from=0.5,
     )  # fmt: skip
     yield _finding(
-        "never recalled", census.never_used, total, "were never shown to anybody",
+        "never recalled", census.never_used, census.settled, "of those older than 30 days were never shown to anybody",
         "budgets drop these first: quarterdeck memory retention", warn_from=0.9,
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ async def retention(store: Store, pace: Pace, keeper: Keeper, home: Path, *, now
             _hold(held, keeper, memory, now_us)
         elif not memory.forgotten:
             kept.add(len(memory.text.encode()), 0)
-    items = [*_caps(store), *_knobs(keeper.rules, held, would.by_rule)]
+    items = [*_caps(store), *_knobs(keeper.rules, held, would.by_rule, settings_of(store).working_us)]
     upkeep = store.get(Upkeep, "memory")
     last: Plain = {}
     if upkeep is not None:
@@ -226,10 +226,11 @@ def _caps(store: Store) -> Iterator[Plain]:
         }
 
 
-def _knobs(rules: Rules, held: dict[str, _Held], going: dict[str, int]) -> Iterator[Plain]:
+def _knobs(rules: Rules, held: dict[str, _Held], going: dict[str, int], working_us: int) -> Iterator[Plain]:
     for rule in rules.all:
         mine = held.get(rule.name, _Held(Size(), {days: Size() for days in AGES_DAYS}, {}, Size()))
-        for knob in (_ttl(rule, mine), _budget(rule, mine), _compress(rule, mine)):
+        ttl_us = working_us if rule.name == "working" else rule.ttl_us
+        for knob in (_ttl(rule, ttl_us, mine), _budget(rule, mine), _compress(rule, mine)):
             would = sum(count for name, count in going.items() if _is_of(name, rule, str(knob["id"])))
             yield {**knob, "items": mine.size.items, "bytes": mine.size.bytes, "would_go": would}
 
@@ -239,14 +240,16 @@ def _is_of(going: str, rule: Keep, knob: str) -> bool:
     return bool(sign) and going.startswith(f"{rule.name}{sign}")
 
 
-def _ttl(rule: Keep, held: _Held) -> Plain:
+def _ttl(rule: Keep, ttl_us: int, held: _Held) -> Plain:
     days = next((days for days in AGES_DAYS if held.older[days].items), AGES_DAYS[0])
     older = held.older[days]
     change = (
-        f"{days}d would take out {older.items:,}, {_kib(older.bytes)}" if older.items else "nothing is old enough"
+        f"{days}d would take out {older.items:,}, {_kib(older.bytes)}"
+        if older.items
+        else "nothing is older than 30 days"
     )
     costs = f"{held.used.get(days, 0):,} of those were recalled before" if older.items else ""
-    setting = f"{rule.ttl_us / DAY_US:g}d" if rule.ttl_us else "for ever"
+    setting = f"{ttl_us / DAY_US:g}d" if ttl_us else "for ever"
     return {
         "id": f"{rule.name}.ttl",
         "setting": setting,
@@ -259,7 +262,7 @@ def _ttl(rule: Keep, held: _Held) -> Plain:
 def _budget(rule: Keep, held: _Held) -> Plain:
     setting = f"{rule.bytes_max:,}" if rule.bytes_max else "no limit"
     half = held.size.bytes // 2
-    change = f"{half} would take out the least useful half" if half else ""
+    change = f"{half:,} would take out the least useful half" if half else ""
     return {"id": f"{rule.name}.bytes", "setting": setting, "saves_bytes": half, "change": change, "costs": ""}
 
 

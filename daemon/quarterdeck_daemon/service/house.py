@@ -16,6 +16,7 @@ from ..core.entities import Fact, Origin, Plain, Stop
 from ..store.api import Store
 from .capturing import Capturing
 from .doing import Doing
+from .echo import Echo
 from .engine import Engine
 from .fence import Fence
 from .hub import Hub
@@ -72,6 +73,7 @@ class House:
     first_offer_s: float | None = None  # When connectors first said what they see.
     fence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     keeper: Keeper | None = None
+    echo: Echo = field(default_factory=Echo)
     capturing: Capturing | None = None  # None: switched off.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -115,6 +117,14 @@ class House:
                 await self.engine.execute(
                     ReleaseStop(epoch=fence.epoch, reason=fence.reason, by=fence.by), actor=fence.by
                 )
+
+    def note_shown(self, items: Sequence[Plain]) -> None:
+        """Somebody was shown these hits: they are of use, and coming back they are no news."""
+        memories = [(str(one["id"]), str(one["text"])) for one in items if str(one["id"])[:1] == "m"]
+        if self.keeper is not None:
+            self.keeper.shown(id for id, _ in memories)
+        for id, text in memories:
+            self.echo.shown(id, text)
 
     async def change(self, asked: Asked, command: Command) -> tuple[Plain, int]:
         """Have the kernel decide for this caller. Returns (reply, seq)."""

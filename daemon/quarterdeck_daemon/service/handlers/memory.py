@@ -7,6 +7,7 @@ from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
 from ...core.commands import Endorse, Remember
 from ...core.entities import Memory, Tier
+from ...core.tiers import STANDING
 from ..house import House
 from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
@@ -80,19 +81,15 @@ def tier_wanted(params: p.MemoryRemember) -> Tier:
 
 
 def made_from(house: House, params: p.MemoryRemember) -> tuple[str, ...]:
-    """What the text was made from: as the caller says, or as we know it again. A copy of one whole memory is that one."""
+    """What the text was made from: as the caller says, or as we know it again from what recall has shown."""
     if params.made_from:
         return params.made_from
-    parents = house.echo.parents(params.text)
-    whole = [house.store.get(Memory, name.removeprefix("memory:")) for name in parents[:2]]
-    if len(whole) == 1 and whole[0] is not None and whole[0].text == params.text:
-        return ()
-    return tuple(name for name in parents if _is_there(house, name))
-
-
-def _is_there(house: House, name: str) -> bool:
-    memory = house.store.get(Memory, name.removeprefix("memory:"))
-    return memory is not None and not memory.forgotten
+    found = [house.store.get(Memory, name.removeprefix("memory:")) for name in house.echo.parents(params.text)]
+    parents = [one for one in found if one is not None and not one.forgotten]
+    own = all(one.labels.integrity == "operator" and not one.depth for one in parents)
+    if own and (params.tier in STANDING or any(one.text == params.text for one in parents)):
+        return ()  # One's own words once more, for another shelf.
+    return tuple(f"memory:{one.id}" for one in parents)
 
 
 def labels_for(asked: Asked, wanted: Labels | None) -> Labels:

@@ -56,4 +56,6 @@ def question_of(house: House, params: p.Filters, query: str) -> Question:
 
 
 def _items(house: House, question: Question, finds: Sequence[Find]) -> list[Plain]:
-    return hits(house.store, question, finds, house.engine.now_us())
+    items = hits(house.store, question, finds, house.engine.now_us())
+    house.note_shown(items)
+    return items
