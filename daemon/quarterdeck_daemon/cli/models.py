@@ -11,9 +11,10 @@ import click
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .plain import Plain, number, record, records, text
+from .prompt import sure
 from .session import Session
 from .text import line
-from .words import changes, noun, reads, verb_of
+from .words import changes, confirms, noun, reads, verb_of
 
 models = noun("models", "What makes the vectors of recall: list, pull, add, use, remove.", default="list")
 STEPS = 10  # Lines of progress where no line can be drawn over.
@@ -131,27 +132,45 @@ class _Progress:
 
 @verb_of(models, "use", examples=("quarterdeck models use minilm", "quarterdeck models use static"))
 @click.argument("name")
+@confirms
 @changes
 def use(session: Session, name: str) -> None:
-    """Have a model make the vectors. Changes one line of quarterdeck.toml; recall goes on meanwhile."""
+    """Have a model make the vectors. Changes one line of quarterdeck.toml; recall goes on meanwhile.
+
+    You are asked before texts would leave this machine for it.
+    """
+    from ..service.models import goes_to
     from ..service.workspace import load_config
 
-    before = load_config(session.folder).embedder.name
+    before, host = load_config(session.folder).embedder.name, goes_to(session.folder, name)
+    out = f"All that is remembered and not labelled secret, and every question, would go to {host}." if host else ""
     if session.dry_run:
-        session.show({"dry_run": True, "id": name, "now": before}, [line(f"would use {name} instead of {before}")])
+        said = line(f"would use {name} instead of {before}. {out}")
+        session.show({"dry_run": True, "id": name, "now": before, "goes_to": host}, [said])
         return
+    if host and before != name and not sure(session, f"{out} Use it?"):
+        session.printer.talk("nothing was changed")
+        return
+    _report_use(session, name, before, *_use(session, name))
+
+
+def _use(session: Session, name: str) -> tuple[bool, str]:
+    """Tell the daemon, or change the settings when none runs. Returns whether it changed, and what happens next."""
     params: Plain = {"id": name, **({"reason": session.reason} if session.reason else {})}
     try:
         found = session.client.call("model.use", params, request_id=session.request_id).result
         then = "the indexer makes the vectors anew, the old ones answer until it is done: `quarterdeck models`"
+        return bool(found.get("changed")), then
     except QuarterdeckError as error:
         if error.code != "unavailable" or _daemon_runs(session):
             raise
-        from ..service.models import use_model
+    from ..service.models import use_model
 
-        found = {"id": name, "changed": use_model(session.folder, name)}
-        then = "at the next start the indexer makes the vectors anew, while the old ones answer"
-    changed = bool(found.get("changed"))
+    then = "at the next start the indexer makes the vectors anew, while the old ones answer"
+    return use_model(session.folder, name), then
+
+
+def _report_use(session: Session, name: str, before: str, changed: bool, then: str) -> None:
     undo = session.command(f"models use {before}") if changed else ""
     if not changed:
         then = "nothing; it was used already"

@@ -91,6 +91,7 @@ class Endpoint(Fixed):
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """url: the base, `https://host/v1`.  key: gives the API key when a request is made; None: none is sent.
+        gate: raises when nothing may leave; called before every request.
 
         Raises QuarterdeckError `bad_value` for an address, model or dimension that cannot be used.
         """

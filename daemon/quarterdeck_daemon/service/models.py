@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -47,6 +48,14 @@ def _is_remote(url: str) -> bool:
         return not address_of(url).loopback
     except QuarterdeckError:  # No address, so nothing goes anywhere; the settings say so once it is chosen.
         return False
+
+
+def goes_to(folder: Path, name: str) -> str:
+    """Return the host that would get the texts of memory if this model made the vectors; "" when they stay here."""
+    asked = load_config(folder).embedder.endpoint
+    if name != ENDPOINT.name or not _is_remote(asked.url):
+        return ""
+    return urlsplit(address_of(asked.url).url).netloc
 
 
 def use_model(folder: Path, name: str) -> bool:

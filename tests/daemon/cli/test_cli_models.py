@@ -70,6 +70,21 @@ def test_what_the_daemon_refuses_is_not_done_behind_its_back(shell: Shell, house
     assert load_config(workspace).embedder.name == "static"
 
 
+def test_before_texts_leave_the_machine_you_are_asked(shell: Shell, workspace: Path) -> None:
+    before = ENDPOINT.replace("http://127.0.0.1:9", "https://embeddings.invalid")
+    (workspace / "quarterdeck.toml").write_text(before, encoding="utf-8")
+    said = "would go to embeddings.invalid"
+    for ran, status in (
+        (shell("models", "use", "endpoint", "--dry-run"), 0),
+        (shell("models", "use", "endpoint", stdin="n\n"), 0),
+        (shell("models", "use", "endpoint", "--no-input"), 2),
+    ):
+        assert (ran.status, said in ran.out + ran.err) == (status, True)
+        assert (workspace / "quarterdeck.toml").read_text() == before
+    assert shell("models", "use", "endpoint", "--yes").status == 0
+    assert load_config(workspace).embedder.name == "endpoint"
+
+
 def test_a_dry_run_touches_nothing(shell: Shell, workspace: Path) -> None:
     before = sorted(workspace.rglob("*"))
     for words in (

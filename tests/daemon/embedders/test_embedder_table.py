@@ -64,9 +64,12 @@ def test_the_key_of_an_endpoint_is_fetched_from_its_handle_for_each_request(tmp_
         assert server.keys == ["Bearer first", "Bearer second"]
 
 
-def test_an_opened_endpoint_heeds_the_fence(tmp_path: Path) -> None:
+def test_a_remote_endpoint_heeds_the_fence_and_one_of_this_machine_need_not(tmp_path: Path) -> None:
+    """The stop is about what leaves the house. The name of the remote one does not exist; it is not looked up."""
+    write_fence(tmp_path / "fence", Fence(epoch=1, stopped=True))
+    asked = EmbeddingEndpoint(url="https://embeddings.invalid/v1", model="m", dimension=3)
+    remote = open_embedder(Embedding(name="endpoint", endpoint=asked), tmp_path)
+    assert refused(lambda: remote.documents(["one"])).code == "stopped"
+    assert not remote.queries(["one"]).any()
     with EmbeddingServer() as server:
-        opened = open_embedder(endpoint(server), tmp_path)
-        write_fence(tmp_path / "fence", Fence(epoch=1, stopped=True))
-        assert refused(lambda: opened.documents(["one"])).code == "stopped"
-        assert server.asked == []
+        assert open_embedder(endpoint(server), tmp_path).documents(["one"]).any()
