@@ -35,12 +35,13 @@ class Uploads:
         Raises QuarterdeckError `busy` when too much is on its way, `out_of_range` for a piece beyond the next or
         beyond the size, `conflict` when the whole has another hash.
         """
-        upload = self._open(hash, size_bytes)
-        have = len(upload.data)
+        begun = self._held.get(hash)
+        have = len(begun.data) if begun is not None and begun.size_bytes == size_bytes else 0
         if offset + len(data) > size_bytes or offset > have:
             raise QuarterdeckError(
                 "out_of_range", f"a piece from byte {offset:,} does not fit; {have:,} bytes are here"
             )
+        upload = self._open(hash, size_bytes)
         if offset + len(data) > have:
             upload.data += data[have - offset :]
         upload.touched_s = self._now_s()

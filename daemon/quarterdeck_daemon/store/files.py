@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
@@ -12,7 +13,8 @@ SHRED_BYTES = 1 << 20
 
 def write_durably(path: Path, data: bytes) -> None:
     """Replace `path`. A reader sees the old or the new content, never half; durable on return."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    # Named by thread too: two of them may keep the same content at once.
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     try:
         write_all(handle, data)
