@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 SAMPLE_CHARS = 6_000
-WORDS_MIN = 2  # Stop words that must be seen before a language is named.
+WORDS_MIN = 2  # Different stop words that must be seen before a language is named: a table repeats one of them.
 SCRIPT_SHARE_MIN = 0.3
 
 
@@ -87,6 +87,6 @@ def _by_stop_words(sample: str) -> str:
     words = [word.lower() for word in _WORD.findall(sample)]
     scores = {language: sum(word in stops for word in words) for language, stops in STOP_WORDS.items()}
     best, second = sorted(scores, key=lambda language: -scores[language])[:2]
-    if scores[best] < WORDS_MIN or scores[best] == scores[second]:
+    if scores[best] == scores[second] or len(STOP_WORDS[best].intersection(words)) < WORDS_MIN:
         return ""
     return best
