@@ -16,6 +16,8 @@ from . import document_results as dr
 from . import memory_params as mp
 from . import model_messages as mm
 from . import params as p
+from . import privacy_params as pp
+from . import privacy_results as pr
 from . import results as r
 from . import time_params as t
 from . import time_results as tr
@@ -111,6 +113,16 @@ METHODS: dict[str, Method] = {
         changes=True,
         streams=True,
     ),
+    "memory.forget": _change(pp.MemoryForget, pr.Forgotten, "Erase for good: shown as a plan, carried out by its hash."),
+    "memory.verify_forgotten": Method(
+        params=pp.VerifyForgotten, result=pr.ForgottenCheck, doc="Look once more for what was forgotten.", role="operator"
+    ),
+    "backup.create": _change(pp.BackupName, pr.Backup, "Copy the running log, keys of content and blobs included."),
+    "backup.list": _read(p.Listing, pr.Backups, "Backups in the state folder."),
+    "backup.verify": Method(
+        params=pp.BackupName, result=pr.Backup, doc="Compare every file, then verify the whole chain.", role="operator"
+    ),
+    "backup.forget": _change(pp.BackupForget, pr.BackupForgotten, "Make a copy forget what the log has forgotten."),
     "run.start": _change(p.RunStart, r.RunStarted, "Start a playbook."),
     "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
     "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),

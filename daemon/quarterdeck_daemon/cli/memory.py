@@ -145,4 +145,4 @@ def endorse(session: Session, id: str) -> None:
         )
 
 
-from . import memory_care, memory_files, memory_tiers  # noqa: E402, F401 - they add their verbs to the noun above
+from . import forget, memory_care, memory_files, memory_tiers  # noqa: E402, F401 - they add their verbs to the noun above

@@ -429,12 +429,17 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BeginErasure(Command, frozen=True, kw_only=True):
-    """Forget all this for good. names: outside names that must not come in again, `connector:external id`."""
+    """Forget all this for good.
+
+    identifiers  what to look for when it is proven      operations  of actions that go
+    names        outside names that must not come in again, `connector:external id`
+    """
 
     removal: Names
     counts: dict[str, int]
     identifiers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
     reason: str = ""
 
 

@@ -25,11 +25,16 @@ from .entities import Action, Alias, Counter, Document, Entity, Erasure, Memory,
 from .hashing import text_hash
 from .lookup import find
 from .subjects import ERASED_BODY, FORGOTTEN, erased
-from .table import Draft
+from .table import Draft, Table
 from .turn import Applier, Turn, strings, take_number
 
 ON_THE_WIRE: frozenset[str] = frozenset(("intent", "sent", "unknown"))
 WAITING: frozenset[str] = frozenset(("proposed", "held"))
+
+
+def was_forgotten(table: Table, name: str) -> bool:
+    """Whether what somebody outside calls `name` was forgotten, and must not come in again by itself."""
+    return table.get(Alias, forgotten_alias(name)) is not None
 
 
 def forgotten_alias(name: str) -> str:
@@ -47,7 +52,15 @@ def begin(turn: Turn, command: BeginErasure) -> Plain:
         raise QuarterdeckError("conflict", f"{under_way.id} is still being forgotten", hint="Wait for it to end.")
     id = f"er{turn.number('er')}"
     names: Plain = msgspec.to_builtins(command.removal)
-    planned = turn.emit("erasure.planned", {"id": id, "removal": names, "identifiers": list(command.identifiers)})
+    planned = turn.emit(
+        "erasure.planned",
+        {
+            "id": id,
+            "removal": names,
+            "identifiers": list(command.identifiers),
+            "operations": list(command.operations),
+        },
+    )
     _end_what_moves(turn, command.removal.entities)
     body: Plain = {
         "id": id,

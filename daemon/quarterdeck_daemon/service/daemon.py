@@ -133,7 +133,7 @@ class Daemon:
         await configure(house, self._config)
         await load(house)
         doing.see_to(all_needs(store))
-        tasks += [self._guarded(work) for work in (rpc.serve(), watch(house), keeper.run())]
+        tasks += [self._guarded(work) for work in (rpc.serve(), watch(house), keeper.run(), house.forgetting.run())]
         if house.capturing is not None:
             tasks.append(self._guarded(house.capturing.run()))
         self._announce()

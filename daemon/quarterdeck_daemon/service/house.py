@@ -19,6 +19,7 @@ from .doing import Doing
 from .echo import Echo
 from .engine import Engine
 from .fence import Fence
+from .forgetting import Forgetting
 from .hub import Hub
 from .keeper import Keeper
 from .positions import Positions
@@ -39,6 +40,10 @@ class Tally:
         self._store = store
         self._facts: int | None = None
         self._some_taken_back = False
+
+    def forget(self) -> None:
+        """Count anew when asked next: something was erased."""
+        self._facts = None
 
     def notice(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -78,9 +83,13 @@ class House:
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: Positions = field(init=False)
+    forgetting: Forgetting = field(init=False)
 
     def __post_init__(self) -> None:
         self.positions = Positions(self.store, self.engine.now_us)
+        self.forgetting = Forgetting(
+            self.store, self.engine, self.recall, self.workspace, on_erased=self.tally.forget
+        )
 
     @property
     def stopped(self) -> bool:

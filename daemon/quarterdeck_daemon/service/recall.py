@@ -197,6 +197,15 @@ class Recall:
         seen = f"{event.prev_mac!r} {event.id} {event.at_us} {event.kind}"
         return f"{seq}:{hashlib.blake2b(seen.encode(), digest_size=8).hexdigest()}"
 
+    async def purge(self, wait_s: float) -> bool:
+        """Have the index begin with nothing, so that what was forgotten is in none of its files.
+
+        Returns whether the old one is gone; without an indexer now, the next one is told when it comes.
+        """
+        self._foreign = True
+        self._stand(None)
+        return await self._wait(lambda: not self._foreign, wait_s)
+
     async def note_position(self) -> None:
         """At the end of a life, when all is indexed: tell the index so, and the next start need not look."""
         applied = self._applied

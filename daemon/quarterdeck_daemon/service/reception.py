@@ -9,7 +9,9 @@ from pathlib import PurePosixPath
 from ..core.commands import LoseDocuments, ReceiveDocument
 from ..core.documents import WATCHER, lies_there, place_alias
 from ..core.entities import Alias
+from ..core.erasure import was_forgotten
 from ..core.orders import Arrived, DaemonMessage, Kept, Offer, Wanted
+from ..store.blobs import blob_hash
 from .house import House
 
 LOST_AT_ONCE = 100  # Documents withdrawn by one command.
@@ -38,6 +40,8 @@ class Reception:
     @staticmethod
     def _has(house: House, connector: str, id: str) -> bool:
         """Whether it was taken in, and a file of it still counts as what its place holds."""
+        if was_forgotten(house.store, f"{connector}:{id}"):
+            return True
         if connector == WATCHER:
             return lies_there(house.store, connector, id, id.rpartition("#")[0])
         return house.store.get(Alias, f"{connector}:{id}") is not None
@@ -64,6 +68,8 @@ class Reception:
     async def arrived(self, arrived: Arrived) -> DaemonMessage:
         """Keep the bytes, then record them; acknowledge when both are durable."""
         house = self._attached()
+        if was_forgotten(house.store, f"blob:{blob_hash(arrived.data)}"):
+            return Kept(external_id=arrived.external_id)  # Under another name; it stays forgotten.
         blob = await asyncio.to_thread(house.store.put_blob, arrived.data)
         command = ReceiveDocument(
             connector=arrived.connector,

@@ -123,6 +123,10 @@ class Remembering(
     kinds: dict[str, Keep] = {}
 
 
+class Privacy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keep: tuple[str, ...] = ("invoice", "payment", "contract")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workspace: About = About()
     actions: Actions = Actions()
@@ -130,6 +134,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mail: Mail = Mail()
     embedder: Embedding = Embedding()
     recall: Weights = Weights()
+    privacy: Privacy = Privacy()
     memory: Remembering = Remembering()
     files: tuple[Files, ...] = ()
     grants: tuple[Grant, ...] = ()
@@ -221,11 +226,13 @@ vector = 0.5             # share of likeness in meaning, 0 to 1; the rest is the
 rule = "top1"            # a score counts by the best of its side ("top1") or by how far it stands out ("z")
 recency = 0.02           # what a thing of this moment has over an old one
 half_life_days = 90.0    # after so many days half of that is left
-title = 2.0              # a word in the title, against one in the text
 candidates = 100         # rows that words and likeness may each name
 floor = 0.35             # relevance below which nothing is shown: an empty answer is a right answer
 floor_cosine = 0.25      # likeness that any two texts have
 floor_vector = 1.0       # what likeness beyond that adds to the share of the question's words
+
+[privacy]
+keep = ["invoice", "payment", "contract"]   # kinds of facts that the law wants kept when a person is forgotten
 
 # What others than you may see of memory; see docs/scopes.md for what each has without. One table for each:
 #

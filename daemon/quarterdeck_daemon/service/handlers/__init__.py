@@ -15,6 +15,7 @@ from . import (
     facts,
     memory,
     models,
+    privacy,
     runs,
     search,
     system,
@@ -40,4 +41,5 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     timeline.handlers,
     time_travel.handlers,
     export.handlers,
+    privacy.handlers,
 )
