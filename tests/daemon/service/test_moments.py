@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from quarterdeck_daemon.core.commands import MakeLink, PutFact
+from quarterdeck_daemon.core.commands import CreateSnapshot, MakeLink, PutFact
 from quarterdeck_daemon.core.entities import ClockMark
 from quarterdeck_daemon.core.time_travel import SNAPSHOT_BYTES_MAX, SNAPSHOT_NAME_CHARS_MAX, SNAPSHOT_NOTE_BYTES_MAX
 from quarterdeck_daemon.service.handlers import fact_graph, time_travel
@@ -40,7 +40,7 @@ async def test_a_clock_that_was_set_back_makes_no_later_time_an_earlier_position
             on.now_us = start + at * SECOND
             seqs.append(await fact(on, at))
         assert [mark.seq for mark in on.store.scan(ClockMark)] == [seqs[4] - 1], "one setting back is one mark"
-        found = [on.house.position(iso(start + at * SECOND)) for at in (0, 4, 5, 10, 15, 29, 30, 39, 40)]
+        found = [on.house.positions.at_time(start + at * SECOND) for at in (0, 4, 5, 10, 15, 29, 30, 39, 40)]
         # What was written after the setting back counts from when the clock had passed 30 s again.
         assert found == [1, 1, 1, 2, 2, 3, seqs[5], seqs[5], seqs[6]]
         assert found == sorted(found)
@@ -53,12 +53,12 @@ async def test_the_twin_that_knows_of_no_mark_finds_something_else(monkeypatch: 
             on.now_us = start + at * SECOND
             await fact(on, at)
         on.now_us = start + 60 * SECOND
-        times = [iso(start + at * SECOND) for at in range(0, 31)]
-        right = [on.house.position(time) for time in times]
+        times = [start + at * SECOND for at in range(0, 31)]
+        right = [on.house.positions.at_time(time) for time in times]
         assert right == sorted(right)
         monkeypatch.setattr(Positions, "_read_marks", lambda self: None)
         on.house.positions = Positions(on.store, on.engine.now_us)
-        assert [on.house.position(time) for time in times] != right
+        assert [on.house.positions.at_time(time) for time in times] != right
 
 
 async def test_the_same_time_is_found_after_a_restart() -> None:
@@ -69,7 +69,8 @@ async def test_the_same_time_is_found_after_a_restart() -> None:
             await fact(on, at)
         on.now_us = start + 60 * SECOND
         moments = [iso(start + at * SECOND) for at in (1, 20, 30, 50)]
-        again = Positions(on.store.crashed() if on.store.sync() is None else InMemoryStore(), lambda: on.now_us)
+        on.store.sync()
+        again = Positions(on.store.crashed(), lambda: on.now_us)
         assert [again.of(moment) for moment in moments] == [on.house.position(moment) for moment in moments]
 
 
@@ -123,7 +124,7 @@ async def test_what_could_be_taken_for_a_time_is_no_name(name: str) -> None:
     async with reading() as on:
         await fact(on, 1)
         with pytest.raises(QuarterdeckError) as refused:
-            await on.do(time_travel.CreateSnapshot(name=name))
+            await on.do(CreateSnapshot(name=name))
         assert refused.value.code == "bad_value"
 
 
