@@ -95,8 +95,8 @@ def remarks_on(described: list[Described], kind: str, value: Plain) -> list[str]
 
 
 def version_of(described: list[Described], kind: str) -> int:
-    """The version that a fact of this kind is written by; the operator's own schema counts before the built-in."""
-    return described[-1].version if described else VERSIONS.get(kind, 0)
+    """The version that a fact of this kind is written by: the built-in's, which reading lifts from, else the file's."""
+    return described[0].version if described else 0
 
 
 # --- compiling ------------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ APPLY: dict[str, Applier] = {
     "step.resumed": _step_pending,
     "step.retried": _step_retried,
     "memory.recalled": _touch_run,
-    "fact.refused": _touch_run,
+    "fact.refused": lambda draft, event: _touch_run(draft, event) if event.run else None,  # Else: of a file.
     "deadletter.filed": _filed,
     "deadletter.resolved": _resolved,
     "trigger.refused": lambda draft, event: None,

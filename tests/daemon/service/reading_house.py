@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from quarterdeck_daemon.core.commands import Command
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.service.engine import Engine, Executed
-from quarterdeck_daemon.service.house import House
+from quarterdeck_daemon.service.house import House, Tally
 from quarterdeck_daemon.service.rpc import Asked
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 
@@ -34,8 +35,9 @@ class Reading:
             self.store, on_events=lambda _: None, on_needs=lambda _: None, now_us=lambda: self.now_us
         )
         none = cast(Callable[..., None], None)
-        parts = dict.fromkeys(("workspace", "config", "doing", "hub", "recall", "link", "tally"), none)
-        self.house = House(store=self.store, engine=self.engine, **parts)  # type: ignore[arg-type]  # Not touched by reads.
+        parts = dict.fromkeys(("config", "doing", "hub", "recall", "link"), none)
+        tally = Tally(self.store)
+        self.house = House(Path("nowhere"), store=self.store, engine=self.engine, tally=tally, **parts)  # type: ignore[arg-type]  # Not touched by reads.
 
     async def do(self, command: Command, actor: str = "operator") -> Executed:
         return await self.engine.execute(command, actor=actor)
