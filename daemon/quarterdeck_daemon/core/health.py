@@ -22,7 +22,8 @@ WORDS_MIN = 3
 LETTERS_SHARE_MIN = 0.5
 SHINGLE_WORDS = 3
 SKETCH = 32  # Hashes kept of a text; the estimate of an overlap errs by about 1 / sqrt of it.
-BANDS = 4  # Two texts with an overlap of .8 share one of their smallest four in 99 of 100 cases.
+BANDS = 6  # Of two texts with an overlap of .8, some four of the smallest six are the same;
+BANDS_SHARED = 3  # three of them in 99 of 100 cases. So few others are looked at more closely.
 BAND_MAX = 20  # Texts that one text is compared with.
 NEAR: Final = 0.8
 SKETCHED_CHARS_MAX = 20_000
@@ -57,8 +58,8 @@ def junk_in(text: str) -> str:
     words = _WORD.findall(bare)
     if len(bare) < CHARS_MIN or len(words) < WORDS_MIN:
         return "too short"
-    signs = [sign for sign in bare[:SKETCHED_CHARS_MAX] if not sign.isspace()]
-    if sum(map(str.isalnum, signs)) < len(signs) * LETTERS_SHARE_MIN:
+    signs = sum(map(len, bare.split()))
+    if sum(map(len, words)) - bare.count("_") < signs * LETTERS_SHARE_MIN:
         return "hardly any words"
     if len(bare) <= BOILERPLATE_CHARS_MAX and BOILERPLATE.search(bare):
         return "boilerplate"
@@ -151,7 +152,9 @@ class Twins:
                 others.append(id)
 
     def _twin(self, sketch: tuple[int, ...]) -> str:
-        candidates = dict.fromkeys(id for band in sketch[:BANDS] for id in self._bands.get(band, ()))
+        bands = Counter(id for band in sketch[:BANDS] for id in self._bands.get(band, ()))
+        least = min(len(sketch), BANDS_SHARED)
+        candidates = (id for id, shared in bands.items() if shared >= least)
         return next((id for id in candidates if overlap(sketch, self._sketches[id]) >= NEAR), "")
 
 

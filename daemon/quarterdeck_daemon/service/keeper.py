@@ -242,7 +242,7 @@ class Keeper:
             rule = self.rules.of(memory)
             if rule is not None and rule.name in held and memory.current:
                 held[rule.name][0] += len(memory.text.encode())
-                held[rule.name][1] += tokens_of(memory.text)
+                held[rule.name][1] += tokens_of(memory.text) if rule.tokens_max else 0
         for rule in limited:
             size_bytes, tokens = held[rule.name]
             too_many = (
