@@ -295,6 +295,7 @@ def test_a_link_is_shown_only_when_both_ends_are() -> None:
 
 def test_nobody_writes_through_a_scope() -> None:
     store = ScopedStore(InMemoryStore(), SCOPE, "script")
-    for write in (lambda: store.append([]), store.sync, store.scour, store.close):
+    writes: tuple[Callable[[], None], ...] = (lambda: store.append([]), store.sync, store.scour, store.close)
+    for write in writes:
         with pytest.raises(QuarterdeckError, match="may not write"):
             write()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -19,18 +21,21 @@ from quarterdeck_daemon.core.commands import (
     ReceiveDocument,
     Remember,
     StartRun,
-    StepAnswered,
     WithdrawMemories,
 )
 from quarterdeck_daemon.core.context import CUT_TOKENS_MIN, PARTS, SHARES, allotted, cut_at
 from quarterdeck_daemon.core.declared import Declared
-from quarterdeck_daemon.core.entities import Entity, Memory, Plain, Run
-from quarterdeck_daemon.core.orders import Parsed, StepDone
+from quarterdeck_daemon.core.entities import Entity, Fact, Memory, Plain, Run, Tier
+from quarterdeck_daemon.core.facts import assert_fact
+from quarterdeck_daemon.core.kernel import APPLY
+from quarterdeck_daemon.core.orders import Parsed
 from quarterdeck_daemon.core.playbook import parse_playbook
 from quarterdeck_daemon.core.shown import FORGOTTEN, Rebuilt, rebuild
 from quarterdeck_daemon.core.tokens import tokens_of
+from quarterdeck_daemon.core.turn import Env, Turn
 from quarterdeck_daemon.store.scoped import versions_of
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR
 
 from .core_bench import Bench
@@ -65,12 +70,16 @@ def again(bench: Bench, run: str = "q") -> Rebuilt:
     return rebuild(event.body, event.at_us, versions_of(bench.store))
 
 
-def started(bench: Bench, run: str = "q"):  # type: ignore[no-untyped-def]
+def started(bench: Bench, run: str = "q") -> Event:
     found = bench.store.get(Run, run)
     assert found is not None
     event = bench.store.event(found.steps["look"].input_seq)
     assert event is not None, found
     return event
+
+
+def reads_of(body: Plain) -> dict[str, dict[str, Any]]:
+    return msgspec.convert(body["reads"], dict[str, dict[str, Any]])
 
 
 def pieces(rebuilt: Rebuilt) -> list[Plain]:
@@ -191,9 +200,10 @@ def test_an_agent_that_declares_a_context_gets_it_unless_the_playbook_says_how_m
 
 def test_a_query_that_looks_like_an_expression_is_a_text() -> None:
     """It came out of a mail. It is asked for as it is, and not resolved again."""
-    bench = Bench(
-        playbook='name: lead\ninputs: {t: {type: string}}\nsteps:\n  - {id: look, agent: x, reads: {c: {context: {query: "${inputs.t}"}}}}\n'
-    )
+    read = '{c: {context: {query: "${inputs.t}"}}}'
+    steps = f"steps:\n  - {{id: look, agent: x, reads: {read}}}\n"
+    bench = Bench(playbook=f"name: lead\ninputs: {{t: {{type: string}}}}\n{steps}")
+
     bench.do(StartRun(playbook="lead", run_id="q", inputs={"t": "${run.id} ${1/0}"}))
     bench.do(RecallAnswered(run="q", step="look", hits={}))
     context = again(bench).context["c"]
@@ -240,10 +250,10 @@ def test_no_context_passes_its_budget_and_each_is_made_again_exactly(
     bench = bench_with(budget)
     ids = []
     for n, (text, where) in enumerate(said):
-        tier = {"core": "core", "working": "working"}.get(where, "long-term")
+        tiers: dict[str, Tier] = {"core": "core", "working": "working"}
         command = Remember(
             text=f"{n} {text}", memory_kind="lesson" if where == "lesson" else "note",
-            tier=msgspec.convert(tier, contexts.Memory.__annotations__["tier"]) if False else tier,  # type: ignore[arg-type]
+            tier=tiers.get(where, "long-term"),
             run="q" if where == "working" else "",
         )  # fmt: skip
         ids.append(str(bench.do(command)["id"]))
@@ -255,7 +265,10 @@ def test_no_context_passes_its_budget_and_each_is_made_again_exactly(
     assert all(stored[str(piece["id"])].startswith(str(piece["text"])) for piece in shown)
 
 
-TEXT = "First we met. Then we spoke for a long while about Dr. Meier and the prices of this year. At last we signed the contract for the spring."
+TEXT = (
+    "First we met. Then we spoke for a long while about Dr. Meier and the prices of this year. "
+    "At last we signed the contract for the spring."
+)
 
 
 def test_a_text_is_cut_at_the_end_of_a_sentence() -> None:
@@ -314,7 +327,7 @@ def test_the_event_names_versions_and_holds_no_text_of_them() -> None:
     body = started(bench).body
     assert "stand once" not in repr(body)
     assert "Acme and sons" not in repr(body)
-    context = body["reads"]["context"]
+    context = reads_of(body)["context"]
     assert (context["parts"], [(one["of"], one["seq"]) for one in context["pieces"]]) == (
         {"recalled": tokens_of("Words that stand once.")}, [("memory:m1", 3)],
     )  # fmt: skip
@@ -356,7 +369,7 @@ def test_the_twin_without_hashes_does_not_see_it(monkeypatch: pytest.MonkeyPatch
     begin(bench, "m1")
     event = started(bench)
     monkeypatch.setattr(
-        "quarterdeck_daemon.core.shown.value_hash", lambda value: event.body["reads"]["context"]["hash"]
+        "quarterdeck_daemon.core.shown.value_hash", lambda value: reads_of(event.body)["context"]["hash"]
     )
     found = versions_of(bench.store)
 
@@ -373,19 +386,27 @@ def test_an_event_from_before_contexts_were_named_is_read_as_it_stands() -> None
     assert (rebuilt.context, rebuilt.forgotten, rebuilt.differs) == (body["context"], (), ())
 
 
-def test_a_version_that_a_later_event_of_the_same_command_changes_is_kept() -> None:
-    """Answering one step asserts a fact, starts the next step which reads it, and changes it again."""
-    playbook = """
-name: lead
-steps:
-  - {id: a, agent: x}
-  - {id: look, agent: x, needs: [a], reads: {said: {fact: said, key: k}}}
-"""
-    bench = Bench(playbook=playbook)
-    bench.do(PutFact(fact_kind="said", key="k", value={"n": 0}))
-    bench.do(StartRun(playbook="lead", run_id="q"))
-    bench.do(StepAnswered(run="q", step="a", attempt=1, outcome=StepDone(output={})), actor="worker")
-    assert again(bench).context["said"] == {"id": "said/k", "key": "k", "value": {"n": 0}, "version": 1}
+def in_one_command(*, keeping: bool) -> tuple[list[int], Plain | None]:
+    """A fact is written, shown, and written again before the command is over. (versions kept, what the step saw)."""
+    bench = Bench()
+    turn = Turn(bench.store, Env(now_us=bench.now_us), APPLY, head=bench.store.head.seq, actor="kernel", cause=None)
+    assert_fact(turn, PutFact(fact_kind="said", key="k", value={"n": 1}))
+    seen = turn.draft.get(Fact, "said/k")
+    assert seen is not None
+    if keeping:
+        turn.keep([seen])
+    assert_fact(turn, PutFact(fact_kind="said", key="k", value={"n": 2}))
+    bench.store.append([turn.commit()])
+    then = bench.store.get(Fact, "said/k", as_of=seen.seq)
+    return [fact.version for fact in bench.store.history(Fact, "said/k")], then.value if then else None
+
+
+def test_a_version_that_was_shown_is_kept_though_the_same_command_changes_it_again() -> None:
+    assert in_one_command(keeping=True) == ([1, 2], {"n": 1})
+
+
+def test_the_twin_that_does_not_keep_it_has_lost_what_the_step_saw() -> None:
+    assert in_one_command(keeping=False) == ([2], None)
 
 
 def test_replaying_the_same_commands_gives_the_same_events() -> None:
@@ -400,7 +421,7 @@ def test_replaying_the_same_commands_gives_the_same_events() -> None:
     assert story() == story()
 
 
-def test_ten_facts_of_one_kind_cost_the_event_no_more_than_their_names() -> None:
+def test_many_facts_cost_the_event_no_more_than_their_names() -> None:
     """The same 200 facts read by ten runs are in the log once."""
     bench = bench_with(0, ", all: {facts: client}")
     for n in range(200):

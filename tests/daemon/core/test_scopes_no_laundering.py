@@ -36,7 +36,7 @@ from quarterdeck_daemon.core.commands import (
     WithdrawMemories,
 )
 from quarterdeck_daemon.core.declared import ANY, Declared, ReadScope, WriteScope
-from quarterdeck_daemon.core.entities import Action, Document, Fact, Memory, Plain, Run
+from quarterdeck_daemon.core.entities import Action, Document, Fact, Memory, Plain, Run, Tier
 from quarterdeck_daemon.core.orders import Parsed, ParsedChunk, ProposedAction, ProposedFact, StepDone
 from quarterdeck_daemon.core.retention import group_of, may_compress
 from quarterdeck_daemon.core.shown import rebuild
@@ -117,7 +117,8 @@ class Life:
     def remember(self) -> None:
         labels = self.labels()
         text = f"{self.mark(labels)} was said about the budget of the spring campaign. {FILLER}"
-        tier = self.chance.choice(("long-term", "long-term", "core", "working"))
+        tiers: tuple[Tier, ...] = ("long-term", "long-term", "core", "working")
+        tier = self.chance.choice(tiers)
         kind = self.chance.choice(("note", "note", "lesson"))
         self.bench.do(Remember(text=text, labels=labels, tier=tier, memory_kind=kind))
 
