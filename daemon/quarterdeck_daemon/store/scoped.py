@@ -110,11 +110,14 @@ class ScopedStore:
             self._blobs.add(entity.blob)
         return entity
 
-    def _visible(self, name: str) -> bool:
-        """Whether what `kind:id` names may be seen; what is not there hides nothing."""
+    def _visible(self, name: str, at: int | None = None) -> bool:
+        """Whether what `kind:id` names may be seen, today and as it was at that position; what is not there hides nothing."""
         kind, _, id = name.partition(":")
-        entity = self._store.get(ENTITIES[kind], id) if kind in ENTITIES else None
-        return entity is None or not self._rule(entity)
+        if kind not in ENTITIES:
+            return True
+        entity = self._store.get(ENTITIES[kind], id)
+        then = self._store.get(ENTITIES[kind], id, as_of=at) if at is not None else None
+        return not any(one is not None and self._rule(one) for one in (entity, then))
 
     # --- log ---
 
@@ -134,7 +137,8 @@ class ScopedStore:
         """The event, without its content when that is out of scope: so that the log has no holes."""
         secret = SENSITIVITY_ORDER[event.labels.sensitivity] > SENSITIVITY_ORDER[self._scope.sensitivity]
         subject = subject_of(event)
-        if not secret and (subject is None or self._visible(subject)) and all(map(self._visible, _named(event))):
+        names = (*_named(event), *((subject,) if subject is not None else ()))
+        if not secret and all(self._visible(name, event.seq) for name in names):
             return event
         return msgspec.structs.replace(event, body=dict(HIDDEN))
 
