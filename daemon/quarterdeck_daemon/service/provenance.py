@@ -33,7 +33,7 @@ from .views import EXCERPT_CHARS, evidence_view, iso, plain
 DEPTH_MAX = 8
 NODES_MAX = 400
 USES_MAX = 500
-BACK: tuple[str, ...] = ("derived_from", "read", "compensates")
+BACK: tuple[str, ...] = ("derived_from", "read", "compensates", "supersedes")
 _PAGE = re.compile(r"\bp\. (\d+(?:–\d+)?)")  # Chunks of paged documents carry their page in the title.
 
 E = TypeVar("E", bound=Entity)

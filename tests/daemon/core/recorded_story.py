@@ -15,29 +15,44 @@ import msgspec
 from quarterdeck_daemon.core.commands import (
     AssetFile,
     Command,
+    CompressMemories,
     Configure,
+    CountUses,
+    CreateSnapshot,
     DecideApprovals,
+    DeclareScopes,
     DocumentAnswered,
+    EditMemory,
     EffectAnswered,
     EffectStarted,
     Endorse,
     EngageStop,
+    ExpireMemories,
     LoadAssets,
     MakeLink,
+    MoveMemory,
+    NoteUpkeep,
+    PinMemory,
     PutFact,
     RecallAnswered,
     ReceiveDocument,
     ReleaseStop,
     Remember,
+    RemoveSnapshot,
+    ResolveAlert,
     ResolveDeadLetter,
+    RetractFact,
     SettleAction,
     SignalRun,
     StartRun,
     SteerRun,
     StepAnswered,
+    SupersedeMemory,
     UndoAction,
     Wake,
+    WithdrawMemories,
 )
+from quarterdeck_daemon.core.declared import Declared
 from quarterdeck_daemon.core.entities import Action, Plain, Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
@@ -165,12 +180,14 @@ def mail_to(address: str) -> ProposedAction:
 
 
 def tell_all() -> Story:
-    """The whole story: a lead answered, a mail undone, a step that gave up, a stop, an unknown outcome."""
+    """The whole story: a lead answered, a mail undone, a step that gave up, a stop, an unknown outcome, memory kept, a tidied house."""
     story = Story()
     _prepare(story)
     _answer_a_lead(story)
     _give_up_and_retry(story)
     _stop_and_settle(story)
+    _keep_memory(story)
+    _tidy_up(story)
     return story
 
 
@@ -248,6 +265,44 @@ def _stop_and_settle(story: Story) -> None:
     except QuarterdeckError:
         return
     raise AssertionError("a refusal is part of the story")
+
+
+def _keep_memory(story: Story) -> None:
+    """Tiers, a reminder, and what leaves recall by itself or by somebody's word."""
+    day = 86_400 * SECOND
+    story.tell(Remember(text="Write in British English.", tier="instructions"))
+    story.tell(Remember(text="Ask for the discount.", tier="prospective", when="invoice"))
+    core = str(story.tell(Remember(text="We make logos, and invoice by the month.", tier="core"))["id"])
+    story.tell(ResolveAlert(id="alert1", reason="asked"))
+    story.tell(EditMemory(id=core, text="We make logos and web sites.", tags=("us",)))
+    story.tell(MoveMemory(id=core, tier="project"))
+    story.tell(PinMemory(id=core))
+    story.tell(SupersedeMemory(id=core, text="We make web sites only."))
+    story.tell(WithdrawMemories(ids=("m1",), reason="no longer"))
+    story.tell(WithdrawMemories(ids=("m1",), back=True))
+    offer = story.tell(Remember(text="The offer stands for a day.", expires_us=story.now_us + day))["id"]
+    calls = [
+        str(story.tell(Remember(text=f"Call {n}: Ines asks for {n}00 euro less. {'It rained again. ' * 9}", source="c.md"))["id"])
+        for n in range(6)
+    ]  # fmt: skip
+    story.pass_time(2 * day)
+    story.tell(NoteUpkeep(step="began", phase="age"), "keeper")
+    story.tell(ExpireMemories(ids=(str(offer),), rule="its time has come"), "keeper")
+    story.tell(NoteUpkeep(step="advanced", phase="age", cursor="m9"), "keeper")
+    story.tell(CompressMemories(ids=tuple(calls), topic="c.md"), "keeper")
+    story.tell(NoteUpkeep(step="ended", counts={"expired": 1}), "keeper")
+    story.tell(CountUses(counts={"m1": 2}), "keeper")
+
+
+def _tidy_up(story: Story) -> None:
+    """Names of positions, facts and links taken back, scopes, steering files that are gone."""
+    story.tell(CreateSnapshot(name="before", note="of the tidying"))
+    story.tell(PutFact(fact_kind="client", key="gone", value={"name": "Gone"}))
+    story.tell(RetractFact(fact_kind="client", key="gone"))
+    story.tell(MakeLink(source="fact:client/acme", relation="knows", target="memory:m1", remove=True))
+    story.tell(DeclareScopes(declared={"agent:composer": Declared()}))
+    story.tell(RemoveSnapshot(name="before"))
+    story.tell(LoadAssets(files=()))
 
 
 def state_of(store: InMemoryStore) -> dict[str, str]:
