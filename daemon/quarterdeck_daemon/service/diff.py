@@ -301,7 +301,8 @@ def _document(before: Entity | None, after: Entity | None) -> list[Plain]:
 
 
 def _run(before: Entity | None, after: Entity | None) -> list[Plain]:
-    rows = _named(before, after, {"status": "status", "reason": "reason"})
+    rows = _named(before, after, {"status": "status"} if before is not None else {})  # A new one's stands in its title.
+    rows += _named(before, after, {"reason": "reason"})
     if isinstance(before, Run) and isinstance(after, Run):
         rows += [
             {"name": f"step {id}", "before": before.steps[id].status, "after": step.status}
@@ -312,8 +313,8 @@ def _run(before: Entity | None, after: Entity | None) -> list[Plain]:
 
 
 def _action(before: Entity | None, after: Entity | None) -> list[Plain]:
-    names = {"status": "status", "approval.by": "approved by", "targets": "targets", "compensated_by": "corrected by"}
-    return _named(before, after, names)
+    names = {"approval.by": "approved by", "targets": "targets", "compensated_by": "corrected by"}
+    return _named(before, after, names if before is None else {"status": "status", **names})
 
 
 def _asset(before: Entity | None, after: Entity | None) -> list[Plain]:
