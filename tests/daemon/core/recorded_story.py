@@ -281,10 +281,8 @@ def _keep_memory(story: Story) -> None:
     story.tell(WithdrawMemories(ids=("m1",), reason="no longer"))
     story.tell(WithdrawMemories(ids=("m1",), back=True))
     offer = story.tell(Remember(text="The offer stands for a day.", expires_us=story.now_us + day))["id"]
-    calls = [
-        str(story.tell(Remember(text=f"Call {n}: Ines asks for {n}00 euro less. {'It rained again. ' * 9}", source="c.md"))["id"])
-        for n in range(6)
-    ]  # fmt: skip
+    texts = [f"Call {number}: Ines asks for {number}00 euro less. {'It rained again. ' * 9}" for number in range(6)]
+    calls = [str(story.tell(Remember(text=text, source="c.md"))["id"]) for text in texts]
     story.pass_time(2 * day)
     story.tell(NoteUpkeep(step="began", phase="age"), "keeper")
     story.tell(ExpireMemories(ids=(str(offer),), rule="its time has come"), "keeper")
