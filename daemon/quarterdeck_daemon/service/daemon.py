@@ -116,7 +116,6 @@ class Daemon:
         house = House(
             self._workspace, self._config, CallerStore(store), engine, doing, hub, recall, link, tally, end=self._ended.set
         )
-        house.disk = store
         keeper = house.keeper = keeper_for(house)
         if self._config.memory.capture:
             house.capturing = Capturing(store, hub, engine, self._config.workspace)

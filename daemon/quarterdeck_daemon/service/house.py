@@ -14,7 +14,6 @@ from ..core.actions import settings_of
 from ..core.commands import Command, EngageStop, ReleaseStop
 from ..core.entities import Fact, Origin, Plain, Stop
 from ..store.api import Store
-from ..store.rocks import RocksStore
 from .capturing import Capturing
 from .doing import Doing
 from .echo import Echo
@@ -82,7 +81,6 @@ class House:
     echo: Echo = field(default_factory=Echo)
     capturing: Capturing | None = None  # None: switched off.
     uploads: Uploads = field(default_factory=Uploads)
-    disk: RocksStore | None = None  # The store itself, for copies of it.
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: Positions = field(init=False)
     forgetting: Forgetting = field(init=False)

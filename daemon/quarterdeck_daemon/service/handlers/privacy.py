@@ -17,6 +17,7 @@ from ...core.entities import Action, Erasure, Plain, Receipt
 from ...core.traces import Traces
 from ...recall.api import Question
 from ...store.backup import Manifest
+from ...store.rocks import RocksStore
 from ..contacts import contacts_of
 from ..copies import MANIFEST, Checked, backups_in, check, create, folder_of, forget_in
 from ..forget_plan import Plan, Wanted, make_plan
@@ -46,8 +47,9 @@ def handlers(house: House) -> dict[str, Handler]:
         await house.engine.settled()
         name = params.name or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{house.store.head.seq}"
         folder = folder_of(home, name)
-        assert house.disk is not None, "a daemon's store is on disk"
-        manifest = create(house.disk, folder)
+        store = house.engine.store  # The whole one; what handlers see otherwise is narrowed to their caller.
+        assert isinstance(store, RocksStore), "a daemon's store is on disk"
+        manifest = create(store, folder)
         return _backup_view(folder, manifest)
 
     async def listing(asked: Asked, params: p.Listing) -> object:
