@@ -1,4 +1,7 @@
-"""Alerts: what the operator should look at, kept until somebody says how it ended."""
+"""Alerts: what the operator should look at, kept until somebody says how it ended.
+
+Other parts of the core call `raise_alert` and `settle_topic`; both may be called as often as one likes.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from .table import Draft, Table
 from .turn import Applier, Turn, take_number
 
 ABOUT_MAX = 32
+OPEN_MAX = 1_000  # Beyond it no further alert is opened: nobody reads them, and each is a record.
+TEXT_CHARS_MAX = 500
 Level = Literal["info", "warning", "critical"]
 
 
@@ -29,16 +34,23 @@ def raise_alert(
     turn: Turn, level: Level, topic: str, text: str, *, hint: str = "", about: tuple[str, ...] = (),
     details: Plain | None = None, labels: Labels = OPERATOR,
 ) -> str:  # fmt: skip
-    """Raise it, unless one of the same topic is open already. Returns the id of the open one."""
-    known = open_alert(turn.draft, topic)
+    """Raise it, unless one of the same topic is open already. Returns the id of the open one, "" when too many are.
+
+    topic: stable and precise, such as `fact.conflict/supplier/nordpapier/iban`.  about: entities as `kind:id`.
+    details: facts for programs.  text: one line for people; what stands in it may come from outside.
+    """
+    present = list(turn.draft.live(Alert))
+    known = next((alert for alert in present if alert.topic == topic), None)
     if known is not None:
         return known.id
+    if len(present) >= OPEN_MAX:
+        return ""
     id = f"alert{turn.number('alert')}"
     body: Plain = {
         "id": id,
         "level": level,
         "topic": topic,
-        "text": text,
+        "text": text[:TEXT_CHARS_MAX],
         "hint": hint,
         "about": list(about[:ABOUT_MAX]),
         "details": details or {},
@@ -55,10 +67,12 @@ def apply_raised(draft: Draft, event: Event) -> None:
 
 
 def resolve(turn: Turn, command: ResolveAlert) -> Plain:
+    """The operator has seen to it. What was said first stays."""
     alert = find(turn, Alert, command.id)
+    how = alert.resolved or command.reason or "seen"
     if alert.live:
-        turn.emit("alert.resolved", {"id": alert.id, "how": command.reason or "seen"})
-    return {"id": alert.id}
+        turn.emit("alert.resolved", {"id": alert.id, "how": how}, labels=alert.labels)
+    return {"id": alert.id, "resolved": how}
 
 
 def settle_topic(turn: Turn, topic: str, how: str) -> None:

@@ -145,7 +145,8 @@ def test_a_fact_says_by_which_version_of_its_kind_it_was_written() -> None:
 def test_a_schema_for_a_built_in_kind_is_added_to_it() -> None:
     bench = Bench()
     load(bench, '{"required": ["vat_number"]}', "client")
-    for value in ({"name": "no number"}, {"vat_number": "DE1", "email": "nonsense"}):
+    wrong: list[Plain] = [{"name": "no number"}, {"vat_number": "DE1", "email": "nonsense"}]
+    for value in wrong:
         with pytest.raises(QuarterdeckError):
             bench.do(PutFact(fact_kind="client", key="a", value=value))
     assert bench.do(PutFact(fact_kind="client", key="a", value={"vat_number": "DE1"}))["version"] == 1

@@ -145,7 +145,7 @@ async def test_a_query_at_both_clocks() -> None:
         await house.put("price/a", {"n": 1}, valid_from="2025-01-01")
         known = await house.put("price/b", {"n": 2}, valid_from="2025-01-01", namespace="team")
         await house.put("price/a", {"n": 3}, valid_from="2026-01-01")
-        asked = (
+        asked: tuple[Plain, ...] = (
             {}, {"valid_at": "2025-06-01"}, {"valid_at": "2024-06-01"}, {"as_of": known["seq"]}, {"namespace": "team"},
         )  # fmt: skip
         found = [await house.ask("fact.query", kind="price", **one) for one in asked]
