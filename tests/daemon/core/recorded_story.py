@@ -129,7 +129,8 @@ class Story:
 
     def mail(self, name: str) -> str:
         received = ReceiveDocument(
-            connector="mail", external_id=name, media_type="message/rfc822", name=name, blob=f"blob of {name}", size_bytes=9, trigger=True
+            connector="mail", external_id=name, media_type="message/rfc822", name=name, blob=f"blob of {name}",
+            size_bytes=9, trigger=True,
         )  # fmt: skip
         id = str(self.tell(received, "connector:mail")["id"])
         text = "Grüße — we look for a designer."
@@ -180,7 +181,7 @@ def mail_to(address: str) -> ProposedAction:
 
 
 def tell_all() -> Story:
-    """The whole story: a lead answered, a mail undone, a step that gave up, a stop, an unknown outcome, memory kept, a tidied house."""
+    """The whole story: a lead answered, a mail undone, a step that gave up, a stop, an unknown outcome, a tidy house."""
     story = Story()
     _prepare(story)
     _answer_a_lead(story)
