@@ -1,8 +1,8 @@
-"""Words of a text as the keyword index knows them: plain, and stemmed in a language.
+"""Terms of a text as the keyword index knows them: stems where the language has a stemmer, else plain words.
 
-Plain words are lower case without accents. Stems are those of the language's Snowball stemmer, stop words left
-out. Letters of scripts without spaces are words of their own. Arabic loses vowel marks and stretching, and the
-spellings of alef, yeh and teh marbuta that people mix are one.
+Plain words are lower case without accents; stems are those of the language's Snowball stemmer. Letters of scripts
+without spaces are words of their own. Arabic loses vowel marks and stretching, and the spellings of alef, yeh and
+teh marbuta that people mix are one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,8 @@ STEMMERS = {
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
-# Of the stemmed languages, those for which the library has no list of stop words; Arabic has one of ours.
+# Of the stemmed languages, those for which the library has no list of stop words.
 UNLISTED = frozenset(("ar", "el", "ro", "ta", "tr"))
-ARABIC_STOP_WORDS = (
-    "في من على الى عن مع هذا هذه ذلك تلك التي الذي الذين هو هي هم ان انه انها كان كانت ما ماذا متى اين كيف هل لا لم"
-    " لن قد كل بعد قبل بين عند او ثم حتى اذا غير منذ لقد"
-)
 # Words that ask and say nothing of what is asked for. That a store has none of them must not count against it.
 ASKING = {
     "en": "what who whom whose which when where why how did do does done had been being am an as by he she his her"
@@ -42,35 +38,29 @@ ASKING = {
     "nl": "wat wie welke wanneer waar waarom hoe hoeveel had was er hij zij ze mijn jouw haar hun dit dat deze die te",
     "sv": "vad vem vilka vilken vilket när var varför hur många hade han hon dem sin sitt de så men",
     "da": "hvad hvem hvilke hvilken hvornår hvor hvorfor hvordan mange havde han hun dem sin de så men",
-    "ar": "من ماذا متى أين كيف كم هل لماذا أي",
+    "ar": "من ماذا متى أين كيف كم هل لماذا أي في على الى عن مع هذا هذه ذلك تلك التي الذي الذين هو هي هم ان انه انها كان"
+    " كانت ما لا لم لن قد كل بعد قبل بين عند او ثم حتى اذا غير منذ لقد",
 }
 _UNSPACED = re.compile(
     r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
 )
 _MARKS = dict.fromkeys((*range(1552, 1563), *range(1611, 1632), 1600, 1648))
-_ALEFS = str.maketrans("أإآٱ", "اااا")
-_ENDINGS = str.maketrans("ىة", "يه")
+_LETTERS = str.maketrans("أإآٱى", "ااااي")
+_FINAL_HEH = re.compile(r"ه\b")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 
 
 def normalised(text: str) -> str:
     """One form for what looks the same; unspaced letters stand alone."""
     text = _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text))
-    return text.translate(_MARKS).translate(_ALEFS) if _ARABIC.search(text) else text
+    if _ARABIC.search(text):
+        # Written for teh marbuta as often as not; the stemmer takes off either.
+        text = _FINAL_HEH.sub("ة", text.translate(_MARKS).translate(_LETTERS))
+    return text
 
 
-def plain_text(text: str) -> str:
-    """The text for the analyzer of plain words."""
-    return normalised(text).translate(_ENDINGS)
-
-
-def plain_analyzer() -> TextAnalyzer:
-    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(TERM_BYTES_MAX))
-    return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold()).build()
-
-
-def stem_analyzer() -> TextAnalyzer:
-    """For stems that are made already, with spaces between them."""
+def term_analyzer() -> TextAnalyzer:
+    """For terms that are made already, with spaces between them."""
     return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
 
 
@@ -78,42 +68,49 @@ class Analysis:
     """Splits and stems; analyzers are made when a language first comes up."""
 
     def __init__(self) -> None:
-        self._plain = plain_analyzer()
+        self._plain = _split().filter(Filter.ascii_fold()).build()
         self._stemmers: dict[str, TextAnalyzer] = {}
+        self._tellers: dict[str, TextAnalyzer] = {}
         self._silent: dict[str, frozenset[str]] = {}
 
     def words(self, text: str) -> list[str]:
         """Plain words in order, doubles included."""
-        found: list[str] = self._plain.analyze(plain_text(text))
+        found: list[str] = self._plain.analyze(normalised(text))
         return found
 
-    def stems(self, text: str, language: str) -> list[str]:
-        """Stems of the words that are no stop words; [] for a language without a stemmer."""
+    def terms(self, text: str, language: str) -> list[str]:
+        """What is indexed of a text in this language, in order."""
         if language not in STEMMERS:
-            return []
-        found = self._stemmer(language).analyze(normalised(text))
-        return [stem.translate(_ENDINGS) for stem in found] if language == "ar" else found
+            return self.words(text)
+        found: list[str] = self._stemmer(language).analyze(normalised(text))
+        return found
 
     def says_nothing(self, word: str, language: str) -> bool:
         """Whether a plain word of a question in this language tells nothing of what is asked for."""
-        return word in self._asking(language) or (language in STEMMERS and not self._stemmer(language).analyze(word))
-
-    def _asking(self, language: str) -> frozenset[str]:
         known = self._silent.get(language)
         if known is None:
-            texts = (ASKING.get(language, ""), " ".join(STOP_WORDS.get(language, ())))
+            texts = (ASKING.get(language, ""), *STOP_WORDS.get(language, ()))
             known = self._silent[language] = frozenset(word for text in texts for word in self.words(text))
-        return known
+        return word in known or not self._telling(language).analyze(word)
+
+    def _telling(self, language: str) -> TextAnalyzer:
+        """Lets through what is no stop word of the library's list, if it has one."""
+        made = self._tellers.get(language)
+        if made is None:
+            listed = language in STEMMERS and language not in UNLISTED
+            builder = _split().filter(Filter.stopword(STEMMERS[language])) if listed else _split()
+            made = self._tellers[language] = builder.build()
+        return made
 
     def _stemmer(self, language: str) -> TextAnalyzer:
         made = self._stemmers.get(language)
         if made is None:
-            name = STEMMERS[language]
-            builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(TERM_BYTES_MAX))
-            builder = builder.filter(Filter.lowercase())
-            if language == "ar":
-                builder = builder.filter(Filter.custom_stopword(ARABIC_STOP_WORDS.split()))
-            elif language not in UNLISTED:
-                builder = builder.filter(Filter.stopword(name))
-            made = self._stemmers[language] = builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
+            builder = _split().filter(Filter.stemmer(STEMMERS[language])).filter(Filter.ascii_fold())
+            made = self._stemmers[language] = builder.build()
         return made
+
+
+def _split() -> TextAnalyzerBuilder:
+    return (
+        TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(TERM_BYTES_MAX)).filter(Filter.lowercase())
+    )

@@ -24,19 +24,13 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ..core.language import language_of
 from ..embedders.api import Embedder, Vectors
 from ..store.files import PRIVATE_FOLDER
+from .answering import Answering, Side
 from .api import LIMIT_MAX, QUESTIONS_MAX, Applied, Find, Question, Row
-from .catalogue import CURRENT, Catalogue, Entry, Mask, Numbers, Put, digest_of
-from .filters import Filters
-from .fusion import Fused, fused, relevance
-from .keyword import KeywordPart, Scores, Text, Word
+from .catalogue import Catalogue, Entry, Put, digest_of
+from .keyword import KeywordPart, Text
 from .sealed import Doubt, read_note, write_note
-from .vectors import Keys, VectorPart
+from .vectors import VectorPart
 from .weights import Weights
-
-DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
-NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
-HITS_MAX = 50_000  # Looked at when a filter lets few through.
-SPARE = 3  # Times the limit: how many candidates the floor looks at.
 
 
 class _Answering(msgspec.Struct, frozen=True):
@@ -45,29 +39,22 @@ class _Answering(msgspec.Struct, frozen=True):
     embedder: str
 
 
-class _Side(msgspec.Struct):
-    """An embedder with its vectors."""
-
-    embedder: Embedder
-    part: VectorPart
-
-
 class HybridIndex:
     """An Index (see api.py). Made by `open`, ended by `close`; `tidy` and `fold` belong to quiet moments."""
 
     VERSION: ClassVar[str] = "hybrid-1"  # Names the folder: what another version wrote is not looked at.
 
     def __init__(
-        self, folder: Path, catalogue: Catalogue, keyword: KeywordPart, answering: _Side | None, coming: _Side | None,
+        self, folder: Path, catalogue: Catalogue, keyword: KeywordPart, answering: Side | None, coming: Side | None,
         weights: Weights, language: str, now_us: Callable[[], int],
     ) -> None:  # fmt: skip
         self._folder, self._catalogue, self._keyword = folder, catalogue, keyword
         self._answering, self._coming = answering, coming
-        self._weights, self._language, self._now_us = weights, language, now_us
-        self._filters = Filters(catalogue)
+        self._language, self._now_us = language, now_us
+        self._answers = Answering(catalogue, keyword, weights, language)
         self._writing = threading.Lock()
         self._state = threading.Lock()  # Held while columns change, and while a search reads them.
-        self._learned = False
+        self._learned = False  # Something that is not noted yet.
 
     @classmethod
     def open(
@@ -165,7 +152,7 @@ class HybridIndex:
             free += key is None
         return entries, tuple(gone)
 
-    def _embed(self, side: _Side, texts: Sequence[tuple[Entry, Row]], seq: int, after: int | None) -> None:
+    def _embed(self, side: Side, texts: Sequence[tuple[Entry, Row]], seq: int, after: int | None) -> None:
         has = side.part.has([entry.key for entry, _ in texts])
         lacking = [pair for pair, there in zip(texts, has, strict=True) if not there]
         readable = [pair for pair in lacking if not (side.embedder.remote and pair[1].sensitivity == "secret")]
@@ -199,6 +186,11 @@ class HybridIndex:
             old.part.close()
             shutil.rmtree(old.part.folder)
 
+    def holds(self, entities: Sequence[str]) -> bool:
+        """Whether there is a row of any of these."""
+        with self._writing:
+            return bool(self._catalogue.keys_of(entities))
+
     # --- quiet moments ---
 
     @property
@@ -214,12 +206,16 @@ class HybridIndex:
             if self._learned:
                 self._note_learned()
 
-    def fold(self) -> bool:
-        """Build graphs over vectors that came since the last one, if there are many. Searches and puts go on."""
-        ripe = [side.part for side in (self._answering, self._coming) if side is not None and side.part.ripe]
-        for part in ripe:
-            part.fold()
-        return bool(ripe)
+    @property
+    def ripe(self) -> bool:
+        """Whether so many vectors have come that a graph should take them in."""
+        return any(side.part.ripe for side in (self._answering, self._coming) if side is not None)
+
+    def fold(self) -> None:
+        """Build graphs over what has come. Takes seconds; searches and puts go on. Raises OSError."""
+        for side in (self._answering, self._coming):
+            if side is not None and side.part.ripe:
+                side.part.fold()
 
     def _note_learned(self) -> None:
         for side in (self._answering, self._coming):
@@ -238,8 +234,9 @@ class HybridIndex:
                     side.part.close()
 
     def abandon(self) -> None:
-        """Close without saving: the folder is not ours any more."""
+        """Stop writing, save nothing: the folder goes. Searches are answered until the index itself goes."""
         with self._writing:
+            self._keyword.abandon()
             self._catalogue.close()
             for side in (self._answering, self._coming):
                 if side is not None:
@@ -254,96 +251,21 @@ class HybridIndex:
         for question in questions:
             if not 1 <= question.limit <= LIMIT_MAX:
                 raise QuarterdeckError("out_of_range", f"limit is {question.limit}; it must be 1 to {LIMIT_MAX}")
-        answering = self._answering
-        vectors = self._query_vectors(answering, questions)
-        with self._state:
-            return [
-                self._answer(question, answering, vector) for question, vector in zip(questions, vectors, strict=True)
-            ]
+        side, now_us = self._answering, self._now_us()
+        vectors = _vectors_of(side, questions)
+        found: list[list[Find]] = []
+        for question, vector in zip(questions, vectors, strict=True):
+            with self._state:
+                found.append(self._answers.answer(question, side, vector, now_us))
+        return found
 
-    def _query_vectors(self, side: _Side | None, questions: Sequence[Question]) -> Sequence[Vectors | None]:
-        if side is None:
-            return [None] * len(questions)
-        wanted = [question.query for question in questions if question.mode != "keyword"]
-        made = iter(side.embedder.queries(wanted)) if wanted else iter(())
-        return [next(made) if question.mode != "keyword" else None for question in questions]
 
-    def _answer(self, question: Question, side: _Side | None, vector: Vectors | None) -> list[Find]:
-        passing = self._filters.mask(question)
-        if not passing.count or not question.query.strip():
-            return []
-        fluency = 0.0
-        if side is not None and vector is not None and vector.any():
-            fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
-        words: list[Word] = []
-        if question.mode != "vector":
-            words = self._keyword.words(question.query, language_of(question.query) or self._language)
-        limit = max(self._weights.candidates, question.limit * SPARE)
-        by_words = self._by_words(words, passing.mask, passing.count, limit)
-        keys, scores = by_words
-        cosines = np.zeros(len(keys), np.float32)
-        if fluency > 0.0:
-            assert side is not None, "only an embedder is fluent"
-            assert vector is not None, "and it has read the question"
-            keys, scores, cosines = _united(by_words, side.part, vector, passing.mask, passing.count, limit)
-        if not len(keys):
-            return []
-        return self._ranked(question, words, keys, scores, cosines, fluency)
-
-    def _by_words(self, words: Sequence[Word], mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
-        """The best rows of the mask that have a word. What a filter removes never ranks."""
-        if not words:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        title = self._weights.title
-        if passing <= NARROW_ROWS_MAX and passing < DENSE * len(mask):
-            return self._keyword.search_among(words, title, np.flatnonzero(mask).tolist(), limit)
-        asked = min(HITS_MAX, int(limit * 1.2 * len(mask) / passing) + 1)
-        while True:
-            keys, scores = self._keyword.search(words, title, asked)
-            known = keys < len(mask)
-            kept = np.zeros(len(keys), bool)
-            kept[known] = mask[keys[known]]
-            if int(np.count_nonzero(kept)) >= limit or len(keys) < asked or asked == HITS_MAX:
-                return keys[kept][:limit], scores[kept][:limit]
-            asked = min(HITS_MAX, asked * 4)
-
-    def _ranked(
-        self, question: Question, words: Sequence[Word], keys: Keys, scores: Scores, cosines: Scores, fluency: float
-    ) -> list[Find]:
-        share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
-        ages: Numbers = self._now_us() - self._catalogue.columns["at_us"][keys]
-        mixed = fused(scores, cosines, ages, share, self._weights)
-        order = np.argsort(-mixed.score, kind="stable")[: question.limit * SPARE]
-        covered = self._keyword.covered(words, keys[order].tolist()) if words else {}
-        whole = sum(word.weight for word in words)
-        finds: list[Find] = []
-        for place in order:
-            key = int(keys[place])
-            terms = covered.get(key, [])
-            share_of_words = sum(word.weight for word in terms) / whole if whole > 0 else float(bool(terms))
-            near = relevance(share_of_words, float(cosines[place]), fluency, self._weights)
-            if not question.floor or near >= self._weights.floor:
-                finds.append(self._find(question, key, mixed, int(place), terms, near))
-        return _newest_of_each(finds, self._catalogue)[: question.limit]
-
-    def _find(
-        self, question: Question, key: int, mixed: Fused, place: int, terms: Sequence[Word], near: float
-    ) -> Find:
-        id, entity = self._catalogue.id_of(key)
-        to_seq = int(self._catalogue.columns["to_seq"][key])
-        position = CURRENT - 1 if question.as_of is None else question.as_of
-        return Find(
-            id=id,
-            entity=entity,
-            score=round(float(mixed.score[place]), 4),
-            keyword=round(float(mixed.keyword[place]), 4),
-            vector=round(float(mixed.vector[place]), 4),
-            recency=round(float(mixed.recency[place]), 4),
-            terms=tuple(word.text for word in terms),
-            superseded=to_seq <= position,
-            relevance=round(near, 4),
-            from_seq=int(self._catalogue.columns["from_seq"][key]),
-        )
+def _vectors_of(side: Side | None, questions: Sequence[Question]) -> Sequence[Vectors | None]:
+    if side is None:
+        return [None] * len(questions)
+    wanted = [question.query for question in questions if question.mode != "keyword"]
+    made = iter(side.embedder.queries(wanted)) if wanted else iter(())
+    return [next(made) if question.mode != "keyword" else None for question in questions]
 
 
 def _reached(had: int, seq: int, after: int | None) -> int:
@@ -351,34 +273,9 @@ def _reached(had: int, seq: int, after: int | None) -> int:
     return max(had, seq) if after is None or had >= after else had
 
 
-def _united(
-    by_words: tuple[Keys, Scores], part: VectorPart, vector: Vectors, mask: Mask, passing: int, limit: int
-) -> tuple[Keys, Scores, Scores]:
-    """Both sides' candidates with both scores: keys, BM25, cosines. Beyond a side's candidates BM25 counts as 0."""
-    near, _ = part.search(vector, mask, passing, limit)
-    found, scores = by_words
-    more = near[~np.isin(near, found)]
-    keys = np.concatenate([found, more])
-    return keys, np.concatenate([scores, np.zeros(len(more), np.float32)]), part.cosines(keys, vector)
-
-
-def _newest_of_each(finds: Sequence[Find], catalogue: Catalogue) -> list[Find]:
-    """One text of one entity is shown once, in its newest version."""
-    newest: dict[tuple[str, int], Find] = {}
-    for find in finds:
-        key = catalogue.key_of(find.id)
-        assert key is not None, "it was found a moment ago"
-        same = (find.entity, int(catalogue.columns["digest"][key]))
-        have = newest.get(same)
-        if have is None or find.from_seq > have.from_seq:
-            newest[same] = find
-    kept = {find.id for find in newest.values()}
-    return [find for find in finds if find.id in kept]
-
-
 def _sides(
     folder: Path, catalogue: Catalogue, embedder: Embedder | None, former: Callable[[str], Embedder | None]
-) -> tuple[_Side | None, _Side | None]:
+) -> tuple[Side | None, Side | None]:
     """The vectors that answer, and those that will when they are complete."""
     if embedder is None:
         return None, None
@@ -397,11 +294,11 @@ def _sides(
     return old, new
 
 
-def _opened(folder: Path, catalogue: Catalogue, embedder: Embedder) -> _Side:
+def _opened(folder: Path, catalogue: Catalogue, embedder: Embedder) -> Side:
     part = VectorPart.open(folder, embedder.id, embedder.dimension, catalogue.generation, catalogue.step)
     with _doubtful(part):
         embedder.recollect(part.learned)
-    return _Side(embedder, part)
+    return Side(embedder, part)
 
 
 @contextlib.contextmanager
@@ -412,7 +309,7 @@ def _doubtful(part: VectorPart) -> Iterator[None]:
         part.note_learned(b"")  # Of another version of the embedder: its words count anew from here on.
 
 
-def _remove_others(folder: Path, kept: Sequence[_Side]) -> None:
+def _remove_others(folder: Path, kept: Sequence[Side]) -> None:
     names = {side.part.folder for side in kept}
     for path in folder.glob("vectors-*"):
         if path not in names:

@@ -7,9 +7,10 @@ whole: what a crash tore off, or what somebody changed. What follows is cut off 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..store.files import PRIVATE_FILE, sync_folder, write_all
@@ -25,11 +26,14 @@ class Journal:
         self._handle, self.size = handle, size
 
     @classmethod
-    def open(cls, path: Path) -> tuple[Journal, list[bytes]]:
-        """Open or begin the file. Returns it with its sound frames; the rest of it is cut off."""
+    def open(cls, path: Path, believed: Callable[[bytes], bool] = lambda frame: True) -> tuple[Journal, list[bytes]]:
+        """Open or begin the file. Returns it with its sound frames up to the first one that is not believed.
+
+        The rest of it is cut off, so that it cannot come back behind what is appended from here on.
+        """
         new = not path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
-        frames = list(_frames(path.read_bytes()))
+        frames = list(itertools.takewhile(believed, _frames(path.read_bytes())))
         sound = sum(_HEAD.size + len(frame) for frame in frames)
         os.ftruncate(handle, sound)
         os.lseek(handle, sound, os.SEEK_SET)
@@ -43,13 +47,18 @@ class Journal:
             write_all(self._handle, _HEAD.pack(len(frame), _check(frame)) + frame)
             os.fsync(self._handle)
         except OSError:
+            if self._handle < 0:
+                raise
             os.ftruncate(self._handle, self.size)
             os.lseek(self._handle, self.size, os.SEEK_SET)
             raise
         self.size += _HEAD.size + len(frame)
 
     def close(self) -> None:
-        os.close(self._handle)
+        """Nothing can be appended any more."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -6,7 +6,9 @@ Promises on any doubt (no sidecar, another version, a changed file) it starts an
          work, never a wrong answer. User text cannot be a syntax error.
 Leaves   filters to the catalogue (rows are known here by their key only), mixing to fusion.py.
 
-A word of a query counts once, by its best match: as it is written, or by its stem in a language of the store.
+A row has the stems of its language, or plain words where there is no stemmer. A word of a question is looked for as
+each language of the store would have it. All terms lie in one field, and a search is a plain sum over them: only so
+can tantivy skip what cannot be among the best.
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ from tantivy import Index, Occur, Query, SchemaBuilder
 
 from ..store.errors import LogLocked
 from ..store.files import PRIVATE_FOLDER
-from .analysis import STEMMERS, Analysis, plain_analyzer, plain_text, stem_analyzer
+from .analysis import Analysis, term_analyzer
 from .sealed import Doubt, file_hash, read_note, write_note
 
-VERSION = "keyword-2"
+VERSION = "keyword-3"
 WRITER_BYTES = 15_000_000
 QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float.
+TITLE_TIMES = 2  # A word of the title counts as so many.
 LANGUAGES_MAX = 6  # Of the store, the most frequent ones; each costs a term for each word of a query.
 _SIDECAR = "applied.json"
 _log = logging.getLogger(__name__)
@@ -49,10 +52,10 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """One word of a query: as written, its stems, and how rare it is (natural log, 0 when it is everywhere)."""
+    """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere)."""
 
     text: str
-    stems: tuple[str, ...]
+    terms: tuple[str, ...]
     weight: float
 
 
@@ -72,8 +75,7 @@ class KeywordPart:
 
     def __init__(self, folder: Path, index: Index, applied: Applied) -> None:
         self._folder, self._index, self._schema = folder, index, index.schema
-        index.register_tokenizer("plain", plain_analyzer())
-        index.register_tokenizer("stems", stem_analyzer())
+        index.register_tokenizer("terms", term_analyzer())
         self._writer = index.writer(WRITER_BYTES, 1)
         self._analysis = Analysis()
         self._applied = applied
@@ -108,17 +110,26 @@ class KeywordPart:
     def put(self, texts: Iterable[Text], dead: Iterable[int], *, seq: int, step: int) -> None:
         """Replace rows by key, drop the dead ones, note the position. One commit: give it many."""
         languages = dict(self._applied.languages)
-        for key in dead:
-            self._writer.delete_documents_by_term("key", key)
-        for text in texts:
-            self._writer.delete_documents_by_term("key", text.key)
-            self._writer.add_document(self._document(text))
-            languages[text.language] = languages.get(text.language, 0) + 1
-        self._writer.commit()
+        try:
+            for key in dead:
+                self._writer.delete_documents_by_term("key", key)
+            for text in texts:
+                self._writer.delete_documents_by_term("key", text.key)
+                self._writer.add_document(self._document(text))
+                languages[text.language] = languages.get(text.language, 0) + 1
+            self._writer.commit()
+        except (ValueError, OSError) as error:
+            self._begin_again()
+            raise OSError(f"words could not be written: {error}") from error
         self._index.reload()
         self._searcher = self._index.searcher()
         self._applied = msgspec.structs.replace(self._applied, seq=seq, step=step, languages=languages)
         self._note()
+
+    def _begin_again(self) -> None:
+        """A writer that failed takes nothing more; its successor goes on from the last commit."""
+        del self._writer  # Two cannot be.
+        self._writer = self._index.writer(WRITER_BYTES, 1)
 
     def tidy(self) -> None:
         """Note files that a merge in the background has made since the last put."""
@@ -134,6 +145,13 @@ class KeywordPart:
         self._writer.wait_merging_threads()
         self._note()
 
+    def abandon(self) -> None:
+        """Stop writing: a merge in the background would go on writing to this path, whoever's it is by then."""
+        try:
+            self._writer.wait_merging_threads()
+        except (ValueError, OSError) as error:
+            _log.info("a merge did not end well: %s", error)
+
     # --- searching ---
 
     def words(self, query: str, language: str) -> list[Word]:
@@ -143,30 +161,26 @@ class KeywordPart:
         spoken = self._languages(language)
         return [self._word(text, spoken) for text in (telling or texts)[:QUERY_WORDS_MAX]]
 
-    def search(self, words: Sequence[Word], title_weight: float, limit: int) -> tuple[Keys, Scores]:
+    def search(self, words: Sequence[Word], limit: int) -> tuple[Keys, Scores]:
         """Keys and scores of the best rows that contain a word, best first."""
-        query = Query.boolean_query([(Occur.Should, self._matches(word, title_weight)) for word in words])
-        return self._found(query, limit)
+        return self._found(self._any_of(words), limit)
 
-    def search_among(
-        self, words: Sequence[Word], title_weight: float, keys: Sequence[int], limit: int
-    ) -> tuple[Keys, Scores]:
-        """The same among these rows only. For some thousands of keys at most."""
-        query = Query.boolean_query([(Occur.Should, self._matches(word, title_weight)) for word in words])
-        return self._found(Query.boolean_query([(Occur.Must, query), (Occur.Must, self._among(keys))]), limit)
+    def search_among(self, words: Sequence[Word], keys: Sequence[int]) -> tuple[Keys, Scores]:
+        """The same for these rows only, all of them that contain a word. For some hundreds of keys."""
+        query = Query.boolean_query([(Occur.Must, self._any_of(words)), (Occur.Must, self._among(keys))])
+        return self._found(query, len(keys))
 
     def covered(self, words: Sequence[Word], keys: Sequence[int]) -> dict[int, list[Word]]:
-        """Which of the words each of the rows contains, in the order of the query.
+        """Which of the words each of the rows contains, in the order of the question.
 
         Asked in one search: word i is worth 2 ** i, and a score is the sum of those that match.
         """
         bits = [
-            (Occur.Should, Query.const_score_query(self._matches(word, 1.0), float(1 << place)))
+            (Occur.Should, Query.const_score_query(self._any_of([word]), float(1 << place)))
             for place, word in enumerate(words)
         ]
-        found, scores = self._found(
-            Query.boolean_query([(Occur.Must, Query.boolean_query(bits)), (Occur.Must, self._among(keys))]), len(keys)
-        )
+        query = Query.boolean_query([(Occur.Must, Query.boolean_query(bits)), (Occur.Must, self._among(keys))])
+        found, scores = self._found(query, len(keys))
         return {
             int(key): [word for place, word in enumerate(words) if int(score) >> place & 1]
             for key, score in zip(found, scores, strict=True)
@@ -178,44 +192,35 @@ class KeywordPart:
         keys = searcher.fast_field_values("key", [address for _, address in hits])
         return np.array(keys, dtype=np.int64), np.array([score for score, _ in hits], dtype=np.float32)
 
+    def _any_of(self, words: Sequence[Word]) -> Query:
+        terms = [(Occur.Should, self._term(term)) for word in words for term in word.terms]
+        return Query.boolean_query(terms) if len(terms) != 1 else terms[0][1]
+
     def _among(self, keys: Sequence[int]) -> Query:
-        return Query.const_score_query(Query.term_set_query(self._schema, "key", list(keys)), 0.0)
+        """One term for each key: quicker than a set of terms, which is turned into an automaton first."""
+        each = [(Occur.Should, Query.term_query(self._schema, "key", key, "basic")) for key in keys]
+        return Query.const_score_query(Query.boolean_query(each), 0.0)
 
     def _languages(self, language: str) -> list[str]:
-        """The question's own and those of most rows; each may stem a word in its way."""
+        """The question's own and those of most rows; each may have a word in its way."""
         common = sorted(self._applied.languages, key=lambda one: -self._applied.languages[one])[:LANGUAGES_MAX]
-        return [one for one in dict.fromkeys((language, *common)) if one in STEMMERS]
+        return list(dict.fromkeys((language, *common)))
 
     def _word(self, text: str, languages: Sequence[str]) -> Word:
-        stems = dict.fromkeys(stem for one in languages for stem in self._analysis.stems(text, one))
-        counts = [self._searcher.doc_freq("text", text), self._searcher.doc_freq("title", text)]
-        counts += [self._searcher.doc_freq(field, stem) for stem in stems for field in ("stem_text", "stem_title")]
-        rows, having = self.rows, max(counts)
-        return Word(text, tuple(stems), math.log1p(max(rows - having, 0) / (having + 0.5)))
+        terms = dict.fromkeys(term for one in languages for term in self._analysis.terms(text, one))
+        rows, having = self.rows, max((self._searcher.doc_freq("terms", term) for term in terms), default=0)
+        return Word(text, tuple(terms), math.log1p(max(rows - having, 0) / (having + 0.5)))
 
-    def _matches(self, word: Word, title_weight: float) -> Query:
-        texts = [self._term("text", word.text), *(self._term("stem_text", stem) for stem in word.stems)]
-        titles = [self._term("title", word.text), *(self._term("stem_title", stem) for stem in word.stems)]
-        if title_weight != 1.0:
-            titles = [Query.boost_query(title, title_weight) for title in titles]
-        return Query.disjunction_max_query([*texts, *titles])
-
-    def _term(self, field: str, word: str) -> Query:
-        return Query.term_query(self._schema, field, word, "freq")
+    def _term(self, term: str) -> Query:
+        return Query.term_query(self._schema, "terms", term, "freq")
 
     # --- writing ---
 
     def _document(self, text: Text) -> tantivy.Document:
-        # A title that only repeats how the text begins would count its words twice. Any other is part of the text
-        # too: where few rows have a title, the field of titles alone would take a word there for a poor match.
-        title = "" if text.text.startswith(text.title) else text.title
-        whole = f"{title}\n{text.text}" if title else text.text
-        document = tantivy.Document(
-            title=plain_text(title),
-            text=plain_text(whole),
-            stem_title=" ".join(self._analysis.stems(title, text.language)),
-            stem_text=" ".join(self._analysis.stems(whole, text.language)),
-        )
+        # A title that only repeats how the text begins would count its words twice.
+        title = [] if text.text.startswith(text.title) else self._analysis.terms(text.title, text.language)
+        terms = title * TITLE_TIMES + self._analysis.terms(text.text, text.language)
+        document = tantivy.Document(terms=" ".join(terms))
         document.add_integer("key", text.key)
         return document
 
@@ -280,6 +285,5 @@ def _segment_files(folder: Path) -> list[Path]:
 def _schema() -> tantivy.Schema:
     builder = SchemaBuilder()
     builder.add_integer_field("key", indexed=True, fast=True)
-    for field, analyzer in (("title", "plain"), ("text", "plain"), ("stem_title", "stems"), ("stem_text", "stems")):
-        builder.add_text_field(field, tokenizer_name=analyzer, index_option="freq")
+    builder.add_text_field("terms", tokenizer_name="terms", index_option="freq")
     return builder.build()

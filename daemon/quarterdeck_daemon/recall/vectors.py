@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Sequence
@@ -24,18 +25,19 @@ import numpy.typing as npt
 from usearch.index import Index
 
 from ..embedders.api import Vectors
-from ..store.files import PRIVATE_FOLDER, sync_folder
+from ..store.files import PRIVATE_FOLDER
 from .catalogue import Mask
 from .journal import Journal
 from .sealed import Doubt, file_hash, read_note, read_sealed, write_note, write_sealed
 
 VERSION = "vectors-1"
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 64
-SIDE_ROWS_MAX = 10_000  # Up to so many are searched exactly; a store of that size needs no graph.
+SIDE_ROWS_MAX = 5_000  # Up to so many are searched exactly; a store of that size needs no graph.
 SIDE_SHARE_MAX = 0.25  # Of the graph: building it again for every few rows would cost more than it saves.
 EXACT_ROWS_MAX = 2_000  # Of the graph's rows that pass a filter: then looking at each is quicker.
 FETCHED_MAX = 4_000  # Asked of the graph at most, when a filter lets few through.
-BUILD_THREADS = 2
+BUILD_THREADS = max(1, (os.cpu_count() or 2) // 2)  # The others embed and answer meanwhile.
+BUILT_AT_ONCE = 1_000  # Vectors between two looks whether it is still wanted.
 NOWHERE, IN_GRAPH = -1, -2  # Where the vector of a key is; from 0 on, its row in the side.
 _log = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class VectorPart:
         self._swap = threading.Lock()  # Held for the moment in which files or arrays change places.
         self.step, self.seq = applied.step, applied.seq
         self._journal: Journal | None = None
+        self._closed = False
 
     @classmethod
     def open(cls, root: Path, embedder: str, dimension: int, generation: str, step: int) -> VectorPart:
@@ -97,6 +100,7 @@ class VectorPart:
             write_note(folder / "applied.json", applied)
         part = cls(folder, applied, base)
         part._replay(step)
+        _clear(folder, applied.number)
         return part
 
     @property
@@ -169,15 +173,20 @@ class VectorPart:
 
     def _replay(self, step: int) -> None:
         """Take what came since the graph was saved; what the catalogue does not know of is cut off."""
-        self._journal, frames = Journal.open(self._folder / f"side-{self._applied.number}.log")
+
+        def known(data: bytes) -> bool:
+            return msgspec.msgpack.decode(data, type=_Frame).step <= step
+
+        self._journal, frames = Journal.open(self._folder / f"side-{self._applied.number}.log", known)
         for data in frames:
-            frame = msgspec.msgpack.decode(data, type=_Frame)
-            if frame.step <= step:
-                self._take(frame)
+            self._take(msgspec.msgpack.decode(data, type=_Frame))
 
     def close(self) -> None:
+        """A fold that is under way comes to nothing."""
         assert self._journal is not None, "opened with a journal"
-        self._journal.close()
+        with self._swap:
+            self._closed = True
+            self._journal.close()
 
     # --- folding the side into the graph ---
 
@@ -196,16 +205,22 @@ class VectorPart:
             keys, vectors = self._side_keys[:rows].copy(), self._side[:rows].copy()
             step, seq = self.step, self.seq
         grown = _grown(self._graph_path(self._applied.number) if self._base is not None else None, vectors.shape[1])
-        grown.add(keys.astype(np.uint64), vectors, threads=BUILD_THREADS)
-        path = self._graph_path(number)
-        hash = _save(grown, path)
+        for begin in range(0, rows, BUILT_AT_ONCE):
+            if self._closed:
+                return
+            some = slice(begin, begin + BUILT_AT_ONCE)
+            grown.add(keys[some].astype(np.uint64), vectors[some], threads=BUILD_THREADS)
+        fresh, hash = _saved(grown, self._folder)
         del grown
-        base = Index.restore(str(path), view=True)
+        base = Index.restore(str(fresh), view=True)
         assert base is not None, "it was saved a moment ago"
         with self._swap:
-            self._replace(base, rows, msgspec.structs.replace(
-                self._applied, number=number, base=hash, step=step, seq=seq
-            ))  # fmt: skip
+            if self._closed:
+                fresh.unlink(missing_ok=True)
+                return
+            applied = msgspec.structs.replace(self._applied, number=number, base=hash, step=step, seq=seq)
+            fresh.replace(self._graph_path(number))
+            self._replace(base, rows, applied)
 
     def _replace(self, base: Index, rows: int, applied: Applied) -> None:
         """The new files are complete before the note names them; the old ones go afterwards."""
@@ -312,9 +327,9 @@ def _grown(path: Path | None, dimension: int) -> Index:
     )
 
 
-def _save(index: Index, path: Path) -> str:
-    """Save beside, sync, rename; return the SHA-256. usearch itself writes in place and syncs nothing."""
-    fresh = path.with_suffix(".new")
+def _saved(index: Index, folder: Path) -> tuple[Path, str]:
+    """Save beside and sync; return the file and its SHA-256. usearch itself writes in place and syncs nothing."""
+    fresh = folder / f"{secrets.token_hex(4)}.new"
     try:
         index.save(str(fresh))
         handle = os.open(fresh, os.O_RDONLY)
@@ -322,13 +337,10 @@ def _save(index: Index, path: Path) -> str:
             os.fsync(handle)
         finally:
             os.close(handle)
-        hash = file_hash(fresh)
+        return fresh, file_hash(fresh)
     except (OSError, RuntimeError) as error:
         fresh.unlink(missing_ok=True)
         raise OSError(f"the graph could not be saved: {error}") from error
-    fresh.replace(path)
-    sync_folder(path.parent)
-    return hash
 
 
 def _trusted(folder: Path, generation: str, step: int) -> tuple[Applied, Index | None]:
@@ -373,11 +385,12 @@ def _nothing(embedder: str, dimension: int, generation: str, step: int) -> Appli
 
 
 def _keys_of(base: Index | None) -> Keys:
-    return np.empty(0, np.int64) if base is None else np.sort(np.array(base.keys, dtype=np.int64))
+    return np.empty(0, np.int64) if base is None else np.sort(base.keys[:].astype(np.int64))
 
 
 def _clear(folder: Path, number: int) -> None:
     """Remove the files of other saves."""
     for path in folder.iterdir():
-        if path.name.startswith(("base-", "side-")) and path.stem.partition("-")[2] != str(number):
+        stale = path.name.startswith(("base-", "side-")) and path.stem.partition("-")[2] != str(number)
+        if stale or path.suffix == ".new":
             path.unlink(missing_ok=True)

@@ -18,7 +18,6 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rule             how a side is brought to one scale: by its best score, or by how far a score stands out
     recency          what a thing of this moment has over an old one, added to the score
     half_life_days   after so many days half of that is left
-    title            how much a word in the title counts, against one in the text
     candidates       rows that each side may name
     floor            relevance below which a row is not shown; see `fusion.relevance`
     floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
@@ -29,7 +28,6 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rule: Literal["top1", "z"] = "top1"
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
-    title: Factor = 2.0
     candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 100
     floor: Factor = 0.35
     floor_cosine: Share = 0.25

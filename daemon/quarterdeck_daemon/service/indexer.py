@@ -5,7 +5,7 @@ Promises questions are answered while rows are taken in; what cannot be trusted 
          every answer say how far the index goes, so that the daemon feeds what is missing.
 Leaves   which rows there are to the daemon, hangs and deaths to the supervisor.
 
-Two threads: this one speaks and searches, the other takes in rows and does the upkeep of files.
+Three threads: this one speaks and searches, one takes in rows and tidies files, one builds graphs over vectors.
 """
 
 from __future__ import annotations
@@ -73,10 +73,9 @@ class Shelf:
 
     def begin_anew(self) -> None:
         """Start with nothing. Searches meanwhile are answered from what was there."""
-        old = self.index
+        self.index.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)
         self.index = self._opened()
-        old.abandon()
 
     def applied(self) -> bytes:
         return msgspec.msgpack.encode(self.index.applied)
@@ -122,10 +121,12 @@ class Indexer:
         self._puts: queue.Queue[tuple[str, bytes]] = queue.Queue(PUTS_MAX)
         self._done = self._context.socket(zmq.PULL)
         self._done.bind("inproc://done")
-        self._writer = threading.Thread(target=self._write, name="writer", daemon=True)
+        self._ripe = threading.Event()
 
     def run(self) -> None:
-        self._writer.start()
+        self._ripe.set()
+        for work in (self._write, self._build):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
         while True:
             self._serve_connection()
 
@@ -191,7 +192,7 @@ class Indexer:
         except msgspec.DecodeError as error:
             return _failed("contract", "schema", str(error))
 
-    # --- the other thread ---
+    # --- the thread that takes in rows ---
 
     def _write(self) -> None:
         done = self._context.socket(zmq.PUSH)
@@ -205,7 +206,7 @@ class Indexer:
                     log.warning("the index was removed; it is built anew")
                     self._shelf.begin_anew()
                     done.send(BEGUN_ANEW)
-                tidied = tidied or self._upkeep()
+                tidied = tidied or self._tidy()
                 continue
             done.send(_encoded(id, self._put(body)))
             tidied = False
@@ -213,27 +214,43 @@ class Indexer:
     def _put(self, body: bytes) -> Outcome:
         try:
             feed = msgspec.msgpack.decode(body, type=Feed)
-            if feed.anew:
-                self._shelf.begin_anew()
+            if feed.anew or self._shelf.index.holds(feed.erased):
+                self._shelf.begin_anew()  # What is forgotten must be in no file, and files are not written over.
             self._shelf.index.put(
                 feed.rows, seq=feed.seq, after=feed.after, at=feed.at, erased=feed.erased, anchor=feed.anchor
             )
-        except (OSError, ValueError, QuarterdeckError) as error:
-            # tantivy says ValueError for a full disk, too. What was half taken in is fed again.
+        except OSError as error:
+            log.error("rows could not be taken in", extra=fields(error=str(error)))
+            return _failed("transient", "no_space", str(error))
+        except (ValueError, RuntimeError, QuarterdeckError) as error:
             log.exception("rows could not be taken in")
-            return _failed("transient", "no_space" if isinstance(error, OSError) else "unavailable", str(error))
+            return _failed("transient", "unavailable", str(error))
+        if self._shelf.index.ripe:
+            self._ripe.set()
         return RowsPut(body=self._shelf.applied())
 
-    def _upkeep(self) -> bool:
-        """Returns whether all is done; a full disk is tried again."""
+    def _tidy(self) -> bool:
+        """Returns whether it is done; a full disk is tried again."""
         try:
             self._shelf.index.tidy()
-            self._shelf.index.fold()
-        except (OSError, ValueError, RuntimeError) as error:
+        except OSError as error:
             log.error("the index could not be tidied", extra=fields(error=str(error)))
-            time.sleep(RETRY_S)
             return False
         return True
+
+    # --- the thread that builds ---
+
+    def _build(self) -> None:
+        while True:
+            self._ripe.wait()
+            self._ripe.clear()
+            try:
+                while self._shelf.index.ripe:
+                    self._shelf.index.fold()
+            except (OSError, RuntimeError, ValueError) as error:
+                log.error("vectors could not be folded in", extra=fields(error=str(error)))
+                time.sleep(RETRY_S)
+                self._ripe.set()
 
 
 def _order_in(body: bytes) -> Order | None:

@@ -32,7 +32,7 @@ def opened(folder: Path, step: int = 10) -> KeywordPart:
 
 def keys(part: KeywordPart, query: str, language: str = "en") -> list[int]:
     words = part.words(query, language)
-    return [int(key) for key in part.search(words, 2.0, 10)[0]] if words else []
+    return [int(key) for key in part.search(words, 10)[0]] if words else []
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_title_that_repeats_the_text_counts_once(tmp_path: Path) -> None:
         seq=1,
         step=1,
     )
-    _, scores = part.search(part.words("blue", "en"), 2.0, 10)
+    _, scores = part.search(part.words("blue", "en"), 10)
     assert scores[0] == scores[1]
     part.close()
 
@@ -109,10 +109,8 @@ def test_a_rare_word_weighs_more_than_a_frequent_one_and_an_unknown_one_most(sha
 
 def test_a_search_among_rows_scores_as_the_whole_one_does(shared: KeywordPart) -> None:
     words = shared.words("acme invoice", "en")
-    whole = dict(zip(*(one.tolist() for one in shared.search(words, 2.0, 10)), strict=True))
-    assert dict(zip(*(one.tolist() for one in shared.search_among(words, 2.0, [1, 3], 10)), strict=True)) == {
-        1: whole[1]
-    }
+    whole = dict(zip(*(one.tolist() for one in shared.search(words, 10)), strict=True))
+    assert dict(zip(*(one.tolist() for one in shared.search_among(words, [1, 3])), strict=True)) == {1: whole[1]}
 
 
 def test_a_row_is_replaced_and_a_dead_one_is_gone(tmp_path: Path) -> None:

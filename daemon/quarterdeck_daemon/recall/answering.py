@@ -1,0 +1,148 @@
+"""From a question to its finds: filters, both sides' candidates, mixing, the floor, and why.
+
+Leaves   locking to hybrid.py: nothing of what is read here may change meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from ..core.language import language_of
+from ..embedders.api import Embedder, Vectors
+from .api import Find, Question
+from .catalogue import CURRENT, Catalogue, Mask, Numbers
+from .filters import Filters
+from .fusion import Fused, fused, relevance
+from .keyword import KeywordPart, Scores, Word
+from .vectors import Keys, VectorPart
+from .weights import Weights
+
+DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
+NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
+HITS_MAX = 50_000  # Looked at when a filter lets few through.
+SPARE = 3  # Times the limit: how many candidates the floor looks at.
+
+
+class Side(msgspec.Struct):
+    """An embedder with its vectors."""
+
+    embedder: Embedder
+    part: VectorPart
+
+
+class Answering:
+    """Answers one question after the other."""
+
+    def __init__(self, catalogue: Catalogue, keyword: KeywordPart, weights: Weights, language: str) -> None:
+        self._catalogue, self._keyword = catalogue, keyword
+        self._weights, self._language = weights, language
+        self._filters = Filters(catalogue)
+
+    def answer(self, question: Question, side: Side | None, vector: Vectors | None, now_us: int) -> list[Find]:
+        """Best first; an empty list when nothing is relevant."""
+        passing = self._filters.mask(question)
+        if not passing.count or not question.query.strip():
+            return []
+        fluency = 0.0
+        if side is not None and vector is not None and vector.any():
+            fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
+        words: list[Word] = []
+        if question.mode != "vector":
+            words = self._keyword.words(question.query, language_of(question.query) or self._language)
+        limit = max(self._weights.candidates, question.limit * SPARE)
+        by_words = self._by_words(words, passing.mask, passing.count, limit)
+        keys, scores = by_words
+        cosines = np.zeros(len(keys), np.float32)
+        if fluency > 0.0:
+            assert side is not None, "only an embedder is fluent"
+            assert vector is not None, "and it has read the question"
+            keys, scores, cosines = _united(by_words, side.part, vector, passing.mask, passing.count, limit)
+        if not len(keys):
+            return []
+        return self._ranked(question, words, keys, scores, cosines, fluency, now_us)
+
+    def _by_words(self, words: Sequence[Word], mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
+        """The best rows of the mask that have a word. What a filter removes never ranks."""
+        if not words:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        if passing <= NARROW_ROWS_MAX and passing < DENSE * len(mask):
+            return self._keyword.search_among(words, np.flatnonzero(mask).tolist())
+        asked = min(HITS_MAX, int(limit * 1.2 * len(mask) / passing) + 1)
+        while True:
+            keys, scores = self._keyword.search(words, asked)
+            known = keys < len(mask)
+            kept = np.zeros(len(keys), bool)
+            kept[known] = mask[keys[known]]
+            if int(np.count_nonzero(kept)) >= limit or len(keys) < asked or asked == HITS_MAX:
+                return keys[kept][:limit], scores[kept][:limit]
+            asked = min(HITS_MAX, asked * 4)
+
+    def _ranked(
+        self, question: Question, words: Sequence[Word], keys: Keys, scores: Scores, cosines: Scores, fluency: float,
+        now_us: int,
+    ) -> list[Find]:  # fmt: skip
+        share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
+        ages: Numbers = now_us - self._catalogue.columns["at_us"][keys]
+        mixed = fused(scores, cosines, ages, share, self._weights)
+        order = np.argsort(-mixed.score, kind="stable")[: question.limit * SPARE]
+        covered = self._keyword.covered(words, keys[order].tolist()) if words else {}
+        whole = sum(word.weight for word in words)
+        finds: list[Find] = []
+        for place in order:
+            key = int(keys[place])
+            terms = covered.get(key, [])
+            share_of_words = sum(word.weight for word in terms) / whole if whole > 0 else float(bool(terms))
+            near = relevance(share_of_words, float(cosines[place]), fluency, self._weights)
+            if not question.floor or near >= self._weights.floor:
+                finds.append(self._find(question, key, mixed, int(place), terms, near))
+            if len(finds) == question.limit and not question.past:
+                break
+        return _newest_of_each(finds, self._catalogue)[: question.limit] if question.past else finds
+
+    def _find(
+        self, question: Question, key: int, mixed: Fused, place: int, terms: Sequence[Word], near: float
+    ) -> Find:
+        id, entity = self._catalogue.id_of(key)
+        to_seq = int(self._catalogue.columns["to_seq"][key])
+        position = CURRENT - 1 if question.as_of is None else question.as_of
+        return Find(
+            id=id,
+            entity=entity,
+            score=round(float(mixed.score[place]), 4),
+            keyword=round(float(mixed.keyword[place]), 4),
+            vector=round(float(mixed.vector[place]), 4),
+            recency=round(float(mixed.recency[place]), 4),
+            terms=tuple(word.text for word in terms),
+            superseded=to_seq <= position,
+            relevance=round(near, 4),
+            from_seq=int(self._catalogue.columns["from_seq"][key]),
+        )
+
+
+def _united(
+    by_words: tuple[Keys, Scores], part: VectorPart, vector: Vectors, mask: Mask, passing: int, limit: int
+) -> tuple[Keys, Scores, Scores]:
+    """Both sides' candidates with both scores: keys, BM25, cosines. Beyond a side's candidates BM25 counts as 0."""
+    near, _ = part.search(vector, mask, passing, limit)
+    found, scores = by_words
+    have = set(found.tolist())
+    more = np.array([key for key in near.tolist() if key not in have], dtype=np.int64)
+    keys = np.concatenate([found, more])
+    return keys, np.concatenate([scores, np.zeros(len(more), np.float32)]), part.cosines(keys, vector)
+
+
+def _newest_of_each(finds: Sequence[Find], catalogue: Catalogue) -> list[Find]:
+    """One text of one entity is shown once, in its newest version."""
+    newest: dict[tuple[str, int], Find] = {}
+    for find in finds:
+        key = catalogue.key_of(find.id)
+        assert key is not None, "it was found a moment ago"
+        same = (find.entity, int(catalogue.columns["digest"][key]))
+        have = newest.get(same)
+        if have is None or find.from_seq > have.from_seq:
+            newest[same] = find
+    kept = {find.id for find in newest.values()}
+    return [find for find in finds if find.id in kept]
