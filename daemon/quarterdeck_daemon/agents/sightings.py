@@ -131,7 +131,8 @@ def _meta(meta: Plain) -> Meta:
 
 
 def own_keys(own: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(filter(None, map(mention_key, own)))
+    """The house's names, whole and word by word."""
+    return frozenset(filter(None, map(mention_key, [*own, *(word for name in own for word in name.split())])))
 
 
 def slug(text: str) -> str:
