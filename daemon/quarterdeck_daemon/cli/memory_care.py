@@ -17,7 +17,7 @@ from .words import changes, reads, verb_of
 SURVEY_MS = 600_000
 COLUMNS = 80
 NAME = 20
-FIGURE = 8
+FIGURE = 11
 TONES = {"warning": "yellow", "ok": "green", "info": ""}
 KIB = 1024
 

@@ -27,3 +27,11 @@ def duration_us(text: str) -> int:
             "bad_value", f"{text!r} is not a length of time", hint="Write it like 500ms, 8s, 30m, 2h or 7d."
         )
     return total
+
+
+def length_of(us: int) -> str:
+    """Return how people write a length of time: in the largest unit that it has a whole number of; `0s` for none."""
+    for unit in ("d", "h", "m", "s", "ms"):
+        if us and us % UNIT_US[unit] == 0:
+            return f"{us // UNIT_US[unit]}{unit}"
+    return f"{us / UNIT_US['s']:g}s"

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ..core.actions import settings_of
+from ..core.durations import length_of
 from ..core.entities import Alert, Document, Fact, Memory, Plain, Receipt, Upkeep, Use
 from ..core.health import Census, Size
 from ..core.keeping import DAY_US, Keep, Rules
@@ -249,7 +250,7 @@ def _ttl(rule: Keep, ttl_us: int, held: _Held) -> Plain:
         else "nothing is older than 30 days"
     )
     costs = f"{held.used.get(days, 0):,} of those were recalled before" if older.items else ""
-    setting = f"{ttl_us / DAY_US:g}d" if ttl_us else "for ever"
+    setting = length_of(ttl_us) if ttl_us else "for ever"
     return {
         "id": f"{rule.name}.ttl",
         "setting": setting,
@@ -267,7 +268,7 @@ def _budget(rule: Keep, held: _Held) -> Plain:
 
 
 def _compress(rule: Keep, held: _Held) -> Plain:
-    setting = f"after {rule.compress_us / DAY_US:g}d" if rule.compress_us else "never"
+    setting = f"after {length_of(rule.compress_us)}" if rule.compress_us else "never"
     saved = held.shrinkable.bytes * 3 // 4
     notes = held.shrinkable.items
     change = f"{AGES_DAYS[0]}d would put summaries in the place of up to {notes:,} notes" if notes else ""

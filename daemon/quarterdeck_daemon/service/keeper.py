@@ -20,6 +20,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ..core.commands import Command, CompressMemories, CountUses, ExpireMemories, NoteUpkeep
+from ..core.durations import length_of
 from ..core.entities import Memory, Plain, Upkeep, Use
 from ..core.keeping import Keep, Rules, bundle_of, outlived, usefulness
 from ..core.retention import GROUP_CHARS_MAX, GROUP_MAX, GROUP_MIN, OWN_TIME
@@ -188,7 +189,7 @@ class Keeper:
             if rule is None or not memory.current:
                 continue
             if outlived(memory, rule, now_us):
-                over.setdefault(f"{rule.name} is kept {_days(rule.ttl_us)}", []).append(memory)
+                over.setdefault(f"{rule.name} is kept {length_of(rule.ttl_us)}", []).append(memory)
             elif (bundle := bundle_of(memory, rule, now_us)) is not None:
                 await self._bundle(bundles, bundle, memory, done, dry_run=dry_run)
             for name in [name for name, memories in over.items() if len(memories) >= BATCH]:
@@ -282,8 +283,3 @@ class Keeper:
 
 def _batches(memories: Sequence[Memory], size: int) -> Iterator[Sequence[Memory]]:
     return (memories[at : at + size] for at in range(0, len(memories), size))
-
-
-def _days(us: int) -> str:
-    days = us / 86_400_000_000
-    return f"{days:g} d" if days >= 1 else f"{us / 3_600_000_000:g} h"

@@ -90,7 +90,7 @@ async def test_the_old_go_by_ttl_and_what_is_pinned_stays() -> None:
     desk.do(PinMemory(id="m1"))
     done = await desk.keeper(only(ttl_us=4 * DAY_US)).keep()
     assert desk.current() == ["m1", "m10", "m6", "m7", "m8", "m9"]
-    assert (done.expired, done.by_rule) == (4, {"long-term is kept 4 d": 4})
+    assert (done.expired, done.by_rule) == (4, {"long-term is kept 4d": 4})
 
 
 async def test_a_budget_drops_the_old_and_unused_first_until_it_is_met() -> None:
