@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 WORDS_MAX = 300
 NAME_CHARS_MIN = 3
 DIGITS_MIN = 6  # Fewer are no telephone number that could be told from others.
-PROBES_MAX = 200
+PROBES_MAX = 20
 PROBE_CHARS_MIN, PROBE_CHARS_MAX = 16, 80
 _JOINT = r"(?:,\s*|[\s\-_.+]+)"  # "Ines Marlow", "Marlow, Ines", "ines-marlow", a line break between.
 _PHONE = re.compile(r"\+?[\d\s\-./()]{6,}")

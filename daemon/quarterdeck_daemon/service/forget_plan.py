@@ -296,7 +296,7 @@ class _Planner:
                 blobs=tuple(sorted(self._blobs(entities))),
             ),
             identifiers=self._wanted.identifiers,
-            probes=probes_of(_texts(entities)),
+            probes=await self._alone(probes_of(_texts(entities)), set(names)),
             names=tuple(self._outside_names(entities)),
             operations=tuple(one.operation_id for one in entities if isinstance(one, Action)),
             counts=counts,
@@ -325,6 +325,15 @@ class _Planner:
                 self._taken[subject] = None
                 found.append(entity)
         return found
+
+    async def _alone(self, probes: tuple[str, ...], gone: set[str]) -> tuple[str, ...]:
+        """Those that nothing says which stays: two letters may have a line in common."""
+        left = dict.fromkeys(probes)
+        async for entity in sliced(all_values(self._store)):
+            if left and isinstance(entity, CONTENT) and f"{entity.kind}:{entity.id}" not in gone:
+                texts = list(strings_in(msgspec.to_builtins(entity)))
+                left = {probe: None for probe in left if not any(probe in text for text in texts)}
+        return tuple(left)
 
     async def _shelves(self, memories: set[str]) -> list[str]:
         """Subjects of the versions of shelves on which one of the memories stood."""
