@@ -263,6 +263,16 @@ def test_the_log_keeps_its_positions_and_gives_no_content_away() -> None:
     assert (events[0].body["text"], events[1].body, events[1].kind) == ("shown", HIDDEN, "memory.remembered")
 
 
+def test_what_somebody_else_was_told_is_not_in_the_log_for_others() -> None:
+    world = told()
+    decision = decide(
+        world.store, Remember(text="x"), Env(now_us=1), head=0, actor="operator", request_id="r1", body_hash="b"
+    )
+    world.store.append([decision.commit])
+    (_, answered) = ScopedStore(world.store, SCOPE, "script").events()
+    assert (answered.kind, answered.body) == ("request.answered", HIDDEN)
+
+
 def test_bytes_are_fetched_only_of_a_document_that_was_seen() -> None:
     world = World(InMemoryStore(), 0)
     blob = world.store.put_blob(b"bytes")

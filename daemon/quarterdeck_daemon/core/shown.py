@@ -121,13 +121,12 @@ SHAPES: dict[str, Callable[[list[Version], Sequence[float]], object]] = {
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
-    """A step's context, made again. differs: reads whose hash is another now, for no known reason: the store is damaged.
+    """A step's context, made again. forgotten: `kind:id` that were shown and have been forgotten since.
 
-    forgotten  `kind:id` that were shown and have been forgotten since      tokens  by read, of a context by part
+    differs  reads whose hash is another now: the store is damaged, or a later release shows their kind differently
     """
 
     context: Plain
-    tokens: Plain
     forgotten: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
 
@@ -138,7 +137,6 @@ def rebuild(body: Plain, at_us: int, versions: Versions) -> Rebuilt:
     context: Plain = dict(given) if isinstance(given, dict) else {}
     forgotten: list[str] = []
     differs: list[str] = []
-    tokens: Plain = {name: tokens_in(value) for name, value in context.items()}
     for name, kept in reads.items() if isinstance(reads, dict) else ():
         gone: list[str] = []
         again = _context_again if kept["shape"] == "context" else _read_again
@@ -146,9 +144,16 @@ def rebuild(body: Plain, at_us: int, versions: Versions) -> Rebuilt:
         if not gone and value_hash(value)[:HASH_SIGNS] != kept["hash"]:
             differs.append(name)
         context[name] = value
-        tokens[name] = kept["parts"] if kept["shape"] == "context" else tokens_in(value)
         forgotten += gone
-    return Rebuilt(context=context, tokens=tokens, forgotten=tuple(forgotten), differs=tuple(differs))
+    return Rebuilt(context=context, forgotten=tuple(forgotten), differs=tuple(differs))
+
+
+def tokens_by_read(body: Plain, context: Plain) -> Plain:
+    """The account of a step's context: tokens by read; of an assembled one, by part, as recorded."""
+    reads = body.get("reads")
+    kept = reads if isinstance(reads, dict) else {}
+    parts = {name: read["parts"] for name, read in kept.items() if read["shape"] == "context"}
+    return {name: parts[name] if name in parts else tokens_in(value) for name, value in context.items()}
 
 
 def _read_again(kept: Plain, at_us: int, versions: Versions, gone: list[str]) -> object:

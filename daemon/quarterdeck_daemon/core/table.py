@@ -77,8 +77,18 @@ class Draft:
         return touched
 
     def _merged(self, cls: type[E], base: Iterator[E], prefix: str) -> Iterator[E]:
-        found = {entity.id: entity for entity in base}
-        for (kind, id), entity in self.puts.items():
-            if kind == cls.kind and id.startswith(prefix):
-                found[id] = cast(E, entity)
-        return (found[id] for id in sorted(found))
+        """In id order, with the writes as they are now; whoever stops early has read no more than that."""
+        own = {id: cast(E, one) for (kind, id), one in self.puts.items() if kind == cls.kind and id.startswith(prefix)}
+        return _laid_over(base, own)
+
+
+def _laid_over(base: Iterator[E], own: dict[str, E]) -> Iterator[E]:
+    """The entities of `base`, which come in id order, with those of `own` in their places."""
+    waiting = sorted(own, reverse=True)
+    for entity in base:
+        while waiting and waiting[-1] < entity.id:
+            yield own[waiting.pop()]
+        if entity.id not in own:
+            yield entity
+    while waiting:
+        yield own[waiting.pop()]

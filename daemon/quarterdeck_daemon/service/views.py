@@ -12,7 +12,7 @@ from quarterdeck_protocol.labels import OPERATOR
 from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
-from ..core.shown import rebuild
+from ..core.shown import rebuild, tokens_by_read
 from ..core.tokens import tokens_of
 from ..store.api import Store
 from ..store.scoped import versions_of
@@ -149,7 +149,7 @@ def _step_view(store: Store, step: Step) -> Plain:
         "attempts": step.attempts,
         "input": started.body.get("input", {}) if started else {},
         "context": shown.context if shown else {},
-        "context_tokens": shown.tokens if shown else {},
+        "context_tokens": tokens_by_read(started.body, shown.context) if started and shown else {},
         "context_forgotten": list(shown.forgotten) if shown else [],
         "context_differs": list(shown.differs) if shown else [],
         "output": step.output,

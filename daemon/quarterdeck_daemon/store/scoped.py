@@ -29,6 +29,7 @@ from ..core.subjects import subject_of
 from .api import Head, Removal, Removed, Store, Verification
 
 HIDDEN: Final[dict[str, object]] = {"hidden": "out of scope"}
+ANSWERED: Final = "request.answered"
 BLOBS_MAX: Final = 10_000  # Documents whose bytes may be fetched after they were read.
 E = TypeVar("E", bound=Entity)
 
@@ -37,7 +38,8 @@ def versions_of(store: Store) -> Versions:
     """How the versions that a step was shown are found again; see core/shown.py."""
 
     def version(cls: type[Entity], id: str, seq: int) -> Entity | None:
-        return store.get(cls, id, as_of=seq)
+        present = store.get(cls, id)  # Often it is still the same, and at hand.
+        return present if present is not None and present.seq == seq else store.get(cls, id, as_of=seq)
 
     return version
 
@@ -136,6 +138,7 @@ class ScopedStore:
     def _shown(self, event: Event) -> Event:
         """The event, without its content when that is out of scope: so that the log has no holes."""
         secret = SENSITIVITY_ORDER[event.labels.sensitivity] > SENSITIVITY_ORDER[self._scope.sensitivity]
+        secret = secret or event.kind == ANSWERED  # What somebody else was told.
         subject = subject_of(event)
         names = (*_named(event), *((subject,) if subject is not None else ()))
         if not secret and all(self._visible(name, event.seq) for name in names):

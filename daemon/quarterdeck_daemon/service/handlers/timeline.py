@@ -14,7 +14,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ...core.entities import Plain
-from ...core.shown import rebuild
+from ...core.shown import rebuild, tokens_by_read
 from ...store.scoped import versions_of
 from ..house import House
 from ..rpc import Asked, Handler
@@ -120,7 +120,7 @@ def _opened(house: House, seq: int) -> Plain:
         opened[name] = value if isinstance(value, dict) else {}
     if event.kind == "step.started":
         shown = rebuild(body, event.at_us, versions_of(house.store))
-        opened |= {"context": shown.context, "context_tokens": shown.tokens}
+        opened |= {"context": shown.context, "context_tokens": tokens_by_read(body, shown.context)}
         opened |= {"context_forgotten": list(shown.forgotten), "context_differs": list(shown.differs)}
     cause = event.cause
     if cause and cause.startswith("e") and cause[1:].isdigit():
