@@ -76,7 +76,7 @@ class KeywordPart:
     def __init__(self, folder: Path, index: Index, applied: Applied) -> None:
         self._folder, self._index, self._schema = folder, index, index.schema
         index.register_tokenizer("terms", term_analyzer())
-        self._writer = index.writer(WRITER_BYTES, 1)
+        self._writer: tantivy.IndexWriter | None = index.writer(WRITER_BYTES, 1)
         self._analysis = Analysis()
         self._applied = applied
         self._searcher = index.searcher()
@@ -111,25 +111,22 @@ class KeywordPart:
         """Replace rows by key, drop the dead ones, note the position. One commit: give it many."""
         languages = dict(self._applied.languages)
         try:
+            writer = self._writer = self._writer or self._index.writer(WRITER_BYTES, 1)
             for key in dead:
-                self._writer.delete_documents_by_term("key", key)
+                writer.delete_documents_by_term("key", key)
             for text in texts:
-                self._writer.delete_documents_by_term("key", text.key)
-                self._writer.add_document(self._document(text))
+                writer.delete_documents_by_term("key", text.key)
+                writer.add_document(self._document(text))
                 languages[text.language] = languages.get(text.language, 0) + 1
-            self._writer.commit()
+            writer.commit()
         except (ValueError, OSError) as error:
-            self._begin_again()
+            # A writer that failed takes nothing more; its successor goes on from the last commit.
+            self._writer = None
             raise OSError(f"words could not be written: {error}") from error
         self._index.reload()
         self._searcher = self._index.searcher()
         self._applied = msgspec.structs.replace(self._applied, seq=seq, step=step, languages=languages)
         self._note()
-
-    def _begin_again(self) -> None:
-        """A writer that failed takes nothing more; its successor goes on from the last commit."""
-        del self._writer  # Two cannot be.
-        self._writer = self._index.writer(WRITER_BYTES, 1)
 
     def tidy(self) -> None:
         """Note files that a merge in the background has made since the last put."""
@@ -142,13 +139,15 @@ class KeywordPart:
 
     def close(self) -> None:
         """Wait for background merges and note the files they made."""
-        self._writer.wait_merging_threads()
+        self.abandon()
         self._note()
 
     def abandon(self) -> None:
         """Stop writing: a merge in the background would go on writing to this path, whoever's it is by then."""
+        writer, self._writer = self._writer, None
         try:
-            self._writer.wait_merging_threads()
+            if writer is not None:
+                writer.wait_merging_threads()
         except (ValueError, OSError) as error:
             _log.info("a merge did not end well: %s", error)
 

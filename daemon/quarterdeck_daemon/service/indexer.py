@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -126,7 +127,7 @@ class Indexer:
     def run(self) -> None:
         self._ripe.set()
         for work in (self._write, self._build):
-            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+            threading.Thread(target=_vital, args=(work,), name=work.__name__, daemon=True).start()
         while True:
             self._serve_connection()
 
@@ -251,6 +252,15 @@ class Indexer:
                 log.error("vectors could not be folded in", extra=fields(error=str(error)))
                 time.sleep(RETRY_S)
                 self._ripe.set()
+
+
+def _vital(work: Callable[[], None]) -> None:
+    """Without this thread the process is of no use: its successor finds on disk what can be trusted."""
+    try:
+        work()
+    finally:
+        log.critical("a thread of the indexer ended", exc_info=True)
+        os._exit(1)
 
 
 def _order_in(body: bytes) -> Order | None:
