@@ -34,6 +34,7 @@ XML_TEXT_CHARS_MAX = 4_000_000  # Of one element.
 
 PDF_PAGES_MAX = 2_000
 PAGE_CHARS_MAX = 100_000
+PAGE_BYTES_MAX = 8 * 1024 * 1024  # What draws one page, unpacked.
 TABLE_ROWS_MAX = 50_000  # Of one sheet.
 TABLE_COLUMNS_MAX = 200
 CELL_CHARS_MAX = 2_000

@@ -64,6 +64,7 @@ def _front_matter(lines: list[Line]) -> int:
 
 
 def _blocks(lines: list[Line], at: int) -> Iterator[Block]:
+    endless: set[str] = set()  # Fences that were found to have no end; no later one of them has any.
     if at:
         yield Block(lines[0].begin, lines[at - 1].end)
     while at < len(lines):
@@ -75,7 +76,7 @@ def _blocks(lines: list[Line], at: int) -> Iterator[Block]:
             yield Block(lines[at].begin, lines[at].end, len(heading[1]), heading[2].rstrip(" \t#"))
             at += 1
             continue
-        until = _end(lines, at)
+        until = _end(lines, at, endless)
         if until - at >= 2 and _is_underlined(lines[at:until]):
             level = 1 if lines[until - 1].words.strip().startswith("=") else 2
             name = " ".join(line.words.strip() for line in lines[at : until - 1])
@@ -89,11 +90,11 @@ def _is_underlined(lines: list[Line]) -> bool:
     return bool(_UNDERLINE.match(lines[-1].words)) and len(lines) <= 3 and "|" not in lines[0].words
 
 
-def _end(lines: list[Line], at: int) -> int:
+def _end(lines: list[Line], at: int, endless: set[str]) -> int:
     """The line after the block that begins at `at`."""
     fence = _FENCE.match(lines[at].words)
     if fence:
-        return _end_of_fence(lines, at, fence[1])
+        return _end_of_fence(lines, at, fence[1], endless)
     until = at + 1
     while until < len(lines) and not lines[until].blank:
         words = lines[until].words
@@ -105,9 +106,10 @@ def _end(lines: list[Line], at: int) -> int:
     return until
 
 
-def _end_of_fence(lines: list[Line], at: int, mark: str) -> int:
+def _end_of_fence(lines: list[Line], at: int, mark: str, endless: set[str]) -> int:
     """A fence that never ends counts as a paragraph."""
-    for until in range(at + 1, len(lines)):
+    for until in range(at + 1, len(lines)) if mark not in endless else ():
         if lines[until].words.strip().startswith(mark) and not lines[until].words.strip().strip(mark[0]):
             return until + 1
+    endless.add(mark)
     return at + 1

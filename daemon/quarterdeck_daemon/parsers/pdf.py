@@ -10,11 +10,12 @@ import io
 import logging
 import re
 import struct
-import time
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from quarterdeck_daemon.core.orders import Parsed, ParseDocument
@@ -23,12 +24,12 @@ from .blocks import TextBuilder
 from .chunks import chunks_of
 from .decoding import clean
 from .language import language_of
-from .limits import PAGE_CHARS_MAX, PARSE_S_MAX, PDF_PAGES_MAX, TITLE_CHARS_MAX
+from .limits import PAGE_BYTES_MAX, PAGE_CHARS_MAX, PARSE_S_MAX, PDF_PAGES_MAX, TITLE_CHARS_MAX
 from .plain import heading_level
 from .refusal import Refused
 
 if TYPE_CHECKING:
-    from pypdf import PdfReader
+    from pypdf import PageObject, PdfReader
 
 MAGIC = b"%PDF-"
 HEADER_BYTES = 1_024  # Within these the magic must stand.
@@ -36,6 +37,7 @@ EDGE_LINES = 2  # At the top and at the foot of a page.
 EDGE_SHARE_MIN = 0.6
 EDGE_PAGES_MIN = 4
 PAGES_NAMED_MAX = 20
+TAIL_CHARS = 4  # As much of a line's end as a hyphen needs.
 # What the library is known to raise on damaged files, besides its own errors.
 BROKEN = (
     ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError, AssertionError,
@@ -89,15 +91,21 @@ def _title(reader: PdfReader) -> str:
 
 def _read(reader: PdfReader, count: int, broken: type[Exception]) -> _Pages:
     pages = _Pages()
-    until = time.monotonic() + PARSE_S_MAX
+    until = monotonic() + PARSE_S_MAX
+
+    def check_time(*_: object) -> None:
+        if monotonic() > until:
+            raise _TooSlow
+
     for number in range(1, min(count, PDF_PAGES_MAX) + 1):
-        if time.monotonic() > until:
+        try:
+            check_time()
+            text = _text_of(reader.pages[number - 1], check_time)
+        except _TooSlow:
             pages.warnings.append(
-                f"only the first {number - 1} of {count} pages were read: they took {PARSE_S_MAX:g} s"
+                f"only the first {number - 1} of {count} pages were read: {PARSE_S_MAX:g} s were over"
             )
             return pages
-        try:
-            text = clean(reader.pages[number - 1].extract_text())[:PAGE_CHARS_MAX]
         except (broken, *BROKEN):
             pages.damaged.append(number)
             continue
@@ -110,8 +118,22 @@ def _read(reader: PdfReader, count: int, broken: type[Exception]) -> _Pages:
     return pages
 
 
+class _TooSlow(Exception):
+    """The time of this document is over."""
+
+
+def _text_of(page: PageObject, check_time: Callable[..., None]) -> str:
+    """The text of a page. `check_time` is asked at every operation: a few kilobytes can hold a million of them."""
+    contents = page.get_contents()
+    if contents is not None and len(contents.get_data()) > PAGE_BYTES_MAX:
+        raise ValueError(f"the page's drawing has more than {PAGE_BYTES_MAX:,} bytes")
+    return clean(page.extract_text(visitor_operand_before=check_time))[:PAGE_CHARS_MAX]
+
+
 def _parsed(order: ParseDocument, pages: _Pages, count: int, title: str) -> Parsed:
     if not pages.texts:
+        if pages.warnings:
+            raise Refused("too_slow", pages.warnings[0])
         if pages.damaged and not pages.empty:
             raise Refused("malformed", f"none of the {count} pages can be read: the PDF is damaged")
         raise Refused(
@@ -169,13 +191,14 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
 
 def _joined(lines: list[str]) -> str:
     """One paragraph; a word that was divided at the end of a line is whole again."""
-    words = lines[0]
+    parts = [lines[0]]
     for line in lines[1:]:
-        if _HYPHEN_END.search(words) and line[:1].islower():
-            words = words[:-1] + line
+        if _HYPHEN_END.search(parts[-1][-TAIL_CHARS:]) and line[:1].islower():
+            parts[-1] = parts[-1][:-1]
         else:
-            words += " " + line
-    return words
+            parts.append(" ")
+        parts.append(line)
+    return "".join(parts)
 
 
 def _edges(texts: dict[int, str]) -> frozenset[str]:
@@ -192,7 +215,8 @@ def _edges(texts: dict[int, str]) -> frozenset[str]:
 def _without_edges(lines: list[str], edges: frozenset[str]) -> list[str]:
     filled = [at for at, line in enumerate(lines) if line.strip()]
     suspects = {*filled[:EDGE_LINES], *filled[-EDGE_LINES:]}
-    return [line for at, line in enumerate(lines) if at not in suspects or _shape(line) not in edges]
+    kept = [line for at, line in enumerate(lines) if at not in suspects or _shape(line) not in edges]
+    return kept if any(map(str.strip, kept)) else lines  # A page of nothing else is no running title.
 
 
 def _shape(line: str) -> str:

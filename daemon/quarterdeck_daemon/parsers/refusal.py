@@ -9,7 +9,7 @@ from quarterdeck_daemon.core.orders import Parsed, ParseDocument
 
 Reason = Literal[
     "empty", "unsupported", "too_large", "encrypted", "no_text", "malformed", "zip_bomb", "xml_entities", "too_deep",
-    "missing_library",
+    "too_slow",
 ]  # fmt: skip
 
 

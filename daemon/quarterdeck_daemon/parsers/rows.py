@@ -11,6 +11,7 @@ from .limits import CELL_CHARS_MAX, CHUNK_CHARS, TABLE_COLUMNS_MAX
 Row = Sequence[str]
 HEAD_ROWS_MAX = 15  # How far down a header is looked for: exports begin with a few lines about themselves.
 SEPARATOR = " | "
+NUMBER_CHARS = 64  # As much of a cell as tells whether it is a number.
 
 _NUMBER = re.compile(r"[-+(]?[\d.,' ]*\d[\d.,' %€$£)]*|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
 _BLANKS = re.compile(r"\s+")
@@ -24,7 +25,7 @@ def header_at(rows: Sequence[Row]) -> int:
         filled = [cell.strip() for cell in row if cell.strip()]
         if len(filled) < max(usual - 1, 1) or not filled:
             continue
-        names = len(filled) == len(set(filled)) and not any(_NUMBER.fullmatch(cell) for cell in filled)
+        names = len(filled) == len(set(filled)) and not any(_NUMBER.fullmatch(cell[:NUMBER_CHARS]) for cell in filled)
         return at if names and len(rows) > at + 1 else -1
     return -1
 

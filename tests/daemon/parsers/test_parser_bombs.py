@@ -103,6 +103,7 @@ def test_the_twin_without_the_limit_keeps_all_rows(monkeypatch: pytest.MonkeyPat
         ("a.md", lambda n: b"# " * n),
         ("a.md", lambda n: b"- x\n" * n),
         ("a.md", lambda n: b"```\n" * n),
+        ("a.md", lambda n: b"```a\n" * n),
         ("a.md", lambda n: b"---\n" * n),
         ("a.txt", lambda n: b"A: b\n" * n),
         ("a.txt", lambda n: b"1. x\n\n" * n),

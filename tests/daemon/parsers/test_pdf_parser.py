@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from quarterdeck_daemon.core.turn import strings
 from quarterdeck_daemon.parsers import pdf as pdf_parser
 
 from .papers import encrypted_pdf, pdf, read, told
@@ -51,13 +54,35 @@ def test_pages_without_text_are_named() -> None:
     assert parsed.meta["warnings"] == ["no text on page(s) 2: scans or pictures"]
 
 
-def test_a_slow_pdf_ends_in_time_with_what_was_read_and_the_twin_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_that_takes_too_long_ends_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is asked at every operation of a page; the twin, for whom it never passes, reads on to the end."""
     data = pdf([[f"Page number {number} has words."] for number in range(1, 40)])
-    assert read("a.pdf", data).meta["warnings"] == []
-    monkeypatch.setattr(pdf_parser, "PARSE_S_MAX", 0.0)
+    ticks = itertools.count()
+    monkeypatch.setattr("quarterdeck_daemon.parsers.pdf.monotonic", lambda: next(ticks) / 10)
     cut = read("a.pdf", data)
-    assert cut.meta.get("warnings", cut.unreadable)
-    assert len(cut.text) < 100
+    monkeypatch.setattr("quarterdeck_daemon.parsers.pdf.monotonic", lambda: 0.0)
+    whole = read("a.pdf", data)
+    assert whole.meta["warnings"] == []
+    assert whole.text.startswith(cut.text)
+    assert 0 < len(cut.text) < len(whole.text)
+    assert len(strings(cut.meta["warnings"])) == 1
+    monkeypatch.setattr(pdf_parser, "PARSE_S_MAX", -1.0)
+    assert read("a.pdf", data).meta["unreadable"] == "too_slow"
+
+
+def test_a_few_bytes_that_draw_for_ever_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_parser, "PAGE_BYTES_MAX", 2_000)
+    parsed = read("a.pdf", pdf([["First page."], ["Again and again."] * 1_000, ["Third page."]]))
+    assert (parsed.text, parsed.meta["warnings"]) == (
+        "First page.\n\nThird page.",
+        ["damaged page(s) 2 could not be read"],
+    )
+
+
+def test_a_paragraph_of_many_lines_is_joined_in_one_go() -> None:
+    """It was looked at anew from its beginning for every line of it."""
+    lines = [f"line {number} with-" if number % 2 else "out end" for number in range(30_000)]
+    assert len(pdf_parser._joined(lines)) == sum(map(len, lines)) + 1  # The last hyphen stays.
 
 
 def test_more_pages_than_the_limit_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
