@@ -146,7 +146,7 @@ METHODS: dict[str, Method] = {
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
-    "model.list": _read(mm.ModelList, mm.Models, "What can make the vectors of recall, and which one does."),
+    "model.list": _read(p.Listing, mm.Models, "What can make the vectors of recall, and which one does."),
     "model.use": _change(mm.ModelUse, mm.ModelUsed, "Have another one make them; rows move over in the background."),
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
     "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),

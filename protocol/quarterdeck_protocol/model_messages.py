@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from .params import Change, Limit, Name, Params, Short
+from .params import Change, Name
 from .shapes import Page, Shape
-
-
-class ModelList(Params, frozen=True, kw_only=True):
-    """All of them fit on one page."""
-
-    limit: Limit = 50
-    cursor: Short | None = None
 
 
 class ModelUse(Change, frozen=True, kw_only=True):

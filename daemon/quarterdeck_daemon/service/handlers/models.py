@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from quarterdeck_protocol import model_messages as m
+from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.entities import Plain
 from ..house import House
@@ -13,7 +15,9 @@ from ..rpc import Asked, Handler
 
 
 def handlers(house: House) -> dict[str, Handler]:
-    async def listed(asked: Asked, params: m.ModelList) -> object:
+    async def listed(asked: Asked, params: p.Listing) -> object:
+        if params.as_of is not None:
+            raise QuarterdeckError("bad_value", "model.list tells how things are now, not how they were")
         index = _index(house)
         rows = await asyncio.to_thread(model_rows, house.workspace, str(index["embedder"]))
         return {"items": rows, "next": None, "index": index}
