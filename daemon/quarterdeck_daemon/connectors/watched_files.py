@@ -126,7 +126,9 @@ class WatchedFiles:
                 yield (*folder.parts, *below, name), found
 
     def _overlook(self, error: OSError) -> None:
-        """A folder could not be listed: what lies in it cannot be called gone."""
+        """A folder could not be listed: what lies in it cannot be called gone. One that is not there is empty."""
+        if isinstance(error, FileNotFoundError):
+            return
         self._overlooked = True
         self._contents.refuse(str(error.filename), str(error.strerror))
 
