@@ -102,7 +102,9 @@ def _known(turn: Turn, command: Remember, tier: Tier, labels: Labels) -> Memory 
         return None
     trusted = INTEGRITY_ORDER[memory.labels.integrity] >= INTEGRITY_ORDER[labels.integrity]
     guarded = SENSITIVITY_ORDER[memory.labels.sensitivity] >= SENSITIVITY_ORDER[labels.sensitivity]
-    return memory if trusted and guarded else None
+    # Nobody but the operator learns by trying whether something more secret says the same.
+    told = turn.actor == "operator" or memory.labels.sensitivity == labels.sensitivity
+    return memory if trusted and guarded and told else None
 
 
 def slot_of(tier: str, run: str, when: str) -> str:

@@ -140,6 +140,14 @@ def test_the_same_text_from_outside_neither_gains_nor_gives_trust() -> None:
     assert secret not in (own, foreign)
 
 
+def test_a_lesser_caller_does_not_learn_that_something_more_secret_says_the_same() -> None:
+    bench = Bench()
+    secret = put(bench, "The safe opens with 4711.", labels=Labels(sensitivity="secret"))
+    assert bench.do(Remember(text="The safe opens with 4711."))["id"] == secret
+    told = bench.do(Remember(text="The safe opens with 4711.", labels=AGENT), actor="script")
+    assert (told["id"] != secret, "known" in told) == (True, False)
+
+
 def test_a_text_that_was_withdrawn_may_come_again() -> None:
     bench = Bench()
     first = put(bench, "Maybe not.  Or so.")
