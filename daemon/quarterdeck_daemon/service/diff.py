@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from quarterdeck_protocol.codes import QuarterdeckError
+
 from ..core.entities import (
     ENTITIES,
     Action,
@@ -36,6 +38,7 @@ from ..store.api import Store
 from .changes import SLICE, Touch, changes_between
 from .views import iso
 
+TOUCHED_MAX = 100_000  # Things that one comparison looks at; both versions of each are held.
 TEXT_LINES_MAX = 4_000  # Longer texts are said to differ, not compared: comparing takes the square of their length.
 SHOWN_LINES_MAX = 120
 LINE_CHARS_MAX = 400
@@ -73,7 +76,14 @@ async def differences(
     store: Store, a: int, b: int, *, kinds: Iterable[str] = (), chunks: bool = False
 ) -> list[Difference]:
     """Return all that differs between the positions a and b, in the order in which people look at it."""
-    touched = await changes_between(store, a, b, kinds=KINDS)
+    wanted = frozenset(kinds) or SHOWN
+    # Pieces of documents are folded into them, and successors into what they replaced: those are looked at together.
+    looked_at = frozenset(kind for kind in KINDS if SHOWN_AS.get(kind, kind) in wanted)
+    touched = await changes_between(store, a, b, kinds=looked_at | ({"document"} if "memory" in wanted else set()))
+    if len(touched) > TOUCHED_MAX:
+        raise QuarterdeckError(
+            "out_of_range", f"{len(touched):,} things changed between {a} and {b}", hint="Go nearer, or name --kind."
+        )
     found: dict[str, Difference] = {}
     for count, (name, touch) in enumerate(touched.items(), start=1):
         difference = _between(store, name, touch, a, b)
@@ -84,8 +94,7 @@ async def differences(
     _join_successors(found)
     if not chunks:
         _fold_chunks(found)
-    wanted = frozenset(kinds)
-    shown = [one for one in found.values() if one.kind in (wanted or SHOWN)]
+    shown = [one for one in found.values() if one.kind in wanted]
     return sorted(shown, key=lambda one: (ORDER.index(one.kind), _natural(one.name)))
 
 

@@ -81,7 +81,7 @@ async def make_fork(store: Store, wanted: Fork, *, tell: Tell) -> Plain:
     if wanted.at_seq < 1:
         raise QuarterdeckError("out_of_range", "there is nothing to fork before the first event")
     target = place_of(wanted)
-    staging = target.parent / f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}"
+    staging = _staging(target)
     await asyncio.to_thread(_clear_stale, target)
     try:
         await tell({"phase": "copy"})
@@ -99,6 +99,11 @@ async def make_fork(store: Store, wanted: Fork, *, tell: Tell) -> Plain:
     finally:
         await asyncio.to_thread(shutil.rmtree, staging, True)
     return {**result, "id": fork, "path": str(target)}
+
+
+def _staging(target: Path) -> Path:
+    """A hidden place beside the target, on the same disk, that says whose it is."""
+    return target.parent / f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def place_of(wanted: Fork) -> Path:
