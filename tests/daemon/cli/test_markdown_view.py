@@ -11,7 +11,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.frames import Plain
 
 TEXTS = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+    st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 )
 PLAIN = st.recursive(
     st.none()
