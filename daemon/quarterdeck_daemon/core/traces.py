@@ -10,7 +10,7 @@ NAME_CHARS_MIN = 3
 DIGITS_MIN = 6  # Fewer are no telephone number that could be told from others.
 PROBES_MAX = 20
 PROBE_CHARS_MIN, PROBE_CHARS_MAX = 16, 80
-_JOINT = r"(?:,\s*|[\s\-_.+]+)"  # "Ines Marlow", "Marlow, Ines", "ines-marlow", a line break between.
+_JOINT = r"[\W_]{1,4}"  # "Ines Marlow", "Marlow, Ines", "ines-marlow", a line break between.
 _PHONE = re.compile(r"\+?[\d\s\-./()]{6,}")
 
 
@@ -29,8 +29,29 @@ class Traces:
         return self._any is not None and self._any.search(text.casefold()) is not None
 
     def in_value(self, value: object) -> bool:
-        """Whether any string of a plain value says one of them."""
-        return self._any is not None and any(self.in_text(text) for text in strings_in(value))
+        """Whether the strings of a plain value say one of them, also when first and last name are two fields."""
+        return self._any is not None and self.in_text(text_of(value))
+
+
+def text_of(value: object) -> str:
+    """All strings of a plain value in one text, a line each; keys of maps after the values."""
+    values: list[str] = []
+    keys: list[str] = []
+    _collect(value, values, keys)
+    return "\n".join((*values, "\0", *keys))
+
+
+def _collect(value: object, values: list[str], keys: list[str]) -> None:
+    if isinstance(value, str):
+        values.append(value)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if isinstance(key, str):
+                keys.append(key)
+            _collect(one, values, keys)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            _collect(one, values, keys)
 
 
 def strings_in(value: object) -> Iterator[str]:

@@ -40,7 +40,7 @@ from ..core.entities import (
 from ..core.erasure import ON_THE_WIRE
 from ..core.hashing import text_hash, value_hash
 from ..core.subjects import FORGOTTEN, subject_of, subject_of_entity
-from ..core.traces import Traces, probes_of, strings_in
+from ..core.traces import Traces, probes_of, strings_in, text_of
 from ..store.api import Store
 
 SLICE = 200  # Rows that are looked at before others get their turn.
@@ -100,8 +100,8 @@ async def sliced(rows: Iterable[T]) -> AsyncIterator[T]:
         await asyncio.sleep(0)
 
 
-def all_values(store: Store) -> Iterator[Entity]:
-    for cls in ENTITIES.values():
+def all_values(store: Store, kinds: Iterable[type[Entity]] = tuple(ENTITIES.values())) -> Iterator[Entity]:
+    for cls in kinds:
         yield from store.scan(cls)
 
 
@@ -313,10 +313,10 @@ class _Planner:
             name for name in gone if name.startswith("fact:")
         }
         found: list[Entity] = []
-        async for entity in sliced(all_values(self._store)):
-            kept_kind = isinstance(entity, CONTENT) or subject_of_entity(entity) is None or isinstance(entity, Shelf)
+        kinds = [cls for cls in ENTITIES.values() if cls not in (*CONTENT, Shelf, Alias)]
+        async for entity in sliced(all_values(self._store, kinds)):
             subject = subject_of_entity(entity)
-            if kept_kind or subject is None or subject in self._taken:
+            if subject is None or subject in self._taken:
                 continue
             plain: Plain = msgspec.to_builtins(entity)
             ends = isinstance(entity, Edge) and gone & {entity.source, entity.target}
@@ -329,10 +329,10 @@ class _Planner:
     async def _alone(self, probes: tuple[str, ...], gone: set[str]) -> tuple[str, ...]:
         """Those that nothing says which stays: two letters may have a line in common."""
         left = dict.fromkeys(probes)
-        async for entity in sliced(all_values(self._store)):
-            if left and isinstance(entity, CONTENT) and f"{entity.kind}:{entity.id}" not in gone:
-                texts = list(strings_in(msgspec.to_builtins(entity)))
-                left = {probe: None for probe in left if not any(probe in text for text in texts)}
+        async for entity in sliced(all_values(self._store, CONTENT)):
+            if left and f"{entity.kind}:{entity.id}" not in gone:
+                text = text_of(msgspec.to_builtins(entity))
+                left = {probe: None for probe in left if probe not in text}
         return tuple(left)
 
     async def _shelves(self, memories: set[str]) -> list[str]:
