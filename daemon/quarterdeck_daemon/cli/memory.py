@@ -80,6 +80,9 @@ def flat(found: Plain) -> Plain:
 def _whole(found: Plain) -> Iterator[str]:
     one = flat(found)
     yield line(f"{text(one, 'id')}  {text(one, 'title')}")
+    if one.get("forgotten"):
+        yield "  forgotten for good: nothing of it is left but its number"
+        return
     for name, value in memory_tiers.facts_of(one):
         if value:
             yield f"  {name + ':':<12}{line(value)}"

@@ -10,7 +10,7 @@ NAME_CHARS_MIN = 3
 DIGITS_MIN = 6  # Fewer are no telephone number that could be told from others.
 PROBES_MAX = 20
 PROBE_CHARS_MIN, PROBE_CHARS_MAX = 16, 80
-_JOINT = r"[\W_]{1,4}"  # "Ines Marlow", "Marlow, Ines", "ines-marlow", a line break between.
+_JOINT = r"(?:[^\w@]|_){1,4}"  # "Ines Marlow", "Marlow, Ines", "ines-marlow", a line break between.
 _PHONE = re.compile(r"\+?[\d\s\-./()]{6,}")
 
 

@@ -134,6 +134,8 @@ class _Planner:
         kind, _, id = name.partition(":")
         entity = self._store.get(ENTITIES[kind], id) if kind in ENTITIES else None
         subject = subject_of_entity(entity) if entity is not None else None
+        if entity is not None and getattr(entity, "forgotten", False):
+            raise QuarterdeckError("not_found", f"{id} was forgotten already; what is left is its tombstone")
         if subject is None:
             raise QuarterdeckError(
                 "not_found", f"there is no {name!r} to forget", hint="quarterdeck recall QUERY shows the ids."
