@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.document_params import UPLOAD_BYTES_MAX
 from quarterdeck_protocol.media import HEAD_BYTES, PLAIN, SUFFIXES, media_type_of
 
 from .plain import Plain, text
@@ -32,7 +33,7 @@ PIPE_NAME = "standard input"
 def path_like(word: str) -> bool:
     """Whether the word names something on disk."""
     try:
-        return Path(word).expanduser().exists()
+        return bool(word.strip()) and Path(word).expanduser().exists()
     except (OSError, ValueError):  # Longer than any path, or with a zero byte: text.
         return False
 
@@ -104,18 +105,22 @@ def _from_words(session: Session, words: tuple[str, ...], params: Plain) -> None
     if not words and sys.stdin.isatty():
         hint = "quarterdeck remember 'TEXT', a FILE, or - for standard input."
         raise QuarterdeckError("bad_value", "Nothing to remember.", hint=hint)
-    data = sys.stdin.buffer.read(NOTE_BYTES_MAX + 1)
+    data = sys.stdin.buffer.read(UPLOAD_BYTES_MAX + 1)
     media_type = media_type_of("", data[:HEAD_BYTES])
     written = _as_text(data) if media_type == PLAIN or not data.strip() else None
     if written is not None and len(written) <= NOTE_CHARS_MAX:
         _note(session, params | {"text": written})
         return
-    if len(data) > NOTE_BYTES_MAX:
-        raise QuarterdeckError(
-            "out_of_range", f"More than {NOTE_BYTES_MAX:,} bytes from a pipe.", hint="Save it and name the file."
-        )
+    _piped(session, data, media_type, params)
+
+
+def _piped(session: Session, data: bytes, media_type: str, params: Plain) -> None:
+    """A document from a pipe, or a text that is too long for a note."""
+    from .sources import Found, Source
+
     name = text(params, "title") or PIPE_NAME
-    _send(session, _for_documents(params) | {"document": data, "media_type": media_type, "name": name}, name)
+    source = Source(Path("-"), name, "", media_type, len(data), data=data)
+    _hand_in(session, Found([source]), _for_documents(params))
 
 
 def _as_text(data: bytes) -> str | None:
@@ -162,12 +167,8 @@ def _for_documents(params: Plain) -> Plain:
 
 
 def _documents(session: Session, words: tuple[str, ...], params: Plain, *, recursive: bool) -> None:
-    from .intake import hand_in
     from .sources import find
 
-    params = _for_documents(params)
-    if session.as_of is not None:
-        raise QuarterdeckError("bad_value", "The past is read-only.", hint="Leave `at TIME` out.")
     found = find(words, session.folder, recursive=recursive)
     for why, count in found.left_out.items():
         session.printer.talk(f"left out: {count:,} ({why})")
@@ -175,6 +176,14 @@ def _documents(session: Session, words: tuple[str, ...], params: Plain, *, recur
         raise QuarterdeckError(
             "bad_value", "There is no document in there.", hint="Name other files, or --recursive."
         )
+    _hand_in(session, found, _for_documents(params))
+
+
+def _hand_in(session: Session, found: Found, params: Plain) -> None:
+    from .intake import hand_in
+
+    if session.as_of is not None:
+        raise QuarterdeckError("bad_value", "The past is read-only.", hint="Leave `at TIME` out.")
     if session.dry_run:
         _rehearse(session, found)
         return

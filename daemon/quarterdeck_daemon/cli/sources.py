@@ -25,6 +25,7 @@ class Source:
 
     path   what it will replace when it has changed; "" for a mail, which never changes
     span   the bytes of the file that are meant, when it holds several
+    data   the bytes themselves, when they came from a pipe
     """
 
     file: Path
@@ -33,9 +34,12 @@ class Source:
     media_type: str
     size_bytes: int
     span: tuple[int, int] | None = None
+    data: bytes | None = None
 
     def read(self) -> bytes:
         """Return the bytes. Raises OSError."""
+        if self.data is not None:
+            return self.data
         with self.file.open("rb") as file:
             if self.span is None:
                 return file.read()
@@ -84,8 +88,9 @@ def _folder(path: Path, found: Found, workspace: Path, *, recursive: bool) -> No
     for here, folders, files in os.walk(path, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if os.path.realpath(here) == os.path.realpath(workspace):
-            folders[:] = [name for name in folders if name not in STEERING]
-            found.leave_out("the workspace's own files")
+            for name in STEERING.intersection(folders):
+                folders.remove(name)
+                found.leave_out("folders that steer the workspace")
         for name in sorted(files):
             if name.startswith("."):
                 found.leave_out("hidden")

@@ -133,7 +133,7 @@ def _text_of(page: PageObject, check_time: Callable[..., None]) -> str:
 def _parsed(order: ParseDocument, pages: _Pages, count: int, title: str) -> Parsed:
     if not pages.texts:
         if pages.warnings:
-            raise Refused("too_slow", pages.warnings[0])
+            raise Refused("too_slow", f"no page of {count} could be read within {PARSE_S_MAX:g} s")
         if pages.damaged and not pages.empty:
             raise Refused("malformed", f"none of the {count} pages can be read: the PDF is damaged")
         raise Refused(

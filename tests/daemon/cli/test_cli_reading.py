@@ -186,7 +186,8 @@ def test_remember_takes_words_input_and_files(house: House, shell: Shell) -> Non
 
 def test_a_pipe_with_a_pdf_is_a_document(house: House, shell: Shell) -> None:
     house.answers["memory.remember"] = {"id": "doc1", "document": "doc1", "seq": 9}
-    assert shell("remember", "-", "--title", "Offer", stdin="%PDF-1.4\nrest").status == 0
+    house.answers["document.status"] = parsed
+    assert shell("remember", "-", "--title", "Offer", stdin="%PDF-1.4\nrest").out == "remembered doc1: Offer\n"
     assert house.calls("memory.remember") == [
         {"document": b"%PDF-1.4\nrest", "media_type": "application/pdf", "name": "Offer", "title": "Offer"}
     ]
@@ -242,6 +243,11 @@ def test_a_large_document_travels_in_pieces_unless_it_is_known(house: House, she
     assert shell("remember", "large.pdf").out == "remembered doc1: large.pdf\n"
     assert bytes(here) == data
     assert ["document" in params for params in house.calls("memory.remember")] == [False, False]
+
+
+def test_no_words_are_not_the_current_folder(house: House, shell: Shell) -> None:
+    (house.workspace / "one.md").write_text("# One\n")
+    assert (shell("remember", "").status, house.calls("memory.remember")) == (2, [])
 
 
 def test_options_of_notes_are_refused_for_files(house: House, shell: Shell) -> None:

@@ -69,6 +69,7 @@ def test_every_chunk_of_a_long_sheet_repeats_the_header_and_says_which_rows_it_h
         ("a.docx", saved(docx.Document()), "no_text"),
         ("a.xlsx", b"", "empty"),
     ],
+    ids=["no archive", "other archive", "other archive as sheet", "cut off", "encrypted", "old", "blank", "empty"],
 )
 def test_what_cannot_be_read_says_why_in_one_word(name: str, data: bytes, reason: str) -> None:
     parsed = read(name, data)

@@ -38,6 +38,7 @@ def test_chunks_know_their_section_and_their_page() -> None:
         (b"no pdf at all", "malformed", "this is no PDF"),
         (b"%PDF-1.4\n", "malformed", "the PDF is damaged"),
     ],
+    ids=["encrypted", "scanned", "no PDF", "cut off"],
 )
 def test_a_pdf_without_readable_text_says_what_to_do(data: bytes, reason: str, words: str) -> None:
     parsed = read("a.pdf", data, "application/pdf")

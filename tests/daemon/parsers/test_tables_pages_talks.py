@@ -142,6 +142,20 @@ def test_a_reply_is_remembered_without_the_history_it_quotes() -> None:
         ("x.png", b"\x89PNG\r\n", UNKNOWN),
         ("x", b"", UNKNOWN),
     ],
+    ids=[
+        "pdf",
+        "pdf named text",
+        "docx",
+        "xlsx",
+        "mail",
+        "vcard",
+        "html",
+        "text",
+        "suffix",
+        "zeros",
+        "picture",
+        "nothing",
+    ],
 )
 def test_the_type_is_told_by_content_first(name: str, head: bytes, media_type: str) -> None:
     assert media_type_of(name, head) == media_type

@@ -91,6 +91,7 @@ def test_a_contact_fact_holds_only_what_its_fields_can_be() -> None:
         ("a.vcf", b"BEGIN:VCARD\nEND:VCARD\n", "empty"),
         ("a.vcf", b"words", "malformed"),
     ],
+    ids=["words", "no events", "nested", "no contacts", "words as contacts"],
 )
 def test_what_is_no_calendar_or_address_book_says_so(name: str, data: bytes, reason: str) -> None:
     assert read(name, data).meta["unreadable"] == reason
