@@ -63,7 +63,7 @@ def check_place(memory: Memory, tier: Tier) -> None:
         raise QuarterdeckError(
             "bad_value",
             f"{memory.id} does not say when it comes back",
-            hint=f"quarterdeck memory edit {memory.id} --when 'WORDS'",
+            hint="quarterdeck remember 'TEXT' --when 'WORDS'",
         )
 
 
@@ -199,11 +199,12 @@ def _full(turn: Turn, part: str, cap: int, present: dict[str, int], tokens: int)
     named = ", ".join(f"{one['id']} ({one['tokens']}, {str(one['title'])[:40]})" for one in items[:NAMED_MAX])
     more = f" and {len(items) - NAMED_MAX} more" if len(items) > NAMED_MAX else ""
     used = sum(present.values())
+    first = "Shorten it" if tokens > cap else "Move something out, e.g. `quarterdeck memory move ID long-term`"
     name = "pinned memories hold" if part == "pinned" else f"the {part} tier holds"
     return QuarterdeckError(
         "budget_exceeded",
         f"{name} {used:,} of {cap:,} tokens and this text has {tokens:,}; in there: {named or 'nothing'}{more}",
-        hint=f"Move something out, e.g. `quarterdeck memory move ID long-term`, or raise {part}_tokens in [memory].",
+        hint=f"{first}, or raise {part}_tokens in [memory].",
         details={"part": part, "cap": cap, "used": used, "asked": tokens, "items": items},
     )
 

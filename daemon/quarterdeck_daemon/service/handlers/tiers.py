@@ -109,10 +109,8 @@ async def _recalled(house: House, asked: Asked, params: p.ChangeOne, *, back: bo
 async def _page(house: House, params: mp.MemoryList) -> Plain:
     as_of = house.position(params.as_of)
     items: list[Plain] = []
-    looked_at = 0
-    for number in _numbers(house.store, params.cursor):
+    for looked_at, number in enumerate(_numbers(house.store, params.cursor), start=1):
         memory = house.store.get(Memory, f"m{number}", as_of=as_of)
-        looked_at += 1
         if memory is not None and _fits(memory, params):
             items.append(memory_view(memory))
         if len(items) == params.limit or looked_at == LOOKED_AT_MAX:
