@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -131,12 +132,17 @@ def rank(value: object) -> Rank | None:
     if isinstance(value, bool):
         return 0, Decimal(value), ""
     if isinstance(value, str):
-        if is_moment(value):
-            return 2, Decimal(moment_us(value)[0]), value
-        number = amount_of(value)
-        return (1, number, "") if number is not None else (3, Decimal(0), value.casefold())
+        return _text_rank(value)
     number = amount_of(value) if isinstance(value, int | float) else None
     return (1, number, "") if number is not None else None
+
+
+@functools.lru_cache(maxsize=16_384)  # The same words and days stand in many facts.
+def _text_rank(text: str) -> Rank:
+    if is_moment(text):
+        return 2, Decimal(moment_us(text)[0]), text
+    number = amount_of(text)
+    return (1, number, "") if number is not None else (3, Decimal(0), text.casefold())
 
 
 def _equal(value: object, wanted: object) -> bool:

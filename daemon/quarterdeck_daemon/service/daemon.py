@@ -33,6 +33,7 @@ from .callers import CallerStore, guarded
 from .capturing import Capturing
 from .doing import Doing
 from .engine import Engine, wall_clock_us
+from .fact_shelf import FactShelf
 from .handlers import HANDLERS
 from .house import House, Tally
 from .hub import Hub
@@ -108,6 +109,7 @@ class Daemon:
             recall.notice(events)
             tally.notice(events)
             keeper.notice(events)
+            shelf.notice(events)
             if house.capturing is not None:
                 house.capturing.notice(events)
 
@@ -117,6 +119,7 @@ class Daemon:
             self._workspace, self._config, CallerStore(store), engine, doing, hub, recall, link, tally, end=self._ended.set
         )
         keeper = house.keeper = keeper_for(house)
+        shelf = house.shelf = FactShelf(store)
         if self._config.memory.capture:
             house.capturing = Capturing(store, hub, engine, self._config.workspace)
         reception.attach(house)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -58,7 +58,7 @@ def _index(versions: list[Fact], fact: Fact) -> int:
 
 
 def believed(
-    store: Store, facts: Iterator[Fact], *, as_of: int | None, valid_at: Moment, now_us: int
+    store: Store, facts: Iterable[Fact], *, as_of: int | None, valid_at: Moment, now_us: int
 ) -> Iterator[Fact]:
     """Yield for each of the latest versions the one that answers, like `read_fact`, for a query.
 

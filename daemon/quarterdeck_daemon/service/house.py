@@ -18,6 +18,7 @@ from .capturing import Capturing
 from .doing import Doing
 from .echo import Echo
 from .engine import Engine
+from .fact_shelf import FactShelf
 from .fence import Fence
 from .forgetting import Forgetting
 from .hub import Hub
@@ -80,6 +81,7 @@ class House:
     keeper: Keeper | None = None
     echo: Echo = field(default_factory=Echo)
     capturing: Capturing | None = None  # None: switched off.
+    shelf: FactShelf | None = None  # None: nobody tells it what changes.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: Positions = field(init=False)

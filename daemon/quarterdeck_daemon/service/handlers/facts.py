@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -150,8 +150,7 @@ def _offset(cursor: str | None) -> int:
 async def _query(house: House, params: p.FactQuery) -> Plain:
     as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
     conditions, orders = conditions_of(params.where), orders_of(params.order)
-    after = params.cursor if not orders else None
-    found = house.store.scan(Fact, prefix=f"{params.kind}/", after=after, as_of=as_of)
+    found = await _facts(house, params, as_of, after=params.cursor if not orders else None)
     wanted = (fact for fact in found if _belongs(fact, params))
     answers = believed(house.store, wanted, as_of=as_of, valid_at=moment, now_us=_now_us(house, as_of))
     matching: list[Fact] = []
@@ -168,6 +167,14 @@ async def _query(house: House, params: p.FactQuery) -> Plain:
         page = matching[: params.limit]
         cursor = page[-1].id if len(matching) > params.limit else None
     return {"items": [fact_view(fact) for fact in page], "next": cursor}
+
+
+async def _facts(house: House, params: p.FactQuery, as_of: int | None, *, after: str | None) -> Iterable[Fact]:
+    """The facts of the kind by id, beyond `after`. Those of now lie on the shelf, if they are not too many."""
+    kept = await house.shelf.of_kind(params.kind) if house.shelf is not None and as_of is None else None
+    if kept is None:
+        return house.store.scan(Fact, prefix=f"{params.kind}/", after=after, as_of=as_of)
+    return kept if after is None else [fact for fact in kept if fact.id > after]
 
 
 def _belongs(fact: Fact, params: p.FactQuery) -> bool:
