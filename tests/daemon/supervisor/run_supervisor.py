@@ -104,7 +104,7 @@ SWITCHES = {
 
 
 async def run(options: Options, places: Places, lock: Lock) -> None:
-    habits = {"daemon": "daemon", "effector": "quiet", "worker": "quiet", **options.commands}
+    habits = {"daemon": "daemon", "effector": "quiet", "indexer": "quiet", "worker": "quiet", **options.commands}
     commands = {role: [sys.executable, str(STAND_INS), habit] for role, habit in habits.items()}
     await supervisor.Supervisor(
         places, lock, workers=options.workers, commands=commands, patience=options.patience

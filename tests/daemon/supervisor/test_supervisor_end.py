@@ -15,7 +15,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .office import Office, is_gone, until
 
-NAMES = ("daemon", "effector", "worker-1", "worker-2")
+NAMES = ("daemon", "effector", "indexer", "worker-1", "worker-2")
 
 
 def everybody(office: Office) -> list[int]:

@@ -14,7 +14,7 @@ from .office import Office, is_gone, until
 EAGER = {"first_s": 0.01, "longest_s": 0.02}
 
 
-@pytest.mark.parametrize("name", ["daemon", "effector", "worker-1"])
+@pytest.mark.parametrize("name", ["daemon", "effector", "indexer", "worker-1"])
 def test_a_killed_child_is_replaced(office: Office, name: str) -> None:
     office.open()
     before = office.pid(name)
