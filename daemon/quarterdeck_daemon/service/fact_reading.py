@@ -80,15 +80,18 @@ def believed(
 
 
 def history_view(
-    store: Store, id: str, *, as_of: int | None, valid_at: Moment, reason_of: Callable[[Fact], str]
-) -> list[Plain]:
-    """Return every version with the time that is left to it; with `valid_at` those that speak about it."""
+    store: Store, id: str, *, as_of: int | None, valid_at: Moment, reason_of: Callable[[Fact], str], start: int = 0,
+    limit: int | None = None,
+) -> tuple[list[Plain], bool]:  # fmt: skip
+    """Return versions with the time that is left to each, and whether there are more; with `valid_at` those that
+    speak about it."""
     versions = versions_of(store, id, as_of)
-    return [
-        version_view(versions, index) | {"reason": reason_of(fact)}
-        for index, fact in enumerate(versions)
-        if valid_at is None or fact.withdrawn or _speaks(fact, valid_at)
+    fitting = [
+        index for index, fact in enumerate(versions) if valid_at is None or fact.withdrawn or _speaks(fact, valid_at)
     ]
+    end = len(fitting) if limit is None else start + limit
+    page = [version_view(versions, index) | {"reason": reason_of(versions[index])} for index in fitting[start:end]]
+    return page, end < len(fitting)
 
 
 def _speaks(fact: Fact, moment: tuple[int, int]) -> bool:

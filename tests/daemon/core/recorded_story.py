@@ -14,12 +14,15 @@ import msgspec
 
 from quarterdeck_daemon.core.commands import (
     AssetFile,
+    Capture,
+    Captured,
     Command,
     CompressMemories,
     Configure,
     CountUses,
     CreateSnapshot,
     DecideApprovals,
+    DecideProposal,
     DeclareScopes,
     DocumentAnswered,
     EditMemory,
@@ -53,7 +56,7 @@ from quarterdeck_daemon.core.commands import (
     WithdrawMemories,
 )
 from quarterdeck_daemon.core.declared import Declared
-from quarterdeck_daemon.core.entities import Action, Plain, Run
+from quarterdeck_daemon.core.entities import Action, Evidence, Plain, Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
 from quarterdeck_daemon.core.orders import (
@@ -62,6 +65,7 @@ from quarterdeck_daemon.core.orders import (
     Failed,
     Failure,
     FailureClass,
+    Finding,
     Parsed,
     ParsedChunk,
     ParsedFact,
@@ -298,6 +302,12 @@ def _tidy_up(story: Story) -> None:
     story.tell(CreateSnapshot(name="before", note="of the tidying"))
     story.tell(PutFact(fact_kind="client", key="gone", value={"name": "Gone"}))
     story.tell(RetractFact(fact_kind="client", key="gone"))
+    said = Finding(
+        fact_kind="client", key="x", value={"email": "other@acme.test", "phone": "030 1234567"}, party=True,
+        known=("client/acme",), evidence=(Evidence(claim="email", source="memory:m1", quote="blue", span=(11, 15)),),
+    )  # fmt: skip
+    story.tell(Capture(upto=9, items=(Captured(source="memory:m1", findings=(said,)),)), "capture")
+    story.tell(DecideProposal(id="p1", accept=True))
     story.tell(MakeLink(source="fact:client/acme", relation="knows", target="memory:m1", remove=True))
     story.tell(DeclareScopes(declared={"agent:composer": Declared()}))
     story.tell(RemoveSnapshot(name="before"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from quarterdeck_daemon.core.commands import PutFact, TransactFacts
 from quarterdeck_daemon.core.entities import Fact, Plain
 from quarterdeck_daemon.core.fact_query import conditions_of, matches
 from quarterdeck_daemon.core.graph import Edge, neighbours, shortest
+from quarterdeck_daemon.service import fact_shelf
+from quarterdeck_daemon.service.fact_shelf import FactShelf
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .fact_asking import Asking, Bench, asking
@@ -161,6 +164,53 @@ def test_decimal_text_compares_exactly_among_many() -> None:
         bench.do(TransactFacts(items=items))
     conditions = conditions_of({"amount": {">=": "1999.1"}})
     assert [fact.key for fact in bench.store.scan(Fact) if matches(fact, conditions)] == ["01999"]
+
+
+async def test_the_shelf_gives_what_the_store_has_whatever_happens() -> None:
+    """Put, retract, a kind that is read while it changes, and a sweep that names no fact."""
+    async with asking() as house:
+        shelf = house.on.house.shelf = FactShelf(house.on.store)
+        told = 0
+
+        async def same() -> list[str]:
+            nonlocal told
+            events = list(house.on.store.events(after=told))
+            told = house.on.store.head.seq
+            shelf.notice(events)
+            held = await shelf.of_kind("k")
+            assert held == list(house.on.store.scan(Fact, prefix="k/"))
+            return [fact.id for fact in held or []]
+
+        assert await same() == []
+        for n in range(5):
+            await house.put(f"k/{n}", {"n": n})
+        assert len(await same()) == 5
+        await house.put("k/1", {"n": 10})
+        await house.ask("fact.retract", kind="k", key="2")
+        await same()
+        found = await house.ask("fact.query", kind="k", order="-n")
+        shelf.notice([msgspec.structs.replace(next(iter(house.on.store.events())), kind="rewind.finished")])
+        await same()
+    assert [one["id"] for one in found["items"]] == ["k/1", "k/4", "k/3", "k/0"]  # type: ignore[attr-defined]
+
+
+async def test_the_twin_that_hears_nothing_gives_what_was_before() -> None:
+    async with asking() as house:
+        shelf = FactShelf(house.on.store)
+        await house.put("k/a", {"n": 1})
+        await shelf.of_kind("k")
+        await house.put("k/a", {"n": 2})
+        assert [fact.value for fact in await shelf.of_kind("k") or []] == [{"n": 1}]
+
+
+async def test_more_facts_than_the_shelf_holds_are_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fact_shelf, "SHELF_MAX", 3)
+    async with asking() as house:
+        house.on.house.shelf = FactShelf(house.on.store)
+        for n in range(5):
+            await house.put(f"k/{n}", {"n": n})
+        assert await house.on.house.shelf.of_kind("k") is None
+        assert len((await house.ask("fact.query", kind="k"))["items"]) == 5  # type: ignore[arg-type]
 
 
 # --- the graph ------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def test_the_spans_that_a_history_shows_are_the_days_on_which_each_version_answe
     history: list[tuple[int | None, int | None] | None],
 ) -> None:
     bench, said, _ = tell(history)
-    views = fact_reading.history_view(bench.store, "price/a", as_of=None, valid_at=None, reason_of=lambda fact: "")
+    views, _ = fact_reading.history_view(bench.store, "price/a", as_of=None, valid_at=None, reason_of=lambda fact: "")
     for day in range(TODAY - 35, TODAY + 80):
         shown = [view["value"] for view in views if _covers(view, day)]
         wanted = expected(said, len(said), day)

@@ -126,12 +126,19 @@ def _now_us(house: House, as_of: int | None) -> int:
 def _history(house: House, params: p.FactHistory) -> Plain:
     as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
     id = f"{params.kind}/{params.key}"
-    items = history_view(house.store, id, as_of=as_of, valid_at=moment, reason_of=lambda fact: _reason(house, fact))
+    start = _offset(params.cursor)
+    items, more = history_view(
+        house.store,
+        id,
+        as_of=as_of,
+        valid_at=moment,
+        reason_of=lambda fact: _reason(house, fact),
+        start=start,
+        limit=params.limit,
+    )
     if not items and house.store.get(Fact, id, as_of=as_of) is None:
         raise not_found(params.kind, params.key, _when(params), house.store)
-    start = _offset(params.cursor)
-    end = start + params.limit
-    return {"items": items[start:end], "next": str(end) if end < len(items) else None}
+    return {"items": items, "next": str(start + params.limit) if more else None}
 
 
 def _reason(house: House, fact: Fact) -> str:
