@@ -310,7 +310,9 @@ def _document(before: Entity | None, after: Entity | None) -> list[Plain]:
 
 
 def _run(before: Entity | None, after: Entity | None) -> list[Plain]:
-    rows = _named(before, after, {"status": "status"} if before is not None else {})  # A new one's stands in its title.
+    rows = _named(
+        before, after, {"status": "status"} if before is not None else {}
+    )  # A new one's stands in its title.
     rows += _named(before, after, {"reason": "reason"})
     if isinstance(before, Run) and isinstance(after, Run):
         rows += [

@@ -89,7 +89,9 @@ def _write_files(store: RocksStore, staging: Path) -> int:
         write_durably(path, asset.text.encode())
         path.chmod(0o644)
         count += 1
-    write_durably(staging / ".gitignore", b".quarterdeck/\nmail/\n")  # Its keys are no more for git than the origin's.
+    write_durably(
+        staging / ".gitignore", b".quarterdeck/\nmail/\n"
+    )  # Its keys are no more for git than the origin's.
     return count
 
 
