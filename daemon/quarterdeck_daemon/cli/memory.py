@@ -31,18 +31,31 @@ memory = noun("memory", "Memories: list, show, edit, pin, endorse, health, reten
 @click.option("--source", metavar="TEXT")
 @click.option("--since", metavar="TIME")
 @click.option("--until", metavar="TIME")
+@click.option("--namespace", metavar="WORD")
 @click.option("--as-of", metavar="SEQ|TIME", help="What would have been found then.")
+@click.option("--past", is_flag=True, help="What has been superseded or withdrawn, too.")
+@click.option("--all", "everything", is_flag=True, help="What has little to do with it, too.")
 @reads
-def recall(session: Session, query: tuple[str, ...], limit: int, tags: tuple[str, ...], **more: str | None) -> None:
+def recall(
+    session: Session, query: tuple[str, ...], limit: int, tags: tuple[str, ...], past: bool, everything: bool,
+    **more: str | None,
+) -> None:  # fmt: skip
     """Search what is remembered. No result is a right answer; the exit status stays 0."""
     params: Plain = {"query": " ".join(query), "limit": limit}
     if tags:
         params["tags"] = list(tags)
+    if past:
+        params["past"] = True
+    if everything:
+        params["floor"] = False
     for name, value in more.items():
         if value:
             params[name] = position(value) if name in ("since", "until", "as_of") else value
-    items = records(session.ask("memory.search", params).get("items"))
+    found = session.ask("memory.search", params)
+    items = records(found.get("items"))
     session.show_items(items, _hits(session, items), none="Nothing is remembered about that.")
+    if found.get("behind"):
+        session.printer.talk("The index is being filled; something may be missing yet.")
 
 
 def _hits(session: Session, items: list[Plain]) -> Iterator[str]:
@@ -60,6 +73,9 @@ def _because(hit: Plain) -> str:
     terms = ", ".join(strings(why.get("terms")))
     parts = [text(hit, "source"), local(hit.get("at") or hit.get("at_us")), text(hit, "tier")]
     parts.append(f"matched {terms}" if terms else "")
+    vector = why.get("vector")
+    near = not terms and isinstance(vector, float) and vector > 0
+    parts += ["close in meaning" if near else "", "no longer so" if hit.get("superseded") else ""]
     return "  ".join(part for part in parts if part)
 
 

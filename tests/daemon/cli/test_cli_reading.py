@@ -265,6 +265,16 @@ def test_recall_says_why_it_found_something(house: House, shell: Shell) -> None:
     assert house.calls("memory.search") == [{"query": "when pays", "limit": 3, "since": "2026-01-01T00:00:00Z"}]
 
 
+def test_recall_shows_the_past_and_what_has_little_to_do_with_it_when_asked(house: House, shell: Shell) -> None:
+    hit = {"id": "m1", "score": 1.0, "title": "Rent", "text": "900", "tier": "core", "superseded": True,
+           "why": {"terms": [], "vector": 0.7}}  # fmt: skip
+    house.answers["memory.search"] = {"items": [hit], "behind": 3}
+    ran = shell("recall", "rent", "--past", "--all")
+    assert ran.out == "m1  1.00  Rent\n  900\n  core  close in meaning  no longer so\n"
+    assert "is being filled" in ran.err
+    assert house.calls("memory.search") == [{"query": "rent", "limit": 10, "past": True, "floor": False}]
+
+
 def test_a_fact_is_put_over_the_version_that_was_seen(house: House, shell: Shell) -> None:
     house.answers["fact.put"] = {"id": "client/acme", "version": 4, "seq": 9}
     ran = shell("fact", "put", "client", "acme", "name=ACME", "staff:=7", "--if-version", "3")
