@@ -17,7 +17,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..store.api import Removed
-from ..store.backup import Manifest, hand_over_keys, listed
+from ..store.backup import Manifest, hand_over_keys, has_older_keys, listed
 from ..store.chain import read_key
 from ..store.content_keys import FILE as CONTENT_KEY
 from ..store.files import write_durably
@@ -97,17 +97,21 @@ def forget_in(home: Path, folder: Path) -> Removed | None:
 
     Raises QuarterdeckError `conflict` for a copy of another log. A cut in the middle is made good by the next call.
     """
-    changed = hand_over_keys((home / CONTENT_KEY).read_bytes(), folder)
+    keys = (home / CONTENT_KEY).read_bytes()
+    manifest = folder / MANIFEST
+    if not has_older_keys(keys, folder) and manifest.is_file():
+        return None
+    manifest.unlink(missing_ok=True)  # Written last: without it, a try that was cut short is begun again.
+    hand_over_keys(keys, folder)
     store = RocksStore.open(folder, key=read_key(home / "chain.key"))
     try:
         removed = store.sweep()
-        if changed or removed != Removed():
-            store.scour()
+        store.scour()
         head = store.head
     finally:
         store.close()
     _note(folder, listed(folder, head))
-    return removed if changed or removed != Removed() else None
+    return removed
 
 
 def _note(folder: Path, manifest: Manifest) -> None:

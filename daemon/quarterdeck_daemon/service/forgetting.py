@@ -29,7 +29,7 @@ from .copies import backups_in, forget_in
 from .engine import Engine
 from .forget_plan import Plan, all_values, sliced
 from .recall import Recall
-from .residue import blacken, files_with, needles_of
+from .residue import OWN_FILE_BYTES_MAX, blacken, files_with, needles_of
 from .workspace import STATE_NAME
 
 AGAIN_S = 30.0  # After a step failed, a full disk say.
@@ -180,4 +180,6 @@ class Forgetting:
     async def files_of_the_operator(self, identifiers: tuple[str, ...]) -> list[str]:
         """Files of the workspace, outside the state folder, that say one of them: the operator's own to change."""
         needles = needles_of(identifiers)
-        return await asyncio.to_thread(files_with, self._workspace, needles, without=OWN_FOLDERS)
+        return await asyncio.to_thread(
+            files_with, self._workspace, needles, without=OWN_FOLDERS, bytes_max=OWN_FILE_BYTES_MAX
+        )

@@ -17,10 +17,17 @@ def needles_of(words: Iterable[str]) -> tuple[bytes, ...]:
     return tuple(sorted(form.encode("utf-8", "surrogatepass") for form in forms if form))
 
 
-def files_with(folder: Path, needles: tuple[bytes, ...], *, without: frozenset[str] = frozenset()) -> list[str]:
-    """Return the files below `folder` that hold one of them, relative to it. `without`: names of folders."""
+def files_with(
+    folder: Path, needles: tuple[bytes, ...], *, without: frozenset[str] = frozenset(), bytes_max: int | None = None
+) -> list[str]:
+    """Return the files below `folder` that hold one of them, relative to it.
+
+    without: names of folders that are left out.  bytes_max: larger files are left out.
+    """
     found: list[str] = []
     for path in _files(folder, without):
+        if bytes_max is not None and path.stat().st_size > bytes_max:
+            continue
         if needles and holds_any(path, needles):
             found.append(str(path.relative_to(folder)))
     return found

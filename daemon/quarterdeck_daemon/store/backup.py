@@ -70,7 +70,15 @@ def listed(to: Path, head: Head) -> Manifest:
 
 
 def hand_over_keys(content_key: bytes, copy: Path) -> bool:
-    """Replace the keys of a copy by these, which are what is left of the same keys. Returns whether they changed.
+    """Replace the keys of a copy by these, which are what is left of the same keys. Returns whether they changed."""
+    older = has_older_keys(content_key, copy)
+    if older:
+        replace_shredding(copy / CONTENT_KEY, content_key)
+    return older
+
+
+def has_older_keys(content_key: bytes, copy: Path) -> bool:
+    """Whether something was forgotten since the keys of the copy were written.
 
     Raises QuarterdeckError `conflict` when the copy is of another log, `not_found` when it has no keys.
     """
@@ -82,10 +90,7 @@ def hand_over_keys(content_key: bytes, copy: Path) -> bool:
         raise QuarterdeckError("not_found", f"{copy} has no {CONTENT_KEY}", hint="Is it a backup?") from error
     if theirs.id != ours.id:
         raise QuarterdeckError("conflict", f"{copy} is a copy of another log", hint="Use the workspace it came from.")
-    if theirs.epoch >= ours.epoch:
-        return False
-    replace_shredding(path, content_key)
-    return True
+    return theirs.epoch < ours.epoch
 
 
 def _link_all(blobs: Path, to: Path) -> None:

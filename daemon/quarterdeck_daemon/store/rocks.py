@@ -342,7 +342,8 @@ class RocksStore:
         return self._take_away(Removal(epoch=self.epoch, entities=names, blobs=tuple(self._blobs.names())))
 
     def scour(self) -> None:
-        """Rewrite the files in which names of what was erased may still stand. Slow; run it in a thread."""
+        """Rewrite files; see api.py. Raises NoSpace, before anything is done, without room for a second copy."""
+        self._room.check_for(sum(path.stat().st_size for path in self._path.glob("*.sst")))
         self._guarded(lambda: self._db.rewrite(scoured_ranges()))
 
     def _take_away(self, removal: Removal) -> Removed:
@@ -350,8 +351,7 @@ class RocksStore:
         self._guarded(lambda: note_keys(self._db, self._chain, self._sealing.keys))
         self._written += 1
         self.sync()
-        for entity in gone:
-            kind, _, id = entity.partition(":")
+        for kind, _, id in (entity.partition(":") for entity in gone):
             self._live.get(kind, set()).discard(id)
         return removed
 
@@ -368,10 +368,7 @@ class RocksStore:
         return digest.hexdigest()
 
     def checkpoint(self, to: Path) -> Manifest:
-        """Copy log, anchor, content keys and blobs, consistent and durable, into the new folder `to`.
-
-        The chain key stays here.
-        """
+        """Copy log, anchor, content keys and blobs, consistent and durable, into a new folder, without `chain.key`."""
         self.sync()
         content_key, blobs = self._sealing.keys.packed(), self._blobs.folder
         return copy_log(self._db, self._chain, self._anchor.head, to, content_key=content_key, blobs=blobs)

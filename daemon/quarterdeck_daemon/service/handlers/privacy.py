@@ -45,6 +45,8 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def make(asked: Asked, params: pp.BackupName) -> object:
         await house.engine.settled()
+        if next(house.store.live(Erasure), None) is not None:
+            raise QuarterdeckError("conflict", "something is being forgotten", hint="Try again when it is done.")
         name = params.name or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{house.store.head.seq}"
         folder = folder_of(home, name)
         store = house.engine.store  # The whole one; what handlers see otherwise is narrowed to their caller.
