@@ -278,7 +278,9 @@ def _named(writing: _Writing, name: str) -> None:
 def _receive(writing: _Writing, command: Command) -> Command:
     assert isinstance(command, ReceiveDocument), "called by type"
     labels = capped(command.labels, writing.scope)
-    writing.place(command.namespace, "", labels, f"document:new in {command.namespace}")
+    name = f"document:new in {command.namespace}"
+    writing.kind(writing.scope.memories, command.memory_kind, name, "memories")
+    writing.place(command.namespace, command.tier, labels, name)
     return msgspec.structs.replace(command, labels=labels)
 
 

@@ -225,6 +225,13 @@ def desk() -> Bench:
     return bench
 
 
+def letter_of(namespace: str, kind: str) -> ReceiveDocument:
+    return ReceiveDocument(
+        connector="remember", external_id="d", media_type="text/plain", name="d", blob="", size_bytes=1,
+        namespace=namespace, memory_kind=kind,
+    )  # fmt: skip
+
+
 def by_script(bench: Bench, command: Command) -> Plain:
     return bench.do(command, actor="script")
 
@@ -237,6 +244,8 @@ def by_script(bench: Bench, command: Command) -> Plain:
         (Remember(text="x", labels=SECRET), "what is secret"),
         (Remember(text="x", tier="core"), "the tier core"),
         (Remember(text="x", made_from=("memory:m2",)), "the namespace acme"),
+        (letter_of("acme", "note"), "the namespace acme"),
+        (letter_of("default", "document"), "memories of the kind document"),
         (EditMemory(id="m2", text="y"), "the namespace acme"),
         (EditMemory(id="m1", memory_kind="lesson"), "memories of the kind lesson"),
         (WithdrawMemories(ids=("m1", "m2")), "the namespace acme"),
