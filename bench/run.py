@@ -20,7 +20,8 @@ import msgspec
 from lines import Line, parse, text_of
 
 FOLDER = Path(__file__).parent
-BENCHES = ("log_append", "rpc", "events", "runs", "approval", "recovery", "start_idle", "stop")
+QUICK = ("log_append", "rpc", "events", "runs", "approval", "recovery", "start_idle", "stop", "memory")
+BENCHES = (*QUICK, "recall_quality", "time_travel", "context", "embedders")
 BENCH_S_MAX = {"--quick": 120.0, "--full": 1_800.0}
 
 
@@ -74,7 +75,8 @@ def main() -> None:
     parser.set_defaults(size="--full")
     asked = parser.parse_args()
     say(f"{os.cpu_count()} cores, load before: {os.getloadavg()[0]:.1f}")
-    found, failed = run(asked.only or list(BENCHES), asked.size)
+    usual = QUICK if asked.size == "--quick" else BENCHES
+    found, failed = run(asked.only or list(usual), asked.size)
     if asked.save:
         asked.save.write_text("".join(f"{text_of(one)}\n" for one in found), "utf-8")
     if failed:
