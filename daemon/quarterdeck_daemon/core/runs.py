@@ -17,24 +17,22 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
 from .actions import propose, settings_of
-from .commands import Command, PutFact, RecallAnswered, StartRun, StepAnswered
-from .context import RECALLED_MAX
+from .believing import believe
+from .commands import Command, RecallAnswered, StartRun, StepAnswered
 from .durations import duration_us
 from .entities import ACTION_ENDED, Action, Asset, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
-from .facts import assert_fact
 from .lookup import find
-from .orders import Failed, Failure, ProposedFact, StepDone
+from .orders import Failed, Failure, StepDone
 from .playbook import Playbook, StepSpec, check_inputs, parse_playbook
-from .reads import Asking, Reading, budget_of, read_all
-from .scopes import OutOfScope, bounded_fact, check_effect, declared_for, refuse, scoped
+from .reads import Asking, Reading, read_all
+from .scopes import OutOfScope, check_effect, refuse, scoped
+from .searches import reads_of, searches, with_query
 from .turn import Turn
 
 RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
 BACKOFF_MAX_US = 3_600_000_000
 RUN_ID = re.compile(r"\A(?!r\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")  # Numbers this high stay free for us.
-QUERY_CHARS_MAX = 4_000  # Of what the index is asked.
-RECALL_MAX = 100  # Memories that one read may ask for.
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
 
 
@@ -177,7 +175,7 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
         if spec.wait.signal in run.signals:
             _deliver(turn, run, run.steps[spec.id])
         return
-    recall = _searches(turn, run, spec)
+    recall = searches(turn.draft, spec, values_of(run))
     if recall:
         body = {"run": run.id, "step": spec.id, "recall": recall}
         turn.emit("step.recalling", body, run=run.id, labels=run.labels)
@@ -185,47 +183,10 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
         _start_step(turn, run, spec, {})
 
 
-def _searches(turn: Turn, run: Run, spec: StepSpec) -> Plain:
-    """What the index is asked before the step can begin, by read: {"query", "limit"}."""
-    values = values_of(run)
-    searches: Plain = {}
-    for name, read in _reads_of(turn, spec).items():
-        if "recall" in read:
-            limit = read.get("limit", 5)
-            limit = min(max(limit, 1), RECALL_MAX) if isinstance(limit, int) else 5
-            searches[name] = {"query": str(resolve(read["recall"], values)), "limit": limit}
-        elif "context" in read and budget_of(read) and (query := _context_query(turn, spec, read, values)):
-            searches[name] = {"query": query, "limit": RECALLED_MAX}
-    return searches
-
-
-def _reads_of(turn: Turn, spec: StepSpec) -> dict[str, Plain]:
-    """The reads of the playbook, and the context that its agent wants when the playbook does not say."""
-    declared = declared_for(turn.draft, f"agent:{spec.agent}")
-    if (
-        not declared.context_tokens
-        or "context" in spec.reads
-        or any("context" in read for read in spec.reads.values())
-    ):
-        return spec.reads
-    return {**spec.reads, "context": {"context": {"budget": declared.context_tokens}}}
-
-
-def _context_query(turn: Turn, spec: StepSpec, read: Plain, values: Plain) -> str:
-    wanted = read["context"]
-    if isinstance(wanted, dict) and "query" in wanted:
-        return str(resolve(wanted["query"], values))[:QUERY_CHARS_MAX]
-    declared = declared_for(turn.draft, f"agent:{spec.agent}").context_query
-    try:
-        return str(resolve(declared, {**values, "input": resolve(spec.input, values)}) or "")[:QUERY_CHARS_MAX]
-    except Unanswerable:
-        return ""  # It is the agent's wish, not the playbook's: without it the context has the rest.
-
-
 def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
     values = values_of(run)
     asked = run.steps[spec.id].recall
-    reads = {name: _with_query(read, asked.get(name)) for name, read in _reads_of(turn, spec).items()}
+    reads = {name: with_query(read, asked.get(name)) for name, read in reads_of(turn.draft, spec).items()}
     about = tuple(dict.fromkeys(source for step in run.steps.values() for source in step.sources))
     asking = Asking(agent=spec.agent, run=run.id, about=about)
     table = scoped(turn.draft, f"agent:{spec.agent}")
@@ -244,13 +205,6 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
     if reading.reads:
         body["reads"] = reading.reads  # What was shown by reference; shown.py makes it again.
     turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
-
-
-def _with_query(read: Plain, asked: object) -> Plain:
-    """A context's read with the query as it was asked; it may be anybody's text and is not resolved again."""
-    if "context" not in read:
-        return read
-    return {**read, "query": asked["query"] if isinstance(asked, dict) else ""}
 
 
 def _about(turn: Turn) -> Plain:
@@ -323,7 +277,7 @@ def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
         refuse(turn, error, run=run.id)
         _fail(turn, run, step.id, Failure(failure="contract", code=error.code, message=error.message))
         return
-    refused = [fact for fact in done.facts if not _believe(turn, run, step, fact, labels, made_from)]
+    refused = [fact for fact in done.facts if not believe(turn, run, step.agent, fact, labels, made_from)]
     actions = [propose(turn, run, step, action, labels) for action in done.actions]
     output = dict(done.output)
     if refused:
@@ -338,30 +292,6 @@ def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
 def _made_by_agent(labels: Labels) -> Labels:
     """Deterministic or not, what an agent made is at most the agent's word."""
     return labels if labels.integrity == "external" else msgspec.structs.replace(labels, integrity="agent")
-
-
-def _believe(
-    turn: Turn, run: Run, step: Step, fact: ProposedFact, labels: Labels, made_from: tuple[str, ...]
-) -> bool:
-    source = fact.source or f"run:{run.id}"
-    command = PutFact(
-        fact_kind=fact.fact_kind,
-        key=fact.key,
-        value=fact.value,
-        source=source,
-        labels=labels,
-        namespace=fact.namespace,
-    )
-    try:
-        command = bounded_fact(turn.draft, command, f"agent:{step.agent}")
-        assert_fact(turn, command, run=run.id, made_from=made_from)
-    except QuarterdeckError as error:
-        if isinstance(error, OutOfScope):
-            refuse(turn, error, run=run.id)
-        body: Plain = {"kind": fact.fact_kind, "key": fact.key, "code": error.code, "reason": error.message}
-        turn.emit("fact.refused", body, run=run.id, labels=labels)
-        return False
-    return True
 
 
 def succeed(turn: Turn, run: Run, step: str, output: Plain, *, actor: str | None = None) -> None:
