@@ -27,10 +27,13 @@ SPARE = 3  # Times the limit: how many candidates the floor looks at.
 
 
 class Side(msgspec.Struct):
-    """An embedder with its vectors."""
+    """An embedder with its vectors. rests_until_s: not asked before, on the monotonic clock; lacks: a part of what is
+    being fed got no vectors."""
 
     embedder: Embedder
     part: VectorPart
+    rests_until_s: float = 0.0
+    lacks: bool = False
 
 
 class Answering:

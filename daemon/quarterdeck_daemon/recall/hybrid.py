@@ -2,13 +2,15 @@
 
 Promises filters apply before ranking; a part that cannot be trusted is empty, behind, and filled again by whoever
          feeds rows from `applied.feed_from` on, while the other part answers. Another embedder gets a part of its
-         own; the old one answers until the new one has every row.
+         own; the old one answers until the new one has every row. While an embedder cannot be asked, words are
+         indexed and its vectors stay behind.
 Leaves   which rows there are to the caller, the numbers to `Weights`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import threading
 import time
@@ -31,6 +33,10 @@ from .keyword import KeywordPart, Text
 from .sealed import Doubt, read_note, write_note
 from .vectors import VectorPart
 from .weights import Weights
+
+VECTORS_REST_S = 30.0  # After an embedder could not be asked, rows are taken in without it for so long.
+
+log = logging.getLogger("quarterdeck.recall")
 
 
 class _Answering(msgspec.Struct, frozen=True):
@@ -157,15 +163,33 @@ class HybridIndex:
         lacking = [pair for pair, there in zip(texts, has, strict=True) if not there]
         readable = [pair for pair in lacking if not (side.embedder.remote and pair[1].sensitivity == "secret")]
         words = [f"{row.title}\n{row.text}" if row.title else row.text for _, row in readable]
-        vectors = np.empty((0, side.embedder.dimension), np.float32)
-        if words:
-            side.embedder.learn(words)
-            self._learned = True
-            vectors = side.embedder.documents(words)
-        reached = _reached(side.part.seq, seq, after)
+        vectors = self._asked(side, words) if words else np.empty((0, side.embedder.dimension), np.float32)
+        if vectors is None:
+            words, readable, vectors = [], [], np.empty((0, side.embedder.dimension), np.float32)
+            side.lacks = True
+        reached = self._vectors_reach(side, seq, after)
         if words or reached > side.part.seq:
             keys = [entry.key for entry, _ in readable]
             side.part.put(keys, vectors, seq=reached, step=self._catalogue.step)
+
+    def _asked(self, side: Side, words: list[str]) -> Vectors | None:
+        """The vectors of texts; None while the embedder cannot be asked."""
+        if time.monotonic() < side.rests_until_s:
+            return None
+        try:
+            side.embedder.learn(words)
+            self._learned = True
+            return side.embedder.documents(words)
+        except QuarterdeckError as error:
+            log.warning("rows are taken in without vectors for %.0f s: %s", VECTORS_REST_S, error.message)
+            side.rests_until_s = time.monotonic() + VECTORS_REST_S
+            return None
+
+    def _vectors_reach(self, side: Side, seq: int, after: int | None) -> int:
+        """How far vectors go after a put. What is fed in several puts must all have been embedded: the last tells."""
+        lacks, last = side.lacks, seq != after
+        side.lacks = lacks and not last
+        return side.part.seq if lacks else _reached(side.part.seq, seq, after)
 
     def _index_words(
         self, fresh: Sequence[tuple[Entry, Row]], gone: Sequence[int], seq: int, after: int | None

@@ -33,7 +33,7 @@ from .sealed import Doubt, file_hash, read_note, read_sealed, write_note, write_
 VERSION = "vectors-1"
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 64
 SIDE_ROWS_MAX = 5_000  # Up to so many are searched exactly; a store of that size needs no graph.
-SIDE_SHARE_MAX = 0.25  # Of the graph: building it again for every few rows would cost more than it saves.
+SIDE_SHARE_MAX = 0.1  # Of the graph: building it again for every few rows would cost more than it saves.
 EXACT_ROWS_MAX = 2_000  # Of the graph's rows that pass a filter: then looking at each is quicker.
 FETCHED_MAX = 4_000  # Asked of the graph at most, when a filter lets few through.
 BUILD_THREADS = max(1, (os.cpu_count() or 2) // 2)  # The others embed and answer meanwhile.

@@ -45,6 +45,7 @@ TRIES_MAX = 2
 FACTS_BESIDE = 3  # A step recalls memories; facts that are found too must not take their places.
 NOTE_WAIT_S = 0.5
 AGAIN_S = 1.0  # After rows were refused: a full disk, say.
+FILL_AGAIN_S = 10.0  # After a part that lacks rows took none: its embedder cannot be asked.
 
 log = logging.getLogger("quarterdeck.recall")
 
@@ -69,6 +70,7 @@ class Recall:
         self._work = asyncio.Event()
         self._pulse: asyncio.Event = asyncio.Event()  # Set, and replaced, whenever one of the above moves.
         self._numbers = itertools.count(1)
+        self._fills_at_s = 0.0  # On the loop's clock.
 
     def notice(self, events: Sequence[Event]) -> None:
         """Take in durable events, in order."""
@@ -144,8 +146,15 @@ class Recall:
 
     async def _fill(self, applied: Applied) -> bool:
         """What a part lacks that began anew, in the order of the log; what is known of later on stays."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._fills_at_s:
+            return False
         events = self._events(applied.feed_from, applied.fed)
-        return await self._put_all(rows_of(self._store, events), applied.feed_from, events[-1].seq)
+        took = await self._put_all(rows_of(self._store, events), applied.feed_from, events[-1].seq)
+        if took and self._applied is not None and self._applied.feed_from == applied.feed_from:
+            self._fills_at_s = loop.time() + FILL_AGAIN_S
+            loop.call_later(FILL_AGAIN_S, self._work.set)
+        return took
 
     def _events(self, after: int, upto: int) -> list[Event]:
         return list(itertools.islice(self._store.events(after=after, before=upto + 1), SLICE))
@@ -266,6 +275,8 @@ class Recall:
 
     async def _wait(self, holds: Callable[[], bool], wait_s: float) -> bool:
         """Until it holds; False when it did not in time."""
+        if holds():
+            return True
         try:
             async with asyncio.timeout(wait_s):
                 while not holds():

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck_daemon.embedders.api import Vectors
-from quarterdeck_daemon.recall import vectors
+from quarterdeck_daemon.recall import hybrid, vectors
 from quarterdeck_daemon.recall.api import Question, Row
 from quarterdeck_daemon.recall.hybrid import HybridIndex
 from quarterdeck_daemon.recall.weights import Weights
@@ -408,4 +408,62 @@ def test_a_search_finds_what_a_plain_list_would(
     }
     assert set(ids(index, asked, tiers=[tier], as_of=as_of, mode="keyword", limit=100)) == wanted
     assert np.isfinite([find.score for find in index.search([Question(query=asked, limit=100)])[0]]).all()
+    index.close()
+
+
+# --- an embedder that cannot be asked ---------------------------------------------------------------
+
+
+class Absent(SmallEmbedder):
+    """Refuses while `away`."""
+
+    away = True
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        if self.away:
+            raise QuarterdeckError("unavailable", "nobody answers")
+        return super().documents(texts)
+
+
+def test_while_the_embedder_is_away_words_are_indexed_and_vectors_stay_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid, "VECTORS_REST_S", 0.0)
+    embedder = Absent()
+    index = opened(tmp_path / "index", embedder)
+    index.put(ROWS, seq=5, after=0)
+    assert ids(index, "invoices", mode="keyword") == ["m1"]
+    assert ids(index, "invoices", mode="vector") == []
+    assert (index.applied.fed, index.applied.feed_from) == (5, 0)
+    embedder.away = False
+    index.put(ROWS, seq=5, after=0)
+    assert ids(index, "invoices", mode="vector")[0] == "m1"
+    assert (index.applied.fed, index.applied.feed_from) == (5, 5)
+    index.close()
+
+
+def test_vectors_go_no_further_when_only_the_last_of_several_puts_was_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid, "VECTORS_REST_S", 0.0)
+    embedder = Absent()
+    index = opened(tmp_path / "index", embedder)
+    index.put(ROWS[:2], seq=0, after=0)
+    embedder.away = False
+    index.put(ROWS[2:], seq=5, after=0)
+    assert index.applied.feed_from == 0
+    index.put(ROWS[:2], seq=0, after=0)
+    index.put(ROWS[2:], seq=5, after=0)
+    assert index.applied.feed_from == 5
+    assert len(ids(index, "Acme", mode="vector")) == len(ROWS)
+    index.close()
+
+
+def test_an_embedder_that_did_not_answer_is_left_in_peace_for_a_while(tmp_path: Path) -> None:
+    embedder = Absent()
+    index = opened(tmp_path / "index", embedder)
+    index.put(ROWS[:2], seq=2, after=0)
+    embedder.away = False
+    index.put(ROWS[2:], seq=5, after=2)
+    assert (embedder.embedded, index.applied.feed_from) == (0, 0)
     index.close()
