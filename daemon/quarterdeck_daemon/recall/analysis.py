@@ -13,6 +13,7 @@ import unicodedata
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from ..core.language import STOP_WORDS
+from .word_families import irregular_forms
 
 TERM_BYTES_MAX = 80
 STEMMERS = {
@@ -26,7 +27,8 @@ UNLISTED = frozenset(("ar", "el", "ro", "ta", "tr"))
 ASKING = {
     "en": "what who whom whose which when where why how did do does done had been being am an as by he she his her"
     " him its their them there these those us mine yours any many much could should shall may might must than then"
-    " too very just only some into out up tell show find give get know so because while again over or",
+    " too very just only some into out up tell show find give get know so because while again over or"
+    " kind kinds sort type happen happened happens s t d ll re ve m don doesn didn isn wasn weren couldn wouldn",
     "de": "was wer wen wem wessen wann wo warum wieso wie welche welcher welches welchen hatte hatten kann können gibt"
     " mein meine dein sein seine sich man es am im an aus nach vor dass wenn dann schon nur sehr",
     "fr": "quoi quel quelle quels quelles quand où comment pourquoi combien lequel était avait il elle ils elles on se"
@@ -72,6 +74,8 @@ class Analysis:
         self._stemmers: dict[str, TextAnalyzer] = {}
         self._tellers: dict[str, TextAnalyzer] = {}
         self._silent: dict[str, frozenset[str]] = {}
+        stem = self._stemmer("en").analyze
+        self._bases = {stem(form)[0]: stem(base)[0] for form, base in irregular_forms()}
 
     def words(self, text: str) -> list[str]:
         """Plain words in order, doubles included."""
@@ -83,7 +87,7 @@ class Analysis:
         if language not in STEMMERS:
             return self.words(text)
         found: list[str] = self._stemmer(language).analyze(normalised(text))
-        return found
+        return [self._bases.get(term, term) for term in found] if language == "en" else found
 
     def says_nothing(self, word: str, language: str) -> bool:
         """Whether a plain word of a question in this language tells nothing of what is asked for."""

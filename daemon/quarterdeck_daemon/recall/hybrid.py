@@ -48,7 +48,7 @@ class _Answering(msgspec.Struct, frozen=True):
 class HybridIndex:
     """An Index (see api.py). Made by `open`, ended by `close`; `tidy` and `fold` belong to quiet moments."""
 
-    VERSION: ClassVar[str] = "hybrid-1"  # Names the folder: what another version wrote is not looked at.
+    VERSION: ClassVar[str] = "hybrid-2"  # Names the folder: what another version wrote is not looked at.
 
     def __init__(
         self, folder: Path, catalogue: Catalogue, keyword: KeywordPart, answering: Side | None, coming: Side | None,
@@ -162,7 +162,7 @@ class HybridIndex:
         has = side.part.has([entry.key for entry, _ in texts])
         lacking = [pair for pair, there in zip(texts, has, strict=True) if not there]
         readable = [pair for pair in lacking if not (side.embedder.remote and pair[1].sensitivity == "secret")]
-        words = [f"{row.title}\n{row.text}" if row.title else row.text for _, row in readable]
+        words = [_said(row) for _, row in readable]
         vectors = self._asked(side, words) if words else np.empty((0, side.embedder.dimension), np.float32)
         if vectors is None:
             words, readable, vectors = [], [], np.empty((0, side.embedder.dimension), np.float32)
@@ -290,6 +290,11 @@ def _vectors_of(side: Side | None, questions: Sequence[Question]) -> Sequence[Ve
     wanted = [question.query for question in questions if question.mode != "keyword"]
     made = iter(side.embedder.queries(wanted)) if wanted else iter(())
     return [next(made) if question.mode != "keyword" else None for question in questions]
+
+
+def _said(row: Row) -> str:
+    """Title and text. A title that only repeats how the text begins would count its words twice."""
+    return row.text if row.text.startswith(row.title) else f"{row.title}\n{row.text}"
 
 
 def _reached(had: int, seq: int, after: int | None) -> int:

@@ -30,7 +30,7 @@ from ..store.files import PRIVATE_FOLDER
 from .analysis import Analysis, term_analyzer
 from .sealed import Doubt, file_hash, read_note, write_note
 
-VERSION = "keyword-3"
+VERSION = "keyword-4"
 WRITER_BYTES = 15_000_000
 QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float.
 TITLE_TIMES = 2  # A word of the title counts as so many.

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from ..core.entities import Fact, Memory, Plain
+from ..core.hashing import text_hash
 from ..recall.api import Find, Question
 from ..store.api import Store
 from .index_rows import fact_text
-from .views import iso, memory_view, plain
+from .views import iso, plain
 
 DAY_US = 86_400_000_000
 RECENT_DAYS = 7.0
@@ -53,29 +52,47 @@ def _counts(entity: Memory | Fact) -> bool:
 
 
 def _view(entity: Memory | Fact) -> Plain:
-    if isinstance(entity, Memory):
-        return {**memory_view(entity), "entity": f"memory:{entity.id}"}
-    return {
-        "id": f"fact:{entity.id}",
-        "entity": f"fact:{entity.id}",
+    """What a hit shows; `memory.get` and `fact.get` have the rest. Made ten times a search, so nothing is counted here."""
+    common: Plain = {
         "seq": entity.seq,
-        "text": fact_text(entity),
-        "title": f"{entity.fact_kind} {entity.key}",
         "source": entity.source,
-        "span": None,
         "at": iso(entity.at_us),
         "tier": entity.tier,
-        "kind": entity.fact_kind,
         "namespace": entity.namespace,
         "labels": plain(entity.labels),
+    }
+    if isinstance(entity, Memory):
+        return common | {
+            "id": entity.id,
+            "entity": f"memory:{entity.id}",
+            "text": entity.text,
+            "title": entity.title,
+            "span": list(entity.span) if entity.span else None,
+            "document": entity.document,
+            "kind": entity.memory_kind,
+            "tags": list(entity.tags),
+            "hash": text_hash(entity.text),
+        }
+    return common | {
+        "id": f"fact:{entity.id}",
+        "entity": f"fact:{entity.id}",
+        "text": fact_text(entity),
+        "title": f"{entity.fact_kind} {entity.key}",
+        "span": None,
+        "kind": entity.fact_kind,
         "version": entity.version,
     }
 
 
 def _why(find: Find, age_us: int) -> Plain:
-    why = msgspec.structs.asdict(find)
-    parts: Plain = {name: why[name] for name in ("keyword", "vector", "recency", "relevance")}
-    return {**parts, "terms": list(find.terms), "words": _words(find, max(0.0, age_us / DAY_US))}
+    return {
+        "keyword": find.keyword,
+        "vector": find.vector,
+        "recency": find.recency,
+        "relevance": find.relevance,
+        "terms": list(find.terms),
+        "words": _words(find, max(0.0, age_us / DAY_US)),
+    }
 
 
 def _words(find: Find, age_days: float) -> str:

@@ -331,4 +331,5 @@ def test_children_get_a_small_environment_without_secrets() -> None:
         "LD_PRELOAD": "x.so",
     }
     kept = {name: given[name] for name in ("PATH", "HOME", "LC_ALL", "PYTHONUTF8", "QUARTERDECK_LEVEL")}
-    assert child_env(given) == {**kept, "PYTHONSAFEPATH": "1"}
+    ours = {"PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    assert child_env(given) == {**kept, **ours}
