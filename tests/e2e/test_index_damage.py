@@ -78,6 +78,19 @@ def _answers(client: Client) -> bool:
         return False
 
 
+def test_an_indexer_that_hangs_is_ended_and_the_question_answered_by_its_successor(house: Quarters) -> None:
+    with house.client() as client:
+        assert until(lambda: _answers(client), 20)
+        hung = indexer(house)
+        hung.suspend()
+        try:
+            client.call("memory.search", {"query": "office lease"})
+        except QuarterdeckError as refused:
+            assert (refused.code, bool(refused.hint)) == ("unavailable", True)
+        assert until(lambda: _answers(client), 20)
+        assert not hung.is_running() or hung.status() == psutil.STATUS_ZOMBIE
+
+
 def test_the_index_may_be_deleted_while_it_is_in_use(house: Quarters) -> None:
     with house.client() as client:
         shutil.rmtree(index(house))
