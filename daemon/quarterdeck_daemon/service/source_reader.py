@@ -93,8 +93,8 @@ class SourceReader:
         A file counts as gone when two looks in a row missed it; many programs save by removing and writing anew.
         """
         present = self._source.present()
-        if present is None:
-            return
+        if present is None or not present.roots:
+            return  # Nothing can be called gone.
         missed = self._told - present.names if self._told is not None else frozenset()
         surely = missed & self._missed
         self._missed = missed
