@@ -18,6 +18,7 @@ _LISTS = {
     "run": "`quarterdeck runs list`",
     "action": "`quarterdeck approvals`",
     "deadletter": "`quarterdeck dead list`",
+    "alert": "`quarterdeck alerts`",
 }
 
 

@@ -338,6 +338,9 @@ def test_a_topic_is_open_once_and_can_come_again_when_it_was_resolved() -> None:
         ("a", ""),
     ]
     assert on.do(ResolveAlert(id=first, reason="something else"))["resolved"] == "called them"
+    with pytest.raises(QuarterdeckError) as unknown:
+        on.do(ResolveAlert(id="alert99"))
+    assert (unknown.value.code, "quarterdeck alerts" in unknown.value.hint) == ("not_found", True)
 
 
 def test_there_is_a_limit_to_open_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
