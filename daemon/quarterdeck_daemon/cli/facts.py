@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -14,20 +15,44 @@ from .plain import Plain, number, record, records, strings, text
 from .runs import when
 from .session import Session
 from .text import line
-from .times import position
+from .times import local, position
 from .values import pairs, parsed, read_file
 from .words import changes, noun, reads, verb_of
 
 fact = noun("fact", "Canonical facts: put, get, query, history, link; and what was proposed.")
 
 
+def names_fact(*, fields: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that gives `kind` and `key`, said as `client acme` or `client/acme`; and `fields` after them."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def wrapped(session: Session, words: tuple[str, ...], **more: object) -> None:
+            kind, key, rest = _named(words)
+            if rest and not fields:
+                raise click.UsageError(f"Got an unexpected extra argument ({rest[0]}).")
+            function(session, kind, key, **({"fields": rest} if fields else {}), **more)
+
+        metavar = "KIND KEY" + (" NAME=VALUE…" if fields else "")
+        return click.argument("words", nargs=-1, metavar=metavar)(wrapped)
+
+    return decorate
+
+
+def _named(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
+    kind, slash, key = words[0].removeprefix("fact:").partition("/") if words else ("", "", "")
+    if kind and key:
+        return kind, key, words[1:]
+    if slash or len(words) < 2:
+        raise click.UsageError("Say which fact: KIND KEY, or KIND/KEY.")
+    return words[0], words[1], words[2:]
+
+
 @verb_of(fact, "put", examples=(
     "quarterdeck fact put client northwind name='Northwind Traders BV' domain=northwind.test",
     "quarterdeck fact put client northwind 'contacts:=[\"ines@northwind.test\"]' --if-version 3",
 ))  # fmt: skip
-@click.argument("kind")
-@click.argument("key")
-@click.argument("fields", nargs=-1, metavar="NAME=VALUE…")
+@names_fact(fields=True)
 @click.option("--value", "whole", metavar="JSON", help="The whole value instead of fields.")
 @click.option("--if-version", type=click.IntRange(0), metavar="N", help="Only over this version; 0: only when new.")
 @click.option("--valid-from", metavar="DATE", help="Since when it is true; else a change counts from now.")
@@ -54,6 +79,8 @@ def put(
     id = text(result.result, "id") or f"{kind}/{key}"
     version = text(result.result, "version")
     undo = session.command(f"fact history {kind} {key}") + " shows the versions before; put the right one"
+    if version == "1":
+        undo = session.command(f"fact retract {kind} {key}")
     for remark in strings(record(result.result).get("remarks")):
         session.printer.talk(f"note: {line(remark)}")
     session.done(
@@ -66,8 +93,7 @@ def put(
     "get",
     examples=("quarterdeck fact get client northwind", "quarterdeck fact get client northwind --as-of 1d"),
 )
-@click.argument("kind")
-@click.argument("key")
+@names_fact()
 @click.option("--as-of", metavar="SEQ|TIME", help="What we believed then.")
 @click.option("--valid-at", metavar="DATE", help="What was true then.")
 @reads
@@ -97,8 +123,13 @@ def _lines(found: Plain) -> Iterator[str]:
 
 def span_words(found: Plain) -> str:
     """Return for which time it is true, in words; nothing for always."""
-    start, end = text(found, "valid_from"), text(found, "valid_to")
+    start, end = (_moment(text(found, name)) for name in ("valid_from", "valid_to"))
     return " ".join(filter(None, (f"from {start}" if start else "", f"until {end}" if end else "")))
+
+
+def _moment(said: str) -> str:
+    """A time that nobody wrote, down to the microsecond, as people read it; what was written stays as it is."""
+    return local(said) if "." in said else said
 
 
 def shown(value: object) -> str:
@@ -182,8 +213,7 @@ def where(conditions: tuple[str, ...]) -> Plain:
 
 
 @verb_of(fact, "history", examples=("quarterdeck fact history product audit",))
-@click.argument("kind")
-@click.argument("key")
+@names_fact()
 @click.option("--as-of", metavar="SEQ|TIME", help="As it was known then.")
 @click.option("--valid-at", metavar="DATE", help="Only what speaks about that time.")
 @reads
@@ -216,8 +246,7 @@ def _said(one: Plain) -> str:
 
 
 @verb_of(fact, "retract", examples=("quarterdeck fact retract client acme --reason 'a mix-up'",))
-@click.argument("kind")
-@click.argument("key")
+@names_fact()
 @click.option("--if-version", type=click.IntRange(0), metavar="N")
 @changes
 def retract(session: Session, kind: str, key: str, if_version: int | None) -> None:

@@ -10,7 +10,7 @@ from .plain import Plain, record, records, strings, text
 from .session import Session
 from .text import block, cut, line
 from .times import local, position
-from .why import lines_of_tree
+from .why import lines_of_tree, root_lines
 from .words import changes, noun, reads, verb, verb_of
 
 SNIPPET_COLUMNS = 300
@@ -125,17 +125,14 @@ def history(session: Session, id: str) -> None:
     session.show_items(items, session.printer.table(("SEQ", "WHEN", "TIER", "CONTENT"), rows), none="No versions.")
 
 
-def _tree(session: Session, method: str, id: str) -> None:
-    found = session.ask(method, {"id": id})
-    session.show(found, lines_of_tree(session.printer, found))
-
-
 @verb_of(memory, "why")
 @click.argument("id")
 @reads
 def why(session: Session, id: str) -> None:
     """Show what a memory was made from."""
-    _tree(session, "memory.why", id)
+    found = session.ask("memory.why", {"id": id})
+    lines = [*root_lines(session.printer, found), "made from:", *lines_of_tree(session.printer, found)]
+    session.show(found, lines)
 
 
 @verb_of(memory, "used-by")
@@ -143,7 +140,8 @@ def why(session: Session, id: str) -> None:
 @reads
 def used_by(session: Session, id: str) -> None:
     """Show what was made with a memory."""
-    _tree(session, "memory.used_by", id)
+    found = session.ask("memory.used_by", {"id": id})
+    session.show(found, lines_of_tree(session.printer, found, none="  nothing yet"))
 
 
 @verb_of(memory, "endorse")

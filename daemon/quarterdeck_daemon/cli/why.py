@@ -73,8 +73,11 @@ def tree(session: Session, id: str) -> Iterator[str]:
 def lines(printer: Printer, found: Plain, *, everything: bool = False) -> Iterator[str]:
     entity = record(found.get("entity"))
     inner = entity | record(entity.get("fields")) | record(entity.get("event"))
-    yield from HEADS.get(str(found["kind"]), _head)(printer, str(found["id"]), inner)
     provenance = record(found.get("provenance"))
+    place = place_of({"place": record(provenance.get("tree")).get("place")})
+    if place:
+        inner["source"] = place
+    yield from HEADS.get(str(found["kind"]), _head)(printer, str(found["id"]), inner)
     if provenance:
         yield "made from:"
         cited = frozenset(text(one, "source") for one in records(inner.get("evidence")))
@@ -115,11 +118,14 @@ def _run(printer: Printer, id: str, entity: Plain) -> Iterator[str]:
 HEADS: dict[str, Callable[[Printer, str, Plain], Iterator[str]]] = {"action": _action, "run": _run}
 
 
-def lines_of_tree(printer: Printer, found: Plain, tree: Tree | None = None) -> Iterator[str]:
-    """Yield a provenance answer as an indented tree."""
+ALONE = "  nothing else: it came from outside, or was typed"
+
+
+def lines_of_tree(printer: Printer, found: Plain, tree: Tree | None = None, *, none: str = ALONE) -> Iterator[str]:
+    """Yield a provenance answer as an indented tree; `none` when there is nothing but its root."""
     children = _children(record(found.get("tree")) or found)
     if not children:
-        yield "  nothing else: it came from outside, or was typed"
+        yield none
     yield from (tree or Tree(printer)).level(children, 1)
 
 
@@ -172,6 +178,17 @@ class Tree:
             yield f'{indent}  "{cut(line(quote), QUOTE_COLUMNS)}"'
         if depth < DEPTH_MAX:
             yield from self.level(_children(node), depth + 1)
+
+
+def root_lines(printer: Printer, found: Plain) -> Iterator[str]:
+    """Yield what a provenance answer is about: its name, its place down to the line, its words."""
+    root = record(found.get("tree"))
+    yield line(f"{_name(root).removeprefix('memory:')}  {printer.paint(line(text(root, 'title')), 'bold')}").rstrip()
+    where = place_of(root) or text(root, "source")
+    if where:
+        yield f"  source: {line(where)}"
+    if text(root, "quote"):
+        yield f"  | {cut(line(text(root, 'quote')), QUOTE_COLUMNS)}"
 
 
 def place_of(node: Plain) -> str:

@@ -23,6 +23,7 @@ from ..store.api import Store
 
 FUTURE_US = 60_000_000  # Clocks of two programs may differ by so much.
 SNAPSHOT_PREFIX = "snapshot:"  # Optional; says that a name is meant.
+NOW = "now"  # No snapshot has this name.
 COMMAND_EVENTS_MAX = 50_000
 
 
@@ -51,6 +52,8 @@ class Positions:
                     details={"head": head},
                 )
             return moment
+        if moment == NOW:
+            return head
         at_us = _iso_us(moment)
         return self._named(moment) if at_us is None else self.at_time(at_us, moment)
 
@@ -94,7 +97,9 @@ class Positions:
             return snapshot.at_seq
         names = [one.id for one in self._store.scan(Snapshot) if not one.removed]
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "A time is like 2026-11-20T14:05:12Z."
+        hint = (
+            f"Did you mean {near[0]}?" if near else "A time is like 2026-11-20T14:05:12Z; now, or a snapshot's name."
+        )
         raise QuarterdeckError(
             "bad_value", f"{name[:80]!r} is no ISO 8601 time and no snapshot has this name", hint=hint
         )

@@ -38,6 +38,9 @@ def test_a_day_with_the_daemon(living: Path, shell: Shell) -> None:
     assert shell("memory", "show", "m1", "--json").json["id"] == "m1"
     assert shell("fact", "put", "client", "acme", "name=ACME").status == 0
     assert shell("fact", "put", "client", "acme", "name=ACME", "--if-version", "5").status == 8
+    assert shell("fact", "put", "client/acme", "name=ACME", "--if-version", "0").status == 8
+    assert shell("fact", "get", "client/acme").out == shell("fact", "get", "client", "acme").out
+    assert shell("fact", "get", "client").status == 2
     assert "  name: ACME" in shell("why", "client/acme").out
     assert shell("why", "m99").status == 3
     _follows(shell)
