@@ -98,7 +98,7 @@ def test_starting_twice_names_the_owner(office: Office) -> None:
 
 def test_a_daemon_that_does_not_come_up_is_reported_with_its_log(office: Office) -> None:
     with pytest.raises(QuarterdeckError) as failed:
-        lifecycle.start(office.folder, wait_s=1.0, command=office.command(commands={"daemon": "dies"}))
+        lifecycle.start(office.folder, wait_s=4.0, command=office.command(commands={"daemon": "dies"}))
     assert failed.value.code == "unavailable"
     assert "the log could not be opened" in failed.value.message
 
