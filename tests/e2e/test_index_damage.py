@@ -65,9 +65,10 @@ def test_a_killed_indexer_is_succeeded_and_nothing_is_missing(house: Quarters) -
     with house.client() as client:
         assert all_is_found(client)
         for _ in range(3):
-            before = indexer(house).pid
-            house.kill(indexer(house))
-            assert until(lambda before=before: _answers(client) and indexer(house).pid != before, 20)
+            killed = indexer(house)
+            house.kill(killed)
+            assert until(lambda: _answers(client), 20)
+            assert indexer(house).pid != killed.pid
             assert all_is_found(client)
 
 
@@ -79,14 +80,11 @@ def _answers(client: Client) -> bool:
 
 
 def test_an_indexer_that_hangs_is_ended_and_the_question_answered_by_its_successor(house: Quarters) -> None:
-    with house.client() as client:
+    with house.client(timeout_ms=60_000) as client:
         assert until(lambda: _answers(client), 20)
         hung = indexer(house)
         hung.suspend()
-        try:
-            client.call("memory.search", {"query": "office lease"})
-        except QuarterdeckError as refused:
-            assert (refused.code, bool(refused.hint)) == ("unavailable", True)
+        client.call("memory.search", {"query": "office lease"})
         assert until(lambda: _answers(client), 20)
         assert not hung.is_running() or hung.status() == psutil.STATUS_ZOMBIE
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.entities import Fact, Memory, Plain
-from ..core.hashing import text_hash
+from ..core.hashing import text_hash, value_hash
 from ..recall.api import Find, Question
 from ..store.api import Store
 from .index_rows import fact_text
@@ -79,7 +79,10 @@ def _view(entity: Memory | Fact) -> Plain:
         "text": fact_text(entity),
         "title": f"{entity.fact_kind} {entity.key}",
         "span": None,
+        "document": "",
         "kind": entity.fact_kind,
+        "tags": [],
+        "hash": value_hash(entity.value),
         "version": entity.version,
     }
 

@@ -49,7 +49,7 @@ from ..recall.api import Feed, Question
 from ..recall.hybrid import HybridIndex
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, hide, set_up_logging
-from .workspace import Config, load_config
+from .workspace import CONFIG_NAME, Config, load_config
 
 MESSAGE_BYTES_MAX = 96 * 1024 * 1024
 OPEN_FILES_MAX = 1_024
@@ -57,6 +57,7 @@ PUTS_MAX = 64  # Waiting; the daemon sends one at a time.
 QUIET_S = 0.5  # Without rows for so long, files are tidied and graphs built.
 SWITCH_S = 0.001  # How long the thread that takes in rows may keep a search waiting.
 LOOK_S = 2.0  # How often to see whether somebody removed the folder.
+GOING_S = 0.3  # Removing a workspace takes less than that between its first file and its last.
 BEGUN_ANEW = b""  # Between the threads: say Hello again.
 RETRY_S = 5.0  # After the disk was full.
 CLOSE_S = 0.4
@@ -78,11 +79,20 @@ class Shelf:
         shutil.rmtree(self._folder, ignore_errors=True)
         self.index = self._opened()
 
+    def after_removal(self) -> None:
+        """Somebody removed the folder; begin anew, unless the whole workspace is going: nothing is made in there then."""
+        time.sleep(GOING_S)
+        if not (self._home.parent / CONFIG_NAME).exists():
+            log.warning("the workspace was removed; ending")
+            os._exit(0)
+        log.warning("the index was removed; it is built anew")
+        self.begin_anew()
+
     def applied(self) -> bytes:
         return msgspec.msgpack.encode(self.index.applied)
 
     def _opened(self) -> HybridIndex:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # The folder around it is not ours to make.
         _clear_others(self._folder)
         return HybridIndex.open(
             self._folder / HybridIndex.VERSION,
@@ -204,8 +214,7 @@ class Indexer:
                 id, body = self._puts.get(timeout=LOOK_S if tidied else QUIET_S)
             except queue.Empty:
                 if not self._shelf.index.stands:
-                    log.warning("the index was removed; it is built anew")
-                    self._shelf.begin_anew()
+                    self._shelf.after_removal()
                     done.send(BEGUN_ANEW)
                 tidied = tidied or self._tidy()
                 continue
