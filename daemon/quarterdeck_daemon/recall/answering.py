@@ -15,7 +15,7 @@ from ..embedders.api import Embedder, Vectors
 from .api import Find, Question
 from .catalogue import CURRENT, Catalogue, Mask, Numbers
 from .filters import Filters
-from .fusion import Fused, fused, relevance
+from .fusion import SURE_ROWS, Fused, fused, relevance, shown
 from .keyword import KeywordPart, Scores, Word
 from .vectors import Keys, VectorPart
 from .weights import Weights
@@ -23,7 +23,7 @@ from .weights import Weights
 DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
 NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
 HITS_MAX = 50_000  # Looked at when a filter lets few through.
-SPARE = 3  # Times the limit: how many candidates the floor looks at.
+SPARE = 3  # Times the limit: how many candidates are looked at when one text may stand there in many versions.
 
 
 class Side(msgspec.Struct):
@@ -90,20 +90,20 @@ class Answering:
         share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
         ages: Numbers = now_us - self._catalogue.columns["at_us"][keys]
         mixed = fused(scores, cosines, ages, share, self._weights)
-        order = np.argsort(-mixed.score, kind="stable")[: question.limit * SPARE]
+        looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
+        order = np.argsort(-mixed.score, kind="stable")[:looked_at].tolist()
         covered = self._keyword.covered(words, keys[order].tolist()) if words else {}
-        whole = sum(word.weight for word in words)
-        finds: list[Find] = []
-        for place in order:
-            key = int(keys[place])
-            terms = covered.get(key, [])
-            share_of_words = sum(word.weight for word in terms) / whole if whole > 0 else float(bool(terms))
-            near = relevance(share_of_words, float(cosines[place]), fluency, self._weights)
-            if not question.floor or near >= self._weights.floor:
-                finds.append(self._find(question, key, mixed, int(place), terms, near))
-            if len(finds) == question.limit and not question.past:
-                break
-        return _newest_of_each(finds, self._catalogue)[: question.limit] if question.past else finds
+        terms = [covered.get(int(keys[place]), []) for place in order]
+        named = any(word.role == "who" for word in words)
+        near = [
+            relevance(share_of(has, words, self._weights), float(cosines[place]), fluency, self._weights, named=named)
+            for place, has in zip(order, terms, strict=True)
+        ]
+        kept = list(range(len(order)))
+        if question.floor:
+            kept = shown(mixed.score[order].tolist(), near, self._weights, named=named)
+        finds = [self._find(question, int(keys[order[at]]), mixed, order[at], terms[at], near[at]) for at in kept]
+        return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
 
     def _find(
         self, question: Question, key: int, mixed: Fused, place: int, terms: Sequence[Word], near: float
@@ -123,6 +123,16 @@ class Answering:
             relevance=round(near, 4),
             from_seq=int(self._catalogue.columns["from_seq"][key]),
         )
+
+
+def share_of(has: Sequence[Word], asked: Sequence[Word], weights: Weights) -> float:
+    """The share of the asked words that a row has, 0..1; where no word tells more than another, any will do."""
+    whole = _told(asked, weights)
+    return _told(has, weights) / whole if whole > 0.0 else float(bool(has))
+
+
+def _told(words: Sequence[Word], weights: Weights) -> float:
+    return sum(word.weight * (1.0 if word.role == "what" else weights.names) for word in words)
 
 
 def _united(

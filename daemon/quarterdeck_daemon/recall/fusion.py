@@ -8,6 +8,7 @@ embedder's fluency in the question's language, to nothing outside of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from .weights import Weights
 
 Scores = npt.NDArray[np.float32]
 DAY_US = 86_400_000_000
+SURE_ROWS = 10  # Of the first hits, so many are asked whether there is anything to show.
 
 
 class Fused(msgspec.Struct, frozen=True):
@@ -37,14 +39,31 @@ def fused(keyword: Scores, cosine: Scores, age_us: npt.NDArray[np.int64], share:
     return Fused(score.astype(np.float32), words, likeness, recency)
 
 
-def relevance(covered: float, cosine: float, fluency: float, weights: Weights) -> float:
+def relevance(covered: float, cosine: float, fluency: float, weights: Weights, *, named: bool = False) -> float:
     """How much a row has to do with a question, 0..1 and a little more.
 
     covered: the share of the question's words that the row has, each counted by its rarity, words that no row has
     counted as the rarest. Likeness counts from `floor_cosine` on, and as far as the embedder reads the language.
+    named: the question is about somebody whom the store knows.
     """
     likeness = max(0.0, cosine - weights.floor_cosine) / max(1e-6, 1.0 - weights.floor_cosine)
-    return covered + weights.floor_vector * likeness * fluency
+    trust = fluency * (weights.named_likeness if named else 1.0)
+    return covered + weights.floor_vector * likeness * trust
+
+
+def shown(
+    scores: Sequence[float], relevances: Sequence[float], weights: Weights, *, named: bool = False
+) -> list[int]:
+    """Places of the hits that pass the floor, of hits that are in order, best first.
+
+    One hit that is relevant enough lets the others through: an answer may share few words with its question. What
+    falls far behind the best goes.
+    """
+    sure = max(relevances[:SURE_ROWS], default=0.0)
+    if sure < (weights.floor_named if named else weights.floor):
+        return []
+    score, near = weights.tail * scores[0], weights.tail_relevance * sure
+    return [place for place in range(len(scores)) if scores[place] >= score and relevances[place] >= near]
 
 
 def _by_best(scores: Scores) -> Scores:

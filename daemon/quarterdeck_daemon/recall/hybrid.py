@@ -250,9 +250,9 @@ class HybridIndex:
     def close(self) -> None:
         with self._writing:
             self._note_learned()
-            self._keyword.close()
             self._catalogue.tidy(all=True)
             self._catalogue.close()
+            self._keyword.close()  # Last, since it may wait for a merge, and whoever ends us may not.
             for side in (self._answering, self._coming):
                 if side is not None:
                     side.part.close()

@@ -28,13 +28,17 @@ from tantivy import Index, Occur, Query, SchemaBuilder
 from ..store.errors import LogLocked
 from ..store.files import PRIVATE_FOLDER
 from .analysis import Analysis, term_analyzer
+from .asking import Role, names_in, says_when
 from .sealed import Doubt, file_hash, read_note, write_note
+from .word_families import relatives
 
 VERSION = "keyword-4"
 WRITER_BYTES = 15_000_000
 QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float.
 TITLE_TIMES = 2  # A word of the title counts as so many.
+RELATIVES_MAX = 2  # Of a word, those that the store has; each is one more term.
 LANGUAGES_MAX = 6  # Of the store, the most frequent ones; each costs a term for each word of a query.
+RELATED = "en"  # The language whose endings are known; see word_families.py.
 _SIDECAR = "applied.json"
 _log = logging.getLogger(__name__)
 
@@ -52,11 +56,15 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere)."""
+    """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere).
+
+    role: "who" for a name that the store knows; of a name that it does not know it is "what" that no row has it.
+    """
 
     text: str
     terms: tuple[str, ...]
     weight: float
+    role: Role = "what"
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,7 +166,8 @@ class KeywordPart:
         texts = list(dict.fromkeys(self._analysis.words(query)))
         telling = [text for text in texts if not self._analysis.says_nothing(text, language)]
         spoken = self._languages(language)
-        return [self._word(text, spoken) for text in (telling or texts)[:QUERY_WORDS_MAX]]
+        names = {plain for name in names_in(query, language) for plain in self._analysis.words(name)}
+        return [self._word(text, spoken, text in names) for text in (telling or texts)[:QUERY_WORDS_MAX]]
 
     def search(self, words: Sequence[Word], limit: int) -> tuple[Keys, Scores]:
         """Keys and scores of the best rows that contain a word, best first."""
@@ -205,10 +214,17 @@ class KeywordPart:
         common = sorted(self._applied.languages, key=lambda one: -self._applied.languages[one])[:LANGUAGES_MAX]
         return list(dict.fromkeys((language, *common)))
 
-    def _word(self, text: str, languages: Sequence[str]) -> Word:
+    def _word(self, text: str, languages: Sequence[str], name: bool) -> Word:
         terms = dict.fromkeys(term for one in languages for term in self._analysis.terms(text, one))
-        rows, having = self.rows, max((self._searcher.doc_freq("terms", term) for term in terms), default=0)
-        return Word(text, tuple(terms), math.log1p(max(rows - having, 0) / (having + 0.5)))
+        if languages[0] == RELATED and not name:
+            kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
+            terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
+        rows, having = self.rows, max(map(self._having, terms), default=0)
+        role: Role = "who" if name and having else "when" if says_when(text) else "what"
+        return Word(text, tuple(terms), math.log1p(max(rows - having, 0) / (having + 0.5)), role)
+
+    def _having(self, term: str) -> int:
+        return int(self._searcher.doc_freq("terms", term))
 
     def _term(self, term: str) -> Query:
         return Query.term_query(self._schema, "terms", term, "freq")

@@ -19,16 +19,26 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     recency          what a thing of this moment has over an old one, added to the score
     half_life_days   after so many days half of that is left
     candidates       rows that each side may name
-    floor            relevance below which a row is not shown; see `fusion.relevance`
+    floor            relevance that one of the first hits must have, or nothing is shown; see `fusion.relevance`
+    floor_named      the same for a question about somebody whom the store knows: much is near to a name
     floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
     floor_vector     what likeness above it adds to the share of the question's words that a row has
+    names            how much a known name or a date counts among the question's words: it says who or when, not what
+    named_likeness   how much of likeness counts when such a name is in the question: who says it is near already
+    tail             share of the best hit's score that a row must reach to be shown beside it
+    tail_relevance   the same for its relevance
     """
 
-    vector: Share = 0.5
+    vector: Share = 0.6
     rule: Literal["top1", "z"] = "top1"
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
     candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 100
-    floor: Factor = 0.35
-    floor_cosine: Share = 0.25
-    floor_vector: Factor = 1.0
+    floor: Factor = 0.2
+    floor_named: Factor = 0.3
+    floor_cosine: Share = 0.1
+    floor_vector: Factor = 0.75
+    names: Share = 0.3
+    named_likeness: Share = 0.5
+    tail: Share = 0.3
+    tail_relevance: Share = 0.15

@@ -1,0 +1,39 @@
+"""What the words of a question are there for: some say who and when, the others say what is asked for.
+
+A hit that has only who and when says nothing of what was asked; so these count for less, see `Weights.names`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Role = Literal["what", "who", "when"]
+
+NAMES_SHARE_MAX = 0.7  # Where more of the words than this are capitalised, a capital says nothing.
+NOUNS_ARE_CAPITAL = frozenset(("de",))
+_WORD = re.compile(r"\w+")
+_OWNER = re.compile(r"^['’]s\b")
+_NUMBER = re.compile(r"(19|20)\d\d|[0-3]?\d(st|nd|rd|th)?")
+_DATES = (
+    "january february march april may june july august september october november december monday tuesday wednesday"
+    " thursday friday saturday sunday last next ago yesterday today tomorrow week weeks month months year years"
+    " januar februar märz maerz mai juni juli oktober dezember montag dienstag mittwoch donnerstag freitag samstag"
+    " sonntag gestern heute morgen"
+)
+_WHEN = frozenset(_DATES.split())
+
+
+def names_in(question: str, language: str) -> frozenset[str]:
+    """The words written as names, as they are written. The first word of a question is one only with 's behind it."""
+    found = list(_WORD.finditer(question))
+    capital = [word for word in found if word.group()[0].isupper()]
+    if language in NOUNS_ARE_CAPITAL or len(capital) > NAMES_SHARE_MAX * len(found):
+        return frozenset()
+    first = found[0]
+    return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))
+
+
+def says_when(word: str) -> bool:
+    """Whether a plain word is of a date, or could be: 5, 2025, may, friday, last."""
+    return word in _WHEN or _NUMBER.fullmatch(word) is not None
