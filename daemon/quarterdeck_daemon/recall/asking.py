@@ -28,7 +28,7 @@ def names_in(question: str, language: str) -> frozenset[str]:
     """The words written as names, as they are written. The first word of a question is one only with 's behind it."""
     found = list(_WORD.finditer(question))
     capital = [word for word in found if word.group()[0].isupper()]
-    if language in NOUNS_ARE_CAPITAL or len(capital) > NAMES_SHARE_MAX * len(found):
+    if not capital or language in NOUNS_ARE_CAPITAL or len(capital) > NAMES_SHARE_MAX * len(found):
         return frozenset()
     first = found[0]
     return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))

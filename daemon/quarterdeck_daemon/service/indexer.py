@@ -202,6 +202,10 @@ class Indexer:
             return _failed("permanent", error.code, error.message, error.hint)
         except msgspec.DecodeError as error:
             return _failed("contract", "schema", str(error))
+        except Exception as error:
+            # A mistake of ours in one question must not take the answers to all others along.
+            log.exception("a question broke the search")
+            return _failed("permanent", "internal", f"{type(error).__name__}: {error}", "quarterdeck logs")
 
     # --- the thread that takes in rows ---
 
