@@ -104,16 +104,23 @@ def conditions_of(where: Plain) -> list[Condition]:
     return found
 
 
+_ELSEWHERE = {  # What other programs call them; as the names of a map's fields they would find nothing, silently.
+    "eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=", "nin": "not in",
+    "not_in": "not in", "like": "contains", "startswith": "prefix", "starts_with": "prefix",
+}  # fmt: skip
+
+
 def _operations(name: str, wanted: object) -> list[tuple[str, object]]:
     if not isinstance(wanted, dict) or not wanted:
         return [("=", wanted)]
     words = [str(one) for one in wanted]
-    if not any(word in _OPERATORS for word in words) and all(word.isidentifier() for word in words):
+    foreign = any(word in _ELSEWHERE for word in words)
+    if not foreign and not any(word in _OPERATORS for word in words) and all(word.isidentifier() for word in words):
         return [("=", wanted)]  # A map that the field must be equal to.
     unknown = next((word for word in words if word not in _OPERATORS), None)
     if unknown is None:
         return [(str(word), operand) for word, operand in wanted.items()]
-    near = difflib.get_close_matches(unknown, _OPERATORS, n=1)
+    near = [_ELSEWHERE[unknown]] if unknown in _ELSEWHERE else difflib.get_close_matches(unknown, _OPERATORS, n=1)
     raise QuarterdeckError(
         "bad_value",
         f"{name}: there is no operator {unknown!r}",

@@ -112,7 +112,11 @@ def place_of(wanted: Fork) -> Path:
         raise QuarterdeckError("bad_value", "a fork needs a name or a path", hint="One of the two.")
     name = wanted.name or Path(wanted.path).name
     if not name or name in (".", "..") or "/" in wanted.name or len(name) > NAME_CHARS_MAX or not name.isprintable():
-        raise QuarterdeckError("bad_value", f"{name[:80]!r} is no name for a folder")
+        raise QuarterdeckError(
+            "bad_value",
+            f"{name[:80]!r} is no name for a folder",
+            hint="Letters and digits, no `/`; `path` names another place.",
+        )
     target = Path(wanted.path) if wanted.path else wanted.origin.parent / name
     if not target.is_absolute():
         raise QuarterdeckError("bad_value", f"{target} is not an absolute path", hint="Begin it with `/`.")

@@ -198,9 +198,24 @@ def _fence(house: House) -> Plain:
 
 def _assets(house: House) -> Plain:
     refused = [key for key in house.alerts if key.startswith("asset/")]
-    return _check(
-        "files", not refused, ", ".join(refused) or "all steering files are in use", "quarterdeck playbooks validate"
-    )
+    fix = "`quarterdeck status` says what is wrong with each"
+    return _check("files", not refused, ", ".join(refused) or "all steering files are in use", fix)
 
 
-CHECKS = (_private, _space, _processes, _fence, _assets)
+def _recall(house: House) -> Plain:
+    """Whether both parts of the index answer: words, and the vectors of the embedder that the settings name."""
+    applied, wanted = house.recall.applied, house.config.embedder.name
+    if applied is None:
+        return _check("recall", False, "the search index does not answer", "quarterdeck logs --role indexer")
+    if not applied.embedder:
+        said = f"the embedder {wanted} cannot be opened; recall goes by words alone"
+        return _check("recall", False, said, "quarterdeck models list")
+    if applied.migrating_to:
+        return _check("recall", True, f"{applied.embedder} answers while {applied.migrating_to} is prepared")
+    if applied.feed_from < applied.fed:
+        said = f"a part of the index lacks rows; {house.recall.behind} events behind"
+        return _check("recall", False, said, "wait; if it stays so: quarterdeck logs --role indexer")
+    return _check("recall", True, f"words and vectors of {applied.embedder}")
+
+
+CHECKS = (_private, _space, _processes, _fence, _assets, _recall)
