@@ -206,3 +206,13 @@ def connected(house: Quarters) -> Iterator[Client]:
     assert until(answers, 60)
     with house.client(timeout_ms=LONG_MS) as client:
         yield client
+
+
+def test_an_id_says_by_itself_what_is_meant(house: Quarters) -> None:
+    with house.client(timeout_ms=LONG_MS) as client:
+        id = client.call("memory.remember", {"text": "The heron stands in the reeds"}).result["id"]
+        with pytest.raises(QuarterdeckError, match="not what was shown"):
+            client.call("memory.forget", {"id": id, "plan": "0" * 64}, deadline_ms=LONG_MS)
+        done = client.call("memory.forget", {"id": id}, deadline_ms=LONG_MS).result
+        assert (done["counts"]["memory"], done["proof"]["records"]) == (1, 0)
+        assert client.call("memory.get", {"id": id}).result["fields"]["forgotten"]

@@ -28,7 +28,7 @@ from ..views import iso
 from ..workspace import STATE_NAME
 
 SHOWN_MAX = 500  # Items of a plan that are listed; all are counted.
-FOUND_MAX = 100  # Things that a query may name.
+FOUND_MAX = 1_000  # Things that a query may name.
 _IDS = (("memory", r"m\d+"), ("document", r"doc\d+"), ("run", r"r\d+"), ("action", r"a\d+"), ("alert", r"alert\d+"))
 
 
@@ -96,7 +96,7 @@ async def _forget(house: House, asked: Asked, params: pp.MemoryForget) -> object
     view = await _plan_view(house, plan)
     if params.dry_run:
         return view | {"dry_run": True}
-    if params.plan != plan.hash:
+    if params.plan != plan.hash and (params.plan or not params.id):  # An id says by itself what is meant.
         raise QuarterdeckError(
             "conflict",
             "what would be forgotten is not what was shown" if params.plan else "nothing was shown yet",
@@ -134,6 +134,9 @@ async def _wanted(house: House, params: pp.MemoryForget) -> Wanted:
         entities = tuple(dict.fromkeys(find.entity for find in answers.finds[0]))
         if not entities:
             raise QuarterdeckError("not_found", "nothing is found by this query", hint="quarterdeck recall QUERY")
+        if len(answers.finds[0]) == FOUND_MAX:
+            limit = f"a query finds at most {FOUND_MAX:,} things at once"
+            raise QuarterdeckError("out_of_range", limit, hint="Use words that fewer have, or --source or --person.")
     return Wanted(
         identifiers=identifiers,
         entities=entities,
