@@ -48,6 +48,7 @@ from .timers import Timers
 PARSE_DEADLINE_MS = 30_000
 EFFECT_DEADLINE_MS = 60_000
 TELL_AGAIN_S = 0.5
+LOOK_AGAIN_S_MAX = 5.0
 PASSING: frozenset[str] = frozenset(("no_space", "busy"))
 
 log = logging.getLogger("quarterdeck.doing")
@@ -161,14 +162,35 @@ class Doing:
             await self._tell(msgspec.structs.replace(answer, outcome=_unusable(refused)), "worker")
 
     async def _look_up(self, need: Needs) -> None:
+        """Ask the index for what a step recalls. While it is away the step waits: a draft that silently lacks what
+        is known would be worse than a late one."""
+        pause_s = TELL_AGAIN_S
+        while (wanted := self._recalled_by(need)) is not None:
+            try:
+                hits = await self._hits(need, wanted)
+            except QuarterdeckError as error:
+                log.warning("%s waits for the index: %s", need.key, error.message)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LOOK_AGAIN_S_MAX)
+                continue
+            await self._tell(RecallAnswered(run=need.entity, step=need.step, hits=hits), "kernel")
+            return
+
+    def _recalled_by(self, need: Needs) -> Plain | None:
+        """The searches that the step still waits for; None when it has moved on, was cancelled or forgotten."""
         run = self._store.get(Run, need.entity)
-        assert run is not None, "needs name what exists"
+        step = run.steps.get(need.step) if run is not None and run.live else None
+        return step.recall if step is not None and step.status == "recalling" else None
+
+    async def _hits(self, need: Needs, wanted: Plain) -> dict[str, list[Plain]]:
+        run = self._store.get(Run, need.entity)
+        assert run is not None, "it waits"
         scope = declared_for(self._store, f"agent:{run.steps[need.step].agent}").read
         hits: dict[str, list[Plain]] = {}
-        for name, wanted in run.steps[need.step].recall.items():
-            query = _map(wanted)
+        for name, search in wanted.items():
+            query = _map(search)
             hits[name] = await self._recall.for_step(str(query["query"]), limit=int(str(query["limit"])), scope=scope)
-        await self._tell(RecallAnswered(run=run.id, step=need.step, hits=hits), "kernel")
+        return hits
 
     async def _effect(self, need: Needs) -> None:
         action = self._store.get(Action, need.entity)

@@ -10,9 +10,9 @@ from typing import cast
 
 import pytest
 
-from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun
+from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun, SteerRun
 from quarterdeck_daemon.core.commit import Commit
-from quarterdeck_daemon.core.entities import DeadLetter, Run
+from quarterdeck_daemon.core.entities import DeadLetter, Plain, Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs
 from quarterdeck_daemon.core.orders import Order, Outcome, RunStep, StepDone
@@ -23,7 +23,13 @@ from quarterdeck_daemon.service.hub import Hub, Role
 from quarterdeck_daemon.service.recall import Recall
 from quarterdeck_daemon.store.errors import NoSpace
 from quarterdeck_daemon.store.in_memory import InMemoryStore
+from quarterdeck_protocol.codes import QuarterdeckError
 
+RECALLING = """
+name: lead
+steps:
+  - {id: a, agent: x, in: {n: 7}, timeout: 5s, reads: {known: {recall: "what is known", limit: 3}}}
+"""
 PLAYBOOK = "name: lead\nsteps:\n  - {id: a, agent: x, in: {n: 7}, timeout: 5s}\n"
 
 
@@ -53,10 +59,24 @@ class Hands:
         return await self.answers[-1]
 
 
+class AbsentIndex:
+    """In place of recall: away for as many searches as the test says."""
+
+    def __init__(self, away: int) -> None:
+        self.away = away
+        self.asked = 0
+
+    async def for_step(self, query: str, *, limit: int, scope: object) -> list[Plain]:
+        self.asked += 1
+        if self.asked <= self.away:
+            raise QuarterdeckError("unavailable", "the indexer is being started", hint="Ask again.")
+        return []
+
+
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, index: AbsentIndex | None = None) -> None:
         self.store, self.hands = FillingStore(), Hands()
-        self.doing = Doing(self.store, cast(Hub, self.hands), cast(Recall, None), lambda: 0)
+        self.doing = Doing(self.store, cast(Hub, self.hands), cast(Recall, index), lambda: 0)
         self.engine = Engine(self.store, on_events=lambda _: None, on_needs=self.doing.see_to)
         self.doing.attach(self.engine)
 
@@ -68,10 +88,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def started() -> AsyncIterator[Rig]:
-    rig = Rig()
+async def started(playbook: str = PLAYBOOK, index: AbsentIndex | None = None) -> AsyncIterator[Rig]:
+    rig = Rig(index)
     task = asyncio.get_running_loop().create_task(rig.engine.run())
-    file = AssetFile(asset_kind="playbook", name="lead", path="p", text=PLAYBOOK, hash=text_hash(PLAYBOOK))
+    file = AssetFile(asset_kind="playbook", name="lead", path="p", text=playbook, hash=text_hash(playbook))
     await rig.engine.execute(LoadAssets(files=(file,)))
     await rig.engine.execute(StartRun(playbook="lead", run_id="q"))
     await until(lambda: bool(rig.hands.answers))
@@ -130,3 +150,28 @@ async def test_an_answer_that_finds_the_disk_full_is_kept_until_there_is_room(
         rig.store.full = False
         await until(lambda: rig.run.status == "succeeded")
         assert (rig.run.steps["a"].output, len(rig.hands.orders)) == ({"kept": True}, 1)
+
+
+async def test_a_step_that_recalls_waits_for_an_index_that_is_away_and_then_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The indexer was killed just when a step asked it: the step must not hang until the next restart."""
+    monkeypatch.setattr(doing_module, "TELL_AGAIN_S", 0.001)
+    async with started(RECALLING, AbsentIndex(away=3)) as rig:
+        rig.hands.answers[0].set_result(StepDone(output={}))
+        await until(lambda: rig.run.status == "succeeded")
+
+
+async def test_a_run_that_was_cancelled_meanwhile_asks_the_index_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doing_module, "TELL_AGAIN_S", 0.001)
+    index = AbsentIndex(away=10_000)
+    rig = Rig(index)
+    task = asyncio.get_running_loop().create_task(rig.engine.run())
+    file = AssetFile(asset_kind="playbook", name="lead", path="p", text=RECALLING, hash=text_hash(RECALLING))
+    await rig.engine.execute(LoadAssets(files=(file,)))
+    await rig.engine.execute(StartRun(playbook="lead", run_id="q"))
+    await until(lambda: index.asked > 2)
+    await rig.engine.execute(SteerRun(id="q", verb="cancel"))
+    await until(lambda: rig.doing.busy == 0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
