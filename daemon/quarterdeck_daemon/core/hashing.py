@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+REQUEST_CHARS = 32
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -18,6 +19,16 @@ def value_hash(value: object) -> str:
 def text_hash(text: str) -> str:
     """BLAKE2b-256 in hex over the UTF-8 bytes."""
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def request_hash(method: str, params: object) -> str:
+    """What a receipt keeps of a request: half of its hash, 128 bits, which tell requests apart."""
+    return value_hash([method, params])[:REQUEST_CHARS]
+
+
+def same_request(kept: str, asked: str) -> bool:
+    """Whether a receipt is for this request. Receipts from before hold the whole hash."""
+    return kept == asked or (len(kept) == 2 * REQUEST_CHARS == 2 * len(asked) and kept.startswith(asked))
 
 
 def action_hash(connector: str, verb: str, args: object, targets: Sequence[str]) -> str:

@@ -44,6 +44,7 @@ from . import (
 from .commands import Command, Needs, Wake
 from .commit import Commit
 from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
+from .hashing import same_request
 from .subjects import erased
 from .table import Draft, Table
 from .turn import Applier, Env, Turn
@@ -109,7 +110,7 @@ def decide(
 
 
 def _repeated(known: Receipt, body_hash: str) -> Decision:
-    if known.body_hash != body_hash:
+    if not same_request(known.body_hash, body_hash):
         raise QuarterdeckError(
             "id_conflict",
             f"request id {known.id!r} was used for something else",

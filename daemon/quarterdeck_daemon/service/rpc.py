@@ -32,7 +32,7 @@ from quarterdeck_protocol.frames import (
 )
 from quarterdeck_protocol.messages import Role, may_call, method_of, parse_params
 
-from ..core.hashing import value_hash
+from ..core.hashing import request_hash
 
 WIRE_BYTES_MAX = 8 * 1024 * 1024  # Above it libzmq drops the peer; from 1 MiB to here the answer is a typed error.
 UNDER_WAY_MAX = 1_000
@@ -131,7 +131,7 @@ class Rpc:
             role=role,
             actor="operator" if role == "operator" else role,
             request_id=request.request_id if method.changes else None,
-            body_hash=value_hash([request.method, request.params]) if request.request_id else "",
+            body_hash=request_hash(request.method, request.params) if request.request_id else "",
             deadline_ms=request.deadline_ms,
             send=lambda chunk: self._send(peer, chunk_frames(request.id, chunk)),
         )

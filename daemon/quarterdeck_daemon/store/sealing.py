@@ -11,7 +11,8 @@ verifies without any key, and also after the content was forgotten.
 
 Sealed bytes are the index of the key (8 bytes) and AES-SIV (RFC 5297) over the content; what it is (family, key,
 sequence) is authenticated with it, so nothing can be moved to another place. AES-SIV needs no nonce, so the same
-commit gives the same bytes on every machine that has the key.
+commit gives the same bytes wherever the key is, as far as the zlib there packs the same (packing.py); what is
+compared between machines is compared opened.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from ..core.subjects import ERASED_BODY, subject_of, subject_of_entity
 from .codec import NUL, SEALED, header, pack_entity, pack_event, payload, seq_key, unpack_entity, with_payload
 from .content_keys import ContentKeys, InvalidTag
 from .errors import LogCorrupt
+from .packing import packed, unpacked
 
 E = TypeVar("E", bound=Entity)
 
@@ -107,7 +109,7 @@ class Sealing:
         content = _Content(event.body, event.cause, None if own_run else event.run, event.task, event.labels.sources)
         envelope = _Envelope(
             event.seq, event.id, event.at_us, event.kind, event.actor,
-            self.keys.seal(subject, _packed(content, event), _event_place(event.seq)),
+            self.keys.seal(subject, packed(subject, _encoded(content, event)), _event_place(event.seq)),
             version=event.version, run=own_run, integrity=event.labels.integrity,
             sensitivity=event.labels.sensitivity, prev_mac=event.prev_mac,
         )  # fmt: skip
@@ -123,12 +125,12 @@ class Sealing:
             if found.seq != seq:
                 raise LogCorrupt(self._path, f"event {found.seq} stands under number {seq}", seq=seq)
             return self._opened(found) if found.sealed else _plain_event(found)
-        except (msgspec.DecodeError, RecursionError, InvalidTag) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError, InvalidTag) as error:
             raise LogCorrupt(self._path, f"event {seq} cannot be read ({error})", seq=seq) from error
 
     def _opened(self, found: _Stored) -> Event:
         raw = self.keys.open(found.sealed, _event_place(found.seq))
-        content = _Content(dict(ERASED_BODY)) if raw is None else _CONTENT.decode(raw)
+        content = _Content(dict(ERASED_BODY)) if raw is None else _CONTENT.decode(unpacked(raw))
         labels = OPERATOR
         if content.sources or found.integrity != "operator" or found.sensitivity != "private":
             labels = Labels(integrity=found.integrity, sensitivity=found.sensitivity, sources=content.sources)
@@ -151,7 +153,8 @@ class Sealing:
         subject = subject_of_entity(entity)
         if subject is None:
             return value
-        return with_payload(value, self.keys.seal(subject, payload(value), _value_place(key, entity.seq)))
+        plain = packed(subject, payload(value))
+        return with_payload(value, self.keys.seal(subject, plain, _value_place(key, entity.seq)))
 
     def open_value(self, key: bytes, value: bytes) -> bytes | None:
         """Return the value as it is without a seal, None when it was forgotten. Raises LogCorrupt when damaged."""
@@ -163,7 +166,13 @@ class Sealing:
         except InvalidTag as error:
             kind = key.partition(NUL)[0].decode()
             raise LogCorrupt(self._path, f"a {kind} record cannot be opened with its key", seq=seq) from error
-        return None if raw is None else with_payload(value, raw, sealed=False)
+        if raw is None:
+            return None
+        try:
+            return with_payload(value, unpacked(raw), sealed=False)
+        except ValueError as error:
+            kind = key.partition(NUL)[0].decode()
+            raise LogCorrupt(self._path, f"a {kind} record cannot be read ({error})", seq=seq) from error
 
     def open_entity(self, cls: type[E], key: bytes, value: bytes) -> E | None:
         """Return the value, None when it was forgotten. Raises LogCorrupt when damaged."""
@@ -206,7 +215,7 @@ def _plain_event(found: _Stored) -> Event:
     )  # fmt: skip
 
 
-def _packed(content: _Content, event: Event) -> bytes:
+def _encoded(content: _Content, event: Event) -> bytes:
     try:
         return _PACK.encode(content)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

@@ -14,6 +14,7 @@ from quarterdeck_protocol import privacy_params as pp
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.entities import Action, Erasure, Plain, Receipt
+from ...core.hashing import same_request
 from ...core.traces import Traces
 from ...recall.api import Question
 from ...store.backup import Manifest
@@ -114,7 +115,8 @@ _EMPTY: Plain = {"plan": "", "items": [], "kept": [], "outside": []}
 def _answered(house: House, asked: Asked) -> str | None:
     """The erasure that this very request began, when it is sent again."""
     known = house.store.get(Receipt, asked.request_id) if asked.request_id else None
-    return str(known.reply.get("id")) if known is not None and known.body_hash == asked.body_hash else None
+    repeated = known is not None and same_request(known.body_hash, asked.body_hash)
+    return str(known.reply.get("id")) if known is not None and repeated else None
 
 
 async def _wanted(house: House, params: pp.MemoryForget) -> Wanted:
