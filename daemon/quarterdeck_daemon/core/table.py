@@ -38,7 +38,7 @@ class Draft:
         self.puts: dict[tuple[str, str], Entity] = {}
         self.links: list[Link] = []
         self.unlinks: list[Link] = []
-        self._touched: dict[str, None] = {}
+        self._touched: dict[tuple[str, str], None] = {}
 
     def get(self, cls: type[E], id: str) -> E | None:
         entity = self.puts.get((cls.kind, id))
@@ -62,23 +62,24 @@ class Draft:
 
     def touch(self, entity: Entity) -> None:
         """Note that the present event concerns this entity, changed or not."""
-        self._touched[f"{entity.kind}:{entity.id}"] = None
+        self._touched[entity.kind, entity.id] = None
 
     def touched(self, cls: type[E]) -> tuple[E, ...]:
         """The entities of this kind that the present event has put, as they are now."""
-        names = (name.partition(":") for name in self._touched)
-        found = (self.get(cls, id) for kind, _, id in names if kind == cls.kind)
-        return tuple(entity for entity in found if entity is not None)
+        found = [self.get(cls, id) for kind, id in self._touched if kind == cls.kind]
+        return tuple([entity for entity in found if entity is not None])
 
     def take_touched(self) -> tuple[str, ...]:
         """Return what was touched since the last call."""
-        touched = tuple(self._touched)
+        touched = tuple([f"{kind}:{id}" for kind, id in self._touched])
         self._touched.clear()
         return touched
 
     def _merged(self, cls: type[E], base: Iterator[E], prefix: str) -> Iterator[E]:
         """In id order, with the writes as they are now; whoever stops early has read no more than that."""
-        own = {id: cast(E, one) for (kind, id), one in self.puts.items() if kind == cls.kind and id.startswith(prefix)}
+        own = {
+            id: cast(E, one) for (kind, id), one in self.puts.items() if kind == cls.kind and id.startswith(prefix)
+        }
         return _laid_over(base, own)
 
 

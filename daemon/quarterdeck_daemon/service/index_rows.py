@@ -20,6 +20,7 @@ from ..store.api import Store
 
 KINDS = ("memory.", "document.", "fact.", "reminder.", "rewind.")
 SILENT = frozenset(("memory.used", "memory.recalled", "fact.refused", "document.received", "document.unreadable"))
+BEGINS = "memory.remembered"
 WALK_MAX = 1_000  # Versions that said the same, walked back to where they began.
 STRINGS_MAX = 50_000
 ID_CHARS_MAX = 420
@@ -44,14 +45,18 @@ def rows_of(store: Store, events: Sequence[Event]) -> Found:
     for event in events:
         if concerns_rows(event):
             for cls, id in _entities_of(store, event):
-                _note(store, found, cls, id, event.seq)
+                _note(store, found, cls, id, event)
     return found
 
 
-def _note(store: Store, found: Found, cls: type[Memory] | type[Fact], id: str, seq: int) -> None:
-    now = store.get(cls, id)
+def _note(store: Store, found: Found, cls: type[Memory] | type[Fact], id: str, event: Event) -> None:
+    now, seq = store.get(cls, id), event.seq
     if isinstance(now, Memory) and now.forgotten:
         found.erased[f"memory:{id}"] = None
+        return
+    if isinstance(now, Memory) and now.seq == seq and event.kind == BEGINS and event.body.get("id") == id:
+        if (row := _row(now)) is not None:  # There is no version before the first; so nobody needs to look for one.
+            found.rows[row.id] = row
         return
     new, old = _stretch(store, cls, id, seq), _stretch(store, cls, id, seq - 1)
     if old is not None and (new is None or new.from_seq != old.from_seq):

@@ -64,7 +64,7 @@ def part(text: str) -> bytes:
     return raw
 
 
-@functools.lru_cache(maxsize=16_384)
+@functools.lru_cache(maxsize=4_096)
 def joined(*parts: str) -> bytes:
     return NUL.join([part(one) for one in parts])
 

@@ -32,7 +32,7 @@ from .key_tree import LEAF, LEAF_BYTES, LEVEL_BITS, NODE_BYTES, KeyTree
 
 FILE = "content.key"
 INDEX_BYTES = 8
-CIPHERS_MAX = 4_096
+CIPHERS_MAX = 512  # Each holds about 4 KiB of OpenSSL; making one anew takes some ten microseconds.
 _MAGIC = b"QDCK\0\0\0\1"
 _HEAD = struct.Struct(">8s16sQ32sI")
 _NODE = struct.Struct(">BQ")

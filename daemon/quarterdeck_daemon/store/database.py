@@ -35,9 +35,10 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .errors import LogCorrupt, NoSpace, StoreFailed
 
 FAMILIES = ("events", "records", "versions", "links", "blobs_index", "cache", "meta")
-WRITE_BUFFER_BYTES = 16 << 20
+WRITE_BUFFER_BYTES = 8 << 20
+WRITE_BUFFERS_BYTES_MAX = 16 << 20  # Of all families together, in memory.
 WAL_BYTES_MAX = 64 << 20
-CACHE_BYTES = 32 << 20
+CACHE_BYTES = 16 << 20
 OPEN_FILES_MAX = 512
 LOG_FILES_KEPT = 4
 _BLOOM_BITS = 10
@@ -209,6 +210,7 @@ def _database_options(cache: Cache, create: bool) -> Options:
     options.set_paranoid_checks(True)
     options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_max_total_wal_size(WAL_BYTES_MAX)
+    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES_MAX)
     options.set_max_open_files(OPEN_FILES_MAX)
     options.set_keep_log_file_num(LOG_FILES_KEPT)
     options.set_max_manifest_file_size(1)  # A new list of files with each change: it names keys, also deleted ones.

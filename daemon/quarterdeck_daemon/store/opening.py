@@ -9,12 +9,13 @@ replay and retire the write-ahead log, and a file put back later would be ignore
 from __future__ import annotations
 
 import hmac
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .anchor import Anchor, highest_seq
-from .api import Head
+from .api import Head, Verification
 from .chain import EMPTY, Chain, new_key, read_key, write_key
 from .codec import SEQ_MAX, seq_key, seq_of
 from .content_keys import FILE as CONTENT_KEY
@@ -83,6 +84,19 @@ def events_after(database: Database, after: int) -> Iterator[tuple[int, bytes]]:
     """Yield (sequence, stored bytes) of all events after `after`."""
     for key, value in walk(database, "events", seq_key(after + 1), seq_key(SEQ_MAX)):
         yield seq_of(key), value
+
+
+def verified(database: Database, chain: Chain, head: Head, after: int) -> Verification:
+    """Walk the chain from `after` to the head, and compare the head with this one."""
+    start = Head(seq=0, mac=b"")
+    if after > 0:
+        stored = database.get("events", seq_key(after))
+        if stored is None:
+            return Verification(checked=0, head=head, broken_at=after, reason="the event is missing")
+        start = Head(seq=after, mac=chain.mac(stored))
+    # What is appended meanwhile lies beyond the head that is compared with.
+    rows = itertools.takewhile(lambda row: row[0] <= head.seq, events_after(database, after))
+    return chain.follow(start, rows, head)
 
 
 def examine(log: Path, database: Database, chain: Chain, anchor: Anchor, *, follow: bool) -> tuple[Head, Head]:

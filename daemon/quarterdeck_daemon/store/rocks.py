@@ -11,7 +11,6 @@ Reads and `append` belong to one thread; `sync` may run in another at the same t
 from __future__ import annotations
 
 import hashlib
-import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +45,7 @@ from .errors import LogCorrupt, NoSpace, StoreFailed
 from .files import PRIVATE_FOLDER
 from .intake import Intake, take_in
 from .lock import FolderLock
-from .opening import MARK_KEY, Opened, events_after, mark_value, note_keys, open_log, walk
+from .opening import MARK_KEY, Opened, mark_value, note_keys, open_log, verified, walk
 from .room import FREE_BYTES_MIN, Room
 from .sealing import Sealing
 
@@ -121,8 +120,8 @@ class RocksStore:
         self._head = intake.head
         self._written += 1
         self._room.take(size_bytes)
-        for entity in changed:
-            self._cache.drop(entity.kind, entity.id)
+        for key, (entity, value) in changed.items():
+            self._cache.wrote(key, entity, len(value))
             ids = self._live.setdefault(entity.kind, set())
             (ids.add if entity.live else ids.discard)(entity.id)
 
@@ -156,11 +155,11 @@ class RocksStore:
                 elif not stands:  # A link that stands keeps saying since when.
                     batch.put("links", key, seq_key(at))
 
-    def _batch_records(self, batch: Batch, intake: Intake) -> list[Entity]:
-        """Put current values, keep the replaced ones as versions. Returns the final value of each."""
+    def _batch_records(self, batch: Batch, intake: Intake) -> dict[bytes, tuple[Entity, bytes]]:
+        """Put current values, keep the replaced ones as versions. Returns the final value of each, by record key."""
         final: dict[bytes, tuple[Entity, bytes]] = {}
         for entity, key, value in intake.puts:
-            old = final[key][1] if key in final else self._db.get("records", key)
+            old = final[key][1] if key in final else self._current(key)
             if old is not None:
                 old_seq, _ = header(old)
                 assert old_seq <= entity.seq, f"{entity.kind}:{entity.id} goes back from {old_seq} to {entity.seq}"
@@ -170,7 +169,7 @@ class RocksStore:
         for key, (entity, value) in final.items():
             batch.put("records", key, value)
             self._batch_live(batch, entity, key)
-        return [entity for entity, _ in final.values()]
+        return final
 
     def _batch_live(self, batch: Batch, entity: Entity, key: bytes) -> None:
         known = entity.id in self._live.get(entity.kind, ())
@@ -207,19 +206,27 @@ class RocksStore:
     # state
 
     def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None:
-        if as_of is None and (held := self._cache.get(cls.kind, id)) is not None:
+        held = self._cache.get(cls.kind, id)
+        if held is not None and (as_of is None or held.seq <= as_of):
             return cast(E, held)
         key = joined(cls.kind, id)
-        if as_of is not None:
-            value = self._value_at(key, self._db.get("records", key), as_of)
-            return None if value is None else self._sealing.open_entity(cls, key, value)
-        value = self._db.get("records", key)
+        current = self._current(key)
+        value = current if as_of is None else self._value_at(key, current, as_of)
         if value is None:
             return None
         entity = self._sealing.open_entity(cls, key, value)
-        if entity is not None:
+        if entity is not None and value is current:
             self._cache.keep(entity, len(value))
         return entity
+
+    def _current(self, key: bytes) -> bytes | None:
+        """The stored bytes under a record key."""
+        if self._cache.lacks(key):
+            return None
+        value = self._db.get("records", key)
+        if value is None:
+            self._cache.note_absent(key)
+        return value
 
     def live(self, cls: type[E]) -> Iterator[E]:
         for id in sorted(self._live.get(cls.kind, ())):
@@ -284,16 +291,7 @@ class RocksStore:
 
     def verify(self, *, after: int = 0) -> Verification:
         """Walk the chain from `after` to the head, and compare the head with the one known in memory."""
-        head = self._head
-        start = Head(seq=0, mac=b"")
-        if after > 0:
-            stored = self._db.get("events", seq_key(after))
-            if stored is None:
-                return Verification(checked=0, head=head, broken_at=after, reason="the event is missing")
-            start = Head(seq=after, mac=self._chain.mac(stored))
-        # What is appended meanwhile lies beyond the head that is compared with.
-        rows = itertools.takewhile(lambda row: row[0] <= head.seq, events_after(self._db, after))
-        return self._chain.follow(start, rows, head)
+        return verified(self._db, self._chain, self._head, after)
 
     # graph
 
