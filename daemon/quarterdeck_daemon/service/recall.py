@@ -35,7 +35,7 @@ from .index_rows import Found, concerns_rows, rows_of
 SLICE = 1_000  # Events looked at before others get their turn.
 ROWS_MAX = 2_000  # Of one put.
 BYTES_MAX = 8 * 1024 * 1024
-PAUSE_S = 0.02  # A commit of the index costs milliseconds, so what arrives together is fed together.
+PAUSE_S = 0.1  # A commit of the index costs milliseconds, so what arrives together is fed together; a search ends it.
 IDLE_EVENTS_MAX = 5_000  # After so many events without a row the index is told where the log stands.
 BEHIND_WAIT_S = 1.0
 INDEXER_WAIT_S = 3.0  # For an indexer that is just being started again.
@@ -69,6 +69,7 @@ class Recall:
         self._wanted = store.head.seq  # The last event that a search must see.
         self._work = asyncio.Event()
         self._pulse: asyncio.Event = asyncio.Event()  # Set, and replaced, whenever one of the above moves.
+        self._awaited = asyncio.Event()  # Somebody waits for what is not fed yet.
         self._numbers = itertools.count(1)
         self._fills_at_s = 0.0  # On the loop's clock.
 
@@ -133,7 +134,7 @@ class Recall:
     async def _feed_new(self, applied: Applied) -> bool:
         events = self._events(self._looked, self._durable)
         if len(events) < SLICE // 4:
-            await asyncio.sleep(PAUSE_S)  # More of the same is likely on its way.
+            await self._pause()  # More of the same is likely on its way.
             events = self._events(self._looked, self._durable)
         found, upto = rows_of(self._store, events), events[-1].seq
         telling = found.rows or found.erased or upto - applied.fed > IDLE_EVENTS_MAX
@@ -143,6 +144,13 @@ class Recall:
             self._looked = max(self._looked, upto)
             self._stir()
         return True
+
+    async def _pause(self) -> None:
+        """A short while, or until somebody waits for what is fed next."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_S):
+                await self._awaited.wait()
+        self._awaited.clear()
 
     async def _fill(self, applied: Applied) -> bool:
         """What a part lacks that began anew, in the order of the log; what is known of later on stays."""
@@ -241,6 +249,8 @@ class Recall:
             return Answers([], self.behind)
         wanted = self._wanted
         if await self._wait(lambda: self._applied is not None, INDEXER_WAIT_S):
+            if self._looked < wanted:
+                self._awaited.set()
             await self._wait(lambda: self._looked >= wanted, BEHIND_WAIT_S)
         outcome: Outcome | None = None
         for _ in range(TRIES_MAX):
