@@ -3,10 +3,14 @@
 Method   recall_set/notes.tsv is remembered in a workspace of its own, a note with `replaced_by` superseded by that
          one; every question of recall_set/questions.tsv is asked over the wire in each mode. The questions marked
          `dev` may be used for choosing weights, those marked `held` never; figures are given for both.
+         A second set, recall_set/talk_*.tsv: turns of two long conversations as `Speaker: text`, each in a namespace of
+         its own, and paragraphs like abstracts in a third. Its figures are named talk_… and papers_…; without_floor
+         is the plain ranking. Kind `swapped` asks one speaker for what the other said: counted apart.
          recall@k and ndcg@10 over the questions that have an answer (higher is better); precision_at_answers: of what
          was returned for them, the share that is right; nothing_right: the share of questions without an answer that
          got an empty list; wrong_scope, wrong_past: hits of another namespace, or of a superseded note (0 is right).
-Excludes documents longer than a paragraph; anything measured by people other than the author of the set.
+Excludes documents longer than a paragraph; anything measured by people other than the author of the set. A third of
+         the turns of the conversations are small talk made from patterns.
 Run      python bench/recall_quality.py [--quick]     (--quick: the default embedder only)
 """
 
@@ -26,6 +30,8 @@ from quarterdeck_protocol.client import Client
 
 SET = Path(__file__).parent / "recall_set"
 MODES = ("keyword", "vector", "hybrid")
+SPLITS = ("dev", "held")
+PAPERS = "papers"
 LIMIT = 10
 SETTLE_MS = 120_000
 
@@ -62,18 +68,29 @@ def notes() -> list[Note]:
     return [Note(row["id"], row["namespace"], row["replaced_by"], row["text"]) for row in rows("notes.tsv")]
 
 
-def questions() -> list[Asked]:
+def talk() -> list[Note]:
+    """The second set, one namespace for each conversation and one for the abstracts."""
+    turns = [
+        Note(row["id"], row["namespace"], "", f"{row['speaker']}: {row['text']}") for row in rows("talk_turns.tsv")
+    ]
+    return turns + [Note(row["id"], PAPERS, "", row["text"]) for row in rows("talk_papers.tsv")]
+
+
+def questions(name: str = "questions.tsv") -> list[Asked]:
     return [
         Asked(
             row["split"], row["lang"], row["namespace"], row["kind"],
             frozenset(filter(None, row["answers"].split(","))), row["question"],
         )
-        for row in rows("questions.tsv")
+        for row in rows(name)
     ]  # fmt: skip
 
 
 def remember(client: Client, all_notes: list[Note]) -> dict[str, str]:
-    """Put the set into memory. Returns the set's id by memory id; both of a superseded pair are there."""
+    """Put the set into memory. Returns the set's id by memory id; both of a superseded pair are there.
+
+    What is said twice in the same words is one memory.
+    """
     by_id = {note.id: note for note in all_notes}
     replacing = {note.replaced_by for note in all_notes if note.replaced_by}
     known: dict[str, str] = {}
@@ -90,8 +107,10 @@ def remember(client: Client, all_notes: list[Note]) -> dict[str, str]:
     return known
 
 
-def ask(client: Client, known: dict[str, str], asked: Asked, mode: str) -> Got:
-    params = {"query": asked.question, "limit": LIMIT, "namespace": asked.namespace, "mode": mode}
+def ask(client: Client, known: dict[str, str], asked: Asked, mode: str, floor: bool = True) -> Got:
+    params = {
+        "query": asked.question, "limit": LIMIT, "namespace": asked.namespace, "mode": mode, "floor": floor
+    }  # fmt: skip
     items = client.call("memory.search", params).result["items"]
     assert isinstance(items, list), "the protocol says so"
     return Got(asked, [known.get(str(item["id"]), "?") for item in items])
@@ -101,19 +120,42 @@ def measure(embedder: str) -> None:
     config = f'[workspace]\nname = "Bench"\n\n[embedder]\nname = "{embedder}"\n\n[memory]\ncapture = false\n'
     with new_house({"quarterdeck.toml": config}) as house:
         house.start()
-        known = settled(house)
+        known = settled(house, notes())
         with house.client() as client:
             for mode in MODES:
                 got = [ask(client, known, asked, mode) for asked in questions()]
-                for split in ("dev", "held"):
-                    tell(f"{embedder}_{mode}_{split}", [one for one in got if one.asked.split == split])
+                for split in SPLITS:
+                    name, part = f"{embedder}_{mode}_{split}", [one for one in got if one.asked.split == split]
+                    tell(name, part)
+                    leaks(name, part)
                 if mode == "hybrid":
                     by_language(embedder, [one for one in got if one.asked.split == "held"])
+    with new_house({"quarterdeck.toml": config}) as house:
+        house.start()
+        known = settled(house, talk())
+        with house.client() as client:
+            measure_talk(client, known, embedder)
 
 
-def settled(house: House) -> dict[str, str]:
+def measure_talk(client: Client, known: dict[str, str], embedder: str) -> None:
+    for mode, floor in (("keyword", True), ("hybrid", False), ("hybrid", True)):
+        got = [ask(client, known, asked, mode, floor) for asked in questions("talk_questions.tsv")]
+        for split in SPLITS:
+            part = [one for one in got if one.asked.split == split]
+            name = f"{embedder}_{mode}_{split}" + ("" if floor else "_without_floor")
+            swapped = [one for one in part if one.asked.kind == "swapped"]
+            plain = [one for one in part if one.asked.kind != "swapped"]
+            tell(f"talk_{name}", [one for one in plain if one.asked.namespace != PAPERS])
+            tell(f"papers_{name}", [one for one in plain if one.asked.namespace == PAPERS])
+            report(
+                "recall_quality", f"talk_{name}_swapped_right", mean([not one.ids for one in swapped]), "",
+                n=len(swapped),
+            )  # fmt: skip
+
+
+def settled(house: House, all_notes: list[Note]) -> dict[str, str]:
     with house.client(timeout_ms=SETTLE_MS) as client:
-        known = remember(client, notes())
+        known = remember(client, all_notes)
         client.call("ingest.wait", {"timeout_ms": SETTLE_MS}, deadline_ms=SETTLE_MS)
         return known
 
@@ -130,10 +172,13 @@ def tell(name: str, got: list[Got]) -> None:
     returned = sum(len(one.ids) for one in answered)
     report("recall_quality", f"{name}_precision_at_answers", right / max(1, returned), "", n=returned)
     report("recall_quality", f"{name}_nothing_right", mean([not one.ids for one in empty]), "", n=len(empty))
+
+
+def leaks(name: str, got: list[Got]) -> None:
     namespaces = {note.id: note.namespace for note in notes()}
     past = {note.id for note in notes() if note.replaced_by}
-    leaks = sum(namespaces.get(id) != one.asked.namespace for one in got for id in one.ids)
-    report("recall_quality", f"{name}_wrong_scope", leaks, "hits", n=len(got))
+    strange = sum(namespaces.get(id) != one.asked.namespace for one in got for id in one.ids)
+    report("recall_quality", f"{name}_wrong_scope", strange, "hits", n=len(got))
     report(
         "recall_quality", f"{name}_wrong_past", sum(id in past for one in got for id in one.ids), "hits", n=len(got)
     )

@@ -23,7 +23,7 @@ from .weights import Weights
 DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
 NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
 HITS_MAX = 50_000  # Looked at when a filter lets few through.
-SPARE = 3  # Times the limit: how many candidates are looked at when one text may stand there in many versions.
+SPARE = 3  # Times the limit: how many candidates are looked at where a text may stand in many versions.
 
 
 class Side(msgspec.Struct):
@@ -34,6 +34,15 @@ class Side(msgspec.Struct):
     part: VectorPart
     rests_until_s: float = 0.0
     lacks: bool = False
+
+
+class _Hit(msgspec.Struct, frozen=True):
+    """A candidate: its place among them, its score, the asked words that it has, and their share."""
+
+    place: int
+    score: float
+    terms: Sequence[Word]
+    covered: float
 
 
 class Answering:
@@ -92,33 +101,39 @@ class Answering:
         mixed = fused(scores, cosines, ages, share, self._weights)
         looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
         order = np.argsort(-mixed.score, kind="stable")[:looked_at].tolist()
-        covered = self._keyword.covered(words, keys[order].tolist()) if words else {}
-        terms = [covered.get(int(keys[place]), []) for place in order]
+        found = self._keyword.covered(words, keys[order].tolist()) if words else {}
         named = any(word.role == "who" for word in words)
-        near = [
-            relevance(share_of(has, words, self._weights), float(cosines[place]), fluency, self._weights, named=named)
-            for place, has in zip(order, terms, strict=True)
+        hits = [
+            self._hit(place, float(mixed.score[place]), words, found.get(int(keys[place]), []), named)
+            for place in order
         ]
-        kept = list(range(len(order)))
+        if named:
+            hits.sort(key=lambda hit: -hit.score)
+        near = [
+            relevance(hit.covered, float(cosines[hit.place]), fluency, self._weights, named=named) for hit in hits
+        ]
+        kept = list(range(len(hits)))
         if question.floor:
-            kept = shown(mixed.score[order].tolist(), near, self._weights, named=named)
-        finds = [self._find(question, int(keys[order[at]]), mixed, order[at], terms[at], near[at]) for at in kept]
+            kept = shown([hit.score for hit in hits], near, self._weights, named=named)
+        finds = [self._find(question, int(keys[hits[at].place]), mixed, hits[at], near[at]) for at in kept]
         return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
 
-    def _find(
-        self, question: Question, key: int, mixed: Fused, place: int, terms: Sequence[Word], near: float
-    ) -> Find:
+    def _hit(self, place: int, score: float, asked: Sequence[Word], has: Sequence[Word], named: bool) -> _Hit:
+        covered = share_of(has, asked, self._weights)
+        return _Hit(place, score + (self._weights.covered * covered if named else 0.0), has, covered)
+
+    def _find(self, question: Question, key: int, mixed: Fused, hit: _Hit, near: float) -> Find:
         id, entity = self._catalogue.id_of(key)
         to_seq = int(self._catalogue.columns["to_seq"][key])
         position = CURRENT - 1 if question.as_of is None else question.as_of
         return Find(
             id=id,
             entity=entity,
-            score=round(float(mixed.score[place]), 4),
-            keyword=round(float(mixed.keyword[place]), 4),
-            vector=round(float(mixed.vector[place]), 4),
-            recency=round(float(mixed.recency[place]), 4),
-            terms=tuple(word.text for word in terms),
+            score=round(hit.score, 4),
+            keyword=round(float(mixed.keyword[hit.place]), 4),
+            vector=round(float(mixed.vector[hit.place]), 4),
+            recency=round(float(mixed.recency[hit.place]), 4),
+            terms=tuple(word.text for word in hit.terms),
             superseded=to_seq <= position,
             relevance=round(near, 4),
             from_seq=int(self._catalogue.columns["from_seq"][key]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Role = Literal["what", "who", "when"]
+Role = Literal["what", "who", "frame"]
 
 NAMES_SHARE_MAX = 0.7  # Where more of the words than this are capitalised, a capital says nothing.
 NOUNS_ARE_CAPITAL = frozenset(("de",))
@@ -21,7 +21,8 @@ _DATES = (
     " januar februar märz maerz mai juni juli oktober dezember montag dienstag mittwoch donnerstag freitag samstag"
     " sonntag gestern heute morgen"
 )
-_WHEN = frozenset(_DATES.split())
+_KINDS = "name names called favourite favorite long often"
+_FRAME = frozenset((*_DATES.split(), *_KINDS.split()))
 
 
 def names_in(question: str, language: str) -> frozenset[str]:
@@ -34,6 +35,6 @@ def names_in(question: str, language: str) -> frozenset[str]:
     return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))
 
 
-def says_when(word: str) -> bool:
-    """Whether a plain word is of a date, or could be: 5, 2025, may, friday, last."""
-    return word in _WHEN or _NUMBER.fullmatch(word) is not None
+def is_frame(word: str) -> bool:
+    """Whether a plain word is of a date or could be (5, 2025, may, friday), or asks for a kind of thing (name)."""
+    return word in _FRAME or _NUMBER.fullmatch(word) is not None

@@ -28,7 +28,7 @@ from tantivy import Index, Occur, Query, SchemaBuilder
 from ..store.errors import LogLocked
 from ..store.files import PRIVATE_FOLDER
 from .analysis import Analysis, term_analyzer
-from .asking import Role, names_in, says_when
+from .asking import Role, is_frame, names_in
 from .sealed import Doubt, file_hash, read_note, write_note
 from .word_families import relatives
 
@@ -58,7 +58,7 @@ class Text(msgspec.Struct, frozen=True):
 class Word(msgspec.Struct, frozen=True):
     """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere).
 
-    role: "who" for a name that the store knows; of a name that it does not know it is "what" that no row has it.
+    role: "who" for a name that the store knows; of another it is "what" that no row has it.
     """
 
     text: str
@@ -220,7 +220,7 @@ class KeywordPart:
             kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
             terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
         rows, having = self.rows, max(map(self._having, terms), default=0)
-        role: Role = "who" if name and having else "when" if says_when(text) else "what"
+        role: Role = "frame" if is_frame(text) else "who" if name and having else "what"
         return Word(text, tuple(terms), math.log1p(max(rows - having, 0) / (having + 0.5)), role)
 
     def _having(self, term: str) -> int:

@@ -25,6 +25,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     floor_vector     what likeness above it adds to the share of the question's words that a row has
     names            how much a known name or a date counts among the question's words: it says who or when, not what
     named_likeness   how much of likeness counts when such a name is in the question: who says it is near already
+    covered          what a row that has all words of a question with such a name has over one without, in the score
     tail             share of the best hit's score that a row must reach to be shown beside it
     tail_relevance   the same for its relevance
     """
@@ -40,5 +41,6 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     floor_vector: Factor = 0.75
     names: Share = 0.3
     named_likeness: Share = 0.5
+    covered: Factor = 0.2
     tail: Share = 0.3
     tail_relevance: Share = 0.15

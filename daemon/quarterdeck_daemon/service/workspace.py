@@ -233,6 +233,7 @@ floor_cosine = 0.1       # likeness that any two texts have
 floor_vector = 0.75      # what likeness beyond that adds to the share of the question's words
 names = 0.3              # how much of a word a known name or a date is there: it says who or when, not what
 named_likeness = 0.5     # how much of likeness counts beside such a name
+covered = 0.2            # what a row with all words of such a question has over one with none
 tail = 0.3               # share of the best hit's score that the others must reach
 tail_relevance = 0.15    # and of its relevance
 

@@ -107,6 +107,35 @@ def test_a_rare_word_weighs_more_than_a_frequent_one_and_an_unknown_one_most(sha
     assert frequent.weight < rare.weight < unknown.weight
 
 
+def test_a_question_is_told_apart_into_who_and_what(shared: KeywordPart) -> None:
+    roles = {word.text: word.role for word in shared.words("Which invoices of Acme did Zeppelin pay in June?", "en")}
+    assert roles == {"invoices": "what", "acme": "who", "zeppelin": "what", "pay": "what", "june": "frame"}
+    assert {word.role for word in shared.words("Hat Acme die Rechnung bezahlt?", "de")} == {"what"}
+
+
+def test_irregular_forms_and_words_of_one_family_meet(tmp_path: Path) -> None:
+    part = opened(tmp_path / "words")
+    part.put(
+        [
+            Text(1, "", "I ran ten miles", "en"),
+            Text(2, "", "allergic to walnuts", "en"),
+            Text(3, "", "payable on delivery", "en"),
+        ],
+        (),
+        seq=1,
+        step=1,
+    )
+    assert keys(part, "when did she run") == [1]
+    assert keys(part, "any allergies?") == keys(part, "allergy") == [2]
+    assert keys(part, "who has to pay") == [3]
+    assert keys(part, "pay", "de") == []
+    part.close()
+
+
+def test_an_owner_leaves_no_letter_behind(shared: KeywordPart) -> None:
+    assert [word.text for word in shared.words("what is Acme's invoice", "en")] == ["acme", "invoice"]
+
+
 def test_a_search_among_rows_scores_as_the_whole_one_does(shared: KeywordPart) -> None:
     words = shared.words("acme invoice", "en")
     whole = dict(zip(*(one.tolist() for one in shared.search(words, 10)), strict=True))
