@@ -220,18 +220,50 @@ def _take_in(session: Session, folder: Path, path: Path, sheet: Sheet, now: dict
         tally.count("unchanged")
         return
     present = now.get(sheet.entity)
-    if sheet.entity and not sheet.edited and present is not None:
+    if present is not None and content_of(present) == sheet.content:
         tally.count("unchanged")
-    elif present is None:
-        _add(session, folder, path, sheet, tally)
-    elif content_of(present) == sheet.content:
-        tally.count("unchanged")
-    elif content_of(present) != sheet.exported:
-        _lay_beside(path, render(present))
-        tally.conflict(path, "it was edited here and in memory")
-    else:
+    elif present is not None and content_of(present) == sheet.exported:
         _change(session, path, sheet, present)
         tally.count("changed")
+    elif not (versions := _versions(session, sheet)) or _of_another_workspace(sheet, versions):
+        _add(session, folder, path, sheet, tally)
+    elif versions[-1].get("forgotten"):
+        tally.conflict(path, "it was forgotten; delete the file, or its line `id:` to remember it anew")
+    elif not sheet.edited:
+        tally.count("unchanged")  # Memory went on since this was written.
+    elif present is not None:
+        _lay_beside(path, render(present))
+        tally.conflict(path, "it was edited here and in memory")
+    elif _taken_over(session, sheet, versions[-1]):
+        tally.count("unchanged")
+    else:
+        tally.conflict(path, "it was edited here, and replaced or withdrawn in memory")
+
+
+def _versions(session: Session, sheet: Sheet) -> list[Plain]:
+    """All that this record ever said, oldest first; nothing when there never was one."""
+    if not sheet.entity:
+        return []
+    try:
+        items = session.items("memory.history", {"id": sheet.entity})
+    except QuarterdeckError as error:
+        if error.code != "not_found":
+            raise
+        return []
+    return [one | record(one.get("fields")) | {"entity": sheet.entity} for one in items]
+
+
+def _of_another_workspace(sheet: Sheet, versions: list[Plain]) -> bool:
+    """Whether its number only happens to be in use here. Facts have names, and those mean the same everywhere."""
+    if sheet.entity.startswith("fact:") or not sheet.exported or versions[-1].get("forgotten"):
+        return False
+    return sheet.exported not in map(content_of, versions)
+
+
+def _taken_over(session: Session, sheet: Sheet, last: Plain) -> bool:
+    """Whether what stands in the file is what took its place: it was taken in before."""
+    later = text(last, "superseded_by")
+    return bool(later) and content_of(session.ask("memory.get", {"id": later})) == sheet.content
 
 
 def _add(session: Session, folder: Path, path: Path, sheet: Sheet, tally: Tally) -> None:
@@ -244,8 +276,8 @@ def _add(session: Session, folder: Path, path: Path, sheet: Sheet, tally: Tally)
     if session.dry_run:
         tally.count("would be added")
         return
-    session.client.call(method, params, request_id=key)
-    tally.count("added")
+    known = session.client.call(method, params, request_id=key).result.get("known")
+    tally.count("unchanged" if known else "added")
     if not sheet.entity:
         path.unlink()  # The next export writes it again with its head, under its own name.
 

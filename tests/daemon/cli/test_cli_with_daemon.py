@@ -79,3 +79,29 @@ def _follows(shell: Shell) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def test_an_old_export_brings_back_nothing_that_was_given_up(living: Path, shell: Shell) -> None:
+    """Withdrawn, replaced and forgotten stay so; an edit of one of them is a conflict; another workspace's m1 is new."""
+    for bird in ("heron", "swift", "crane", "finch"):
+        assert shell("remember", f"The {bird} sings at dawn").status == 0
+    assert shell("memory", "export", "then").status == 0
+    assert shell("memory", "withdraw", "m1").status == 0
+    assert shell("memory", "supersede", "m2", "The swift is silent").status == 0
+    assert shell("memory", "forget", "m3", "--yes").status == 0
+    assert shell("memory", "edit", "m4", "The finch sings at dusk").status == 0
+    before = [one["id"] for one in shell("memory", "list", "--json").json["items"]]
+    ran = shell("memory", "import", "then")
+    assert ran.status == 8
+    assert "it was forgotten" in ran.out
+    assert "1 conflicts, 3 unchanged" in ran.out
+    assert [one["id"] for one in shell("memory", "list", "--json").json["items"]] == before
+    (note,) = living.glob("then/notes/m1-*.md")
+    note.write_text(note.read_text().replace("at dawn", "at noon"))
+    assert "replaced or withdrawn in memory" in shell("memory", "import", "then").out
+    (living / "other").mkdir()
+    (living / "other" / "m1.md").write_text(
+        "---\nid: memory:m4\nexported: 0123456789abcdef0123456789abcdef\n---\nOf another workspace\n"
+    )
+    assert "1 added" in shell("memory", "import", "other").out
+    assert shell("memory", "show", "m4").out.startswith("m4  The finch")
