@@ -57,7 +57,7 @@ def test_an_edit_in_the_folder_becomes_the_memory_and_news_become_files(quarters
     assert sum("120 g" in text and "id: memory:" in text for text in texts) == 1
     again = quarterdeck(quarters, "memory", "sync", str(folder))
     assert "written" not in again.stdout
-    assert "changed" not in again.stdout
+    assert " changed" not in again.stdout
 
 
 def test_a_note_that_changed_on_both_sides_is_named_and_nothing_is_lost(quarters: Quarters, tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def write_folder(session: Session, folder: Path, params: Plain) -> Tally:
     _make(folder)
     tally = Tally()
     kept: set[Path] = set()
+    said: set[str] = set()
     complete = folder / f".{COMPLETE}.new"
     with complete.open("w", encoding="utf-8") as lines:
         for chunk in session.client.stream("memory.export", params, deadline_ms=EXPORT_MS):
@@ -142,6 +143,7 @@ def write_folder(session: Session, folder: Path, params: Plain) -> Tally:
                 lines.write(to_json(one, indent=None) + "\n")
                 path = folder / path_of(one)
                 kept.add(path)
+                said.add(content_of(one))
                 _write_record(path, one, tally)
             for link in records(chunk.get("links")):
                 lines.write(to_json({"link": link}, indent=None) + "\n")
@@ -150,7 +152,7 @@ def write_folder(session: Session, folder: Path, params: Plain) -> Tally:
     complete.replace(folder / COMPLETE)
     for path in _files(folder):
         if path not in kept:
-            _drop(path, tally)
+            _drop(path, said, tally)
     return tally
 
 
@@ -172,10 +174,10 @@ def _write_record(path: Path, one: Plain, tally: Tally) -> None:
     tally.count("written")
 
 
-def _drop(path: Path, tally: Tally) -> None:
-    """A file whose record is gone goes too, unless somebody worked on it or it was never ours."""
+def _drop(path: Path, said: set[str], tally: Tally) -> None:
+    """A file whose record is gone goes too, unless it was never ours, or somebody worked on it and nothing says that."""
     sheet = _sheet(path, path.read_text("utf-8"))
-    if sheet is not None and sheet.entity and not sheet.edited:
+    if sheet is not None and sheet.entity and (not sheet.edited or sheet.content in said):
         path.unlink()
         tally.count("removed")
 
