@@ -125,7 +125,7 @@ def test_why_leads_back_to_the_page_of_the_contract(quarters: Quarters) -> None:
     )
     told = quarterdeck(quarters, "memory", "why", str(hit["id"]))
     assert "halden.pdf" in told
-    assert "page 2" in told
+    assert "p. 2" in told
 
 
 def test_last_tuesday_is_as_it_was_and_the_difference_can_be_read(quarters: Quarters) -> None:
