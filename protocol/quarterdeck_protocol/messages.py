@@ -63,7 +63,7 @@ METHODS: dict[str, Method] = {
     "memory.search": _read(p.MemorySearch, r.Hits, "Recall; each hit says why it was found."),
     "memory.search_many": _read(p.MemorySearchMany, r.Answers, "Several questions at once, with the same filters."),
     "memory.get": _read(p.ReadOne, r.Record, "One memory, document or other entity."),
-    "memory.history": _read(p.ReadOne, r.Records, "Every version of it, oldest first."),
+    "memory.history": _read(p.Versions, r.Records, "Every version of it, oldest first."),
     "memory.why": _read(p.Linked, r.Traces, "Back to what it was made from."),
     "memory.used_by": _read(p.Linked, r.Traces, "Forward to what was made from it or read it."),
     "memory.endorse": _change(p.MemoryEndorse, r.Done, "The operator vouches for its exact content."),

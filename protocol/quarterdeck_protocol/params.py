@@ -52,6 +52,11 @@ class ReadOne(Read, frozen=True, kw_only=True):
     id: Name
 
 
+class Versions(ReadOne, frozen=True, kw_only=True):
+    limit: Limit = 1_000
+    cursor: Short | None = None
+
+
 class Change(Params, frozen=True, kw_only=True):
     """reason: why, for the log."""
 

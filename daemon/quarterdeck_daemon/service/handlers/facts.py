@@ -19,6 +19,7 @@ from ..rpc import Asked, Handler
 from ..views import fact_view
 from . import fact_graph, proposals
 from .memory import labels_for
+from .pages import offset_of
 
 YIELD_EVERY = 2_000  # Facts looked at before others may have their turn.
 
@@ -126,7 +127,7 @@ def _now_us(house: House, as_of: int | None) -> int:
 def _history(house: House, params: p.FactHistory) -> Plain:
     as_of, moment = house.position(params.as_of), moment_of(params.valid_at)
     id = f"{params.kind}/{params.key}"
-    start = _offset(params.cursor)
+    start = offset_of(params.cursor)
     items, more = history_view(
         house.store,
         id,
@@ -144,14 +145,6 @@ def _history(house: House, params: p.FactHistory) -> Plain:
 def _reason(house: House, fact: Fact) -> str:
     event = house.store.event(fact.seq) if fact.withdrawn else None
     return str(event.body.get("reason", "")) if event is not None else ""
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isdecimal():
-        raise QuarterdeckError("bad_value", f"{cursor[:40]!r} is no cursor", hint="Hand back the `next` of a page.")
-    return int(cursor)
 
 
 async def _query(house: House, params: p.FactQuery) -> Plain:
@@ -202,7 +195,7 @@ def _kinds(house: House, params: p.FactKinds) -> Plain:
         return {"items": [_kind_view(house, params.kind, counts, as_of)], "next": None}
     own = {asset.name for asset in house.store.scan(Asset, prefix="kind/", as_of=as_of) if _in_use(asset)}
     names = sorted({*BUILT_IN, *own, *counts})
-    start = _offset(params.cursor)
+    start = offset_of(params.cursor)
     end = start + params.limit
     items = [_kind_view(house, name, counts, as_of) for name in names[start:end]]
     return {"items": items, "next": str(end) if end < len(names) else None}

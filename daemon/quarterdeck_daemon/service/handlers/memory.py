@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
@@ -13,6 +15,7 @@ from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
 from ..views import record_view
 from .documents import receive_document
+from .pages import offset_of
 from .tiers import expiry_us
 
 FETCHED_MAX = 1_000
@@ -47,11 +50,16 @@ def handlers(house: House) -> dict[str, Handler]:
     async def get(asked: Asked, params: p.ReadOne) -> object:
         return record_view(find_entity(house.store, params.id, house.position(params.as_of)))
 
-    async def history(asked: Asked, params: p.ReadOne) -> object:
+    async def history(asked: Asked, params: p.Versions) -> object:
         upto = house.position(params.as_of)
         entity = find_entity(house.store, params.id, upto)
         versions = house.store.history(type(entity), entity.id)
-        return {"items": [record_view(one) for one in versions if upto is None or one.seq <= upto], "next": None}
+        known = (one for one in versions if upto is None or one.seq <= upto)
+        start = offset_of(params.cursor)
+        page = list(itertools.islice(known, start, start + params.limit + 1))
+        more = len(page) > params.limit
+        items = [record_view(one) for one in page[: params.limit]]
+        return {"items": items, "next": str(start + params.limit) if more else None}
 
     async def explain(asked: Asked, params: p.Linked) -> object:
         return why(house.store, params.id, depth=params.depth, as_of=house.position(params.as_of))

@@ -27,3 +27,12 @@ def newest_first(
             entity = store.get(cls, str(event.body[field]), as_of=as_of)
             if entity is not None:
                 yield event.seq, entity
+
+
+def offset_of(cursor: str | None) -> int:
+    """Return how many come before the page. Raises QuarterdeckError `bad_value`."""
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal():
+        raise QuarterdeckError("bad_value", f"{cursor[:40]!r} is no cursor", hint="Hand back the `next` of a page.")
+    return int(cursor)
