@@ -122,8 +122,8 @@ def _report(session: Session, folder: Path, tally: Tally, *, quiet_when_idle: bo
     if tally.conflicts:
         raise QuarterdeckError(
             "conflict",
-            f"{len(tally.conflicts)} files changed on both sides; nothing of them was overwritten.",
-            hint=f"Compare each with the `{THEIRS}` beside it, keep one, delete the other.",
+            f"files in conflict: {len(tally.conflicts)}; nothing of them was taken in or overwritten.",
+            hint=f"Where memory says something else, that lies beside as `{THEIRS}`: keep one, delete the other.",
         )
 
 
