@@ -16,7 +16,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
-_CLOCK = re.compile(r"(?:(today|tomorrow|yesterday)\s*)?(?:(\d{1,2}):(\d{2}))?")
+_CLOCK = re.compile(r"(?:(today|tomorrow|yesterday)\s*)?(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 MORNING_HOUR = 9  # What "tomorrow" alone means.
 
@@ -107,12 +107,14 @@ def position(words: str) -> int | str:
 
 
 def _on_clock(clock: re.Match[str], past: bool) -> datetime:
-    day, hour, minute = clock.groups()
-    if hour is not None and (int(hour) > 23 or int(minute) > 59):
+    day, hour, minute, second = clock.groups()
+    if hour is not None and (int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59):
         raise QuarterdeckError(
             "bad_value", f"`{clock.group()}` is no time of day.", hint="Hours go from 0:00 to 23:59."
         )
-    start = now().replace(hour=int(hour or MORNING_HOUR), minute=int(minute or 0), second=0, microsecond=0)
+    start = now().replace(
+        hour=int(hour or MORNING_HOUR), minute=int(minute or 0), second=int(second or 0), microsecond=0
+    )
     if day:
         return start + timedelta(days=_DAYS[day])
     if past and start > now():

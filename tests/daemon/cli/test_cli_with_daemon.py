@@ -105,3 +105,11 @@ def test_an_old_export_brings_back_nothing_that_was_given_up(living: Path, shell
     )
     assert "1 added" in shell("memory", "import", "other").out
     assert shell("memory", "show", "m4").out.startswith("m4  The finch")
+
+
+def test_a_time_that_was_shown_can_be_given_back(living: Path, shell: Shell) -> None:
+    assert shell("remember", "The heron sings at dawn").status == 0
+    shown = shell("memory", "list").out.splitlines()[1].split()[2]
+    assert shown.count(":") == 2
+    assert shell("at", shown, "memory", "list").status == 0
+    assert shell("at", "12:00:77", "memory", "list").status == 2
