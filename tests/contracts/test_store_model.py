@@ -61,6 +61,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = self.make()
         self.versions: dict[str, list[DeadLetter]] = {}
         self.gone: set[tuple[str, int]] = set()  # (id, seq) of versions that nobody can read any more.
+        self.epochs: dict[tuple[str, int], int] = {}  # (id, seq) -> how often something had been forgotten by then.
         self.edges: dict[tuple[str, str, str], int] = {}
         self.concerns: list[set[str]] = []
 
@@ -83,6 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
             )
             for entity in entities:
                 self.versions.setdefault(entity.id, []).append(entity)
+                self.epochs[entity.id, entity.seq] = self.store.epoch
             self.edges = dict.fromkeys(links, last) | self.edges  # One that stands keeps saying since when.
             for edge in unlinks:
                 self.edges.pop(edge, None)
@@ -103,20 +105,21 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(ids=st.sets(IDS, min_size=1, max_size=2))
     def erase(self, ids: set[str]) -> None:
-        """A letter is sealed with its run, which is its text here: whoever shares the text shares the key."""
+        """A letter is sealed with its run, which is its text here: whoever shares the text shares the key, as long as
+        nothing was forgotten in between; after that a name that comes back has a key of its own."""
+        keys = {self.key(one) for id in ids for one in self.versions.get(id, ())}
         self.store.erase(Removal(epoch=self.store.epoch, entities=tuple(f"deadletter:{id}" for id in sorted(ids))))
-        texts = {one.run for id in ids for one in self.versions.get(id, ())}
-        alone = {id for id in ids if any(not one.run for one in self.versions.get(id, ()))}
         for id, versions in self.versions.items():
-            self.gone |= {
-                (id, one.seq) for one in versions if (one.run in texts and one.run) or (not one.run and id in alone)
-            }
+            self.gone |= {(id, one.seq) for one in versions if self.key(one) in keys}
         for id in ids:
             self.versions.pop(id, None)
             self.edges = {
                 edge: seq for edge, seq in self.edges.items() if f"deadletter:{id}" not in (edge[0], edge[2])
             }
             self.concerns = [concerned - {id} for concerned in self.concerns]
+
+    def key(self, one: DeadLetter) -> tuple[str, int]:
+        return one.run or f"alone {one.id}", self.epochs[one.id, one.seq]
 
     def readable(self, one: DeadLetter | None) -> DeadLetter | None:
         return None if one is None or (one.id, one.seq) in self.gone else one
