@@ -208,11 +208,17 @@ def connected(house: Quarters) -> Iterator[Client]:
         yield client
 
 
+def map_of(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value
+
+
 def test_an_id_says_by_itself_what_is_meant(house: Quarters) -> None:
     with house.client(timeout_ms=LONG_MS) as client:
         id = client.call("memory.remember", {"text": "The heron stands in the reeds"}).result["id"]
         with pytest.raises(QuarterdeckError, match="not what was shown"):
             client.call("memory.forget", {"id": id, "plan": "0" * 64}, deadline_ms=LONG_MS)
         done = client.call("memory.forget", {"id": id}, deadline_ms=LONG_MS).result
-        assert (done["counts"]["memory"], done["proof"]["records"]) == (1, 0)
-        assert client.call("memory.get", {"id": id}).result["fields"]["forgotten"]
+        counts, proof = map_of(done["counts"]), map_of(done["proof"])
+        assert (counts["memory"], proof["records"]) == (1, 0)
+        assert map_of(client.call("memory.get", {"id": id}).result["fields"])["forgotten"]

@@ -19,7 +19,7 @@ from .quarters import Quarters, lead_mail, running, settle, small_house, until
 
 COLUMNS, ROWS = 80, 24
 SEEN_S = 20.0
-HELD_S = 1.5
+HELD_S = 5.0
 TMUX = shutil.which("tmux")
 
 pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is NOT installed: nobody has looked at the real screen")

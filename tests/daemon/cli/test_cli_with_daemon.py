@@ -14,6 +14,8 @@ import pytest
 from quarterdeck_daemon.service import lifecycle
 
 if TYPE_CHECKING:
+    from quarterdeck_protocol.frames import Plain
+
     from .conftest import Shell
 
 
@@ -81,6 +83,12 @@ def _follows(shell: Shell) -> None:
         process.communicate(timeout=30)
 
 
+def items_of(printed: Plain) -> list[Plain]:
+    items = printed["items"]
+    assert isinstance(items, list)
+    return items
+
+
 def test_an_old_export_brings_back_nothing_that_was_given_up(living: Path, shell: Shell) -> None:
     """Withdrawn, replaced and forgotten stay so; an edit of one of them is a conflict; another workspace's m1 is new."""
     for bird in ("heron", "swift", "crane", "finch"):
@@ -90,12 +98,12 @@ def test_an_old_export_brings_back_nothing_that_was_given_up(living: Path, shell
     assert shell("memory", "supersede", "m2", "The swift is silent").status == 0
     assert shell("memory", "forget", "m3", "--yes").status == 0
     assert shell("memory", "edit", "m4", "The finch sings at dusk").status == 0
-    before = [one["id"] for one in shell("memory", "list", "--json").json["items"]]
+    before = [one["id"] for one in items_of(shell("memory", "list", "--json").json)]
     ran = shell("memory", "import", "then")
     assert ran.status == 8
     assert "it was forgotten" in ran.out
     assert "1 conflicts, 3 unchanged" in ran.out
-    assert [one["id"] for one in shell("memory", "list", "--json").json["items"]] == before
+    assert [one["id"] for one in items_of(shell("memory", "list", "--json").json)] == before
     (note,) = living.glob("then/notes/m1-*.md")
     note.write_text(note.read_text().replace("at dawn", "at noon"))
     assert "replaced or withdrawn in memory" in shell("memory", "import", "then").out
