@@ -151,7 +151,7 @@ class Supervisor:
             },
         )
         self._announce()
-        self._team.begin()
+        self._team.start()
         tasks = [loop.create_task(self._control.serve()), loop.create_task(self._watch_flag())]
         ending = loop.create_task(self._ending.wait())
         await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)

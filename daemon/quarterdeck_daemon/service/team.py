@@ -22,7 +22,6 @@ from .logs import fields
 
 DAEMON_GRACE_S = 3.5
 OTHERS_GRACE_S = 0.5
-WORKERS_AFTER_S = 0.4  # At first: so long the daemon and the indexer have the cores to themselves.
 SPAWN_AGAIN_S = 5.0  # When the system could not even make a process.
 
 log = logging.getLogger("quarterdeck.team")
@@ -52,14 +51,6 @@ class Team:
     def __init__(self, seats: list[Seat], patience: Patience, keeper: Keeper) -> None:
         self._children = [Child(seat.name, seat.command, seat.launch, seat.log, patience) for seat in seats]
         self._keeper = keeper
-
-    def begin(self) -> None:
-        """Fill every place for the first time, those of the workers last: nothing asks for them yet."""
-        for child in self._children:
-            if child.launch.role == "worker":
-                asyncio.get_running_loop().call_later(WORKERS_AFTER_S, self._start, child)
-            else:
-                self._start(child)
 
     def start(self) -> None:
         """Fill every empty place that may be filled."""
