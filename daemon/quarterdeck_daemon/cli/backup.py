@@ -1,19 +1,23 @@
-"""`backup`: copies of the log, made while it runs, checked, and made to forget what it has forgotten."""
+"""`backup`: copies of the log, made while it runs, checked, made to forget what it has forgotten, and restored."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from quarterdeck_protocol.codes import QuarterdeckError
+
 from .plain import Plain, number, strings, text
-from .session import Session
+from .session import Session, program
 from .text import line
 from .words import changes, noun, reads, verb_of
 
 LONG_MS = 1_800_000
 
-backup = noun("backup", "Copies of the log: create, list, verify, forget.", default="list")
+backup = noun("backup", "Copies of the log: create, list, verify, forget, restore.", default="list")
 
 
 @verb_of(backup, "create", examples=("quarterdeck backup create", "quarterdeck backup create before-upgrade"))
@@ -68,3 +72,77 @@ def forget(session: Session, folder: Path) -> None:
         did = f"{number(one, 'records')} records and {number(one, 'blobs')} files are gone from {path}"
         did = did if one.get("changed") else f"{path} had nothing more to forget"
         session.done(result, path, did, then="repeat it for every other copy", undo="none; it is gone")
+
+
+@verb_of(
+    backup,
+    "restore",
+    examples=(
+        "quarterdeck backup restore monday --dry-run",
+        "quarterdeck backup restore /mnt/stick/monday --into ~/company-again",
+        "quarterdeck backup restore /mnt/stick/monday --into ~/company-again --key /mnt/other-stick/chain.key",
+    ),
+)
+@click.argument("name", metavar="NAME|DIR")
+@click.option(
+    "--into",
+    metavar="NEWDIR",
+    type=click.Path(path_type=Path),
+    help="A folder that is not there yet; else beside the workspace.",
+)
+@click.option(
+    "--key", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The chain.key of the workspace that it came from; else looked for there and beside the backup.",
+)  # fmt: skip
+@changes
+def restore(session: Session, name: str, into: Path | None, key: Path | None) -> None:
+    """Make a new workspace of a backup. Needs no daemon, touches no workspace that is there.
+
+    The chain and the keys are verified first. What its workspace has forgotten since is forgotten here too, as long as
+    that workspace can be read. It begins stopped: nothing leaves it before `quarterdeck resume` is called in it.
+    """
+    from ..service.restoring import Wanted, plan_restore
+    from ..service.restoring import restore as carry_out
+
+    plan = plan_restore(Wanted(backup=name, into=into, workspace=_workspace(session), key=key))
+    if session.dry_run:
+        found: Plain = {"dry_run": True, **plan.said()}
+        session.show(found, [f"would make {line(text(found, 'path'))}", *_told(found)])
+        return
+    made = carry_out(plan, reason=session.reason)
+    session.show(made, [f"made {line(text(made, 'path'))}, stopped", *_told(made), *_settled(made)])
+    where = f"{program()} -w {shlex.quote(text(made, 'path'))}"
+    session.printer.talk(f"next: look at its quarterdeck.toml, then `{where} up` and `{where} resume`")
+    session.printer.talk(f"undo: remove {line(text(made, 'path'))}; nothing else was touched")
+
+
+def _workspace(session: Session) -> Path | None:
+    """The workspace that was named or that we are in, when there is one: a backup can be restored without."""
+    try:
+        return session.folder
+    except QuarterdeckError:
+        if session.named is not None and (session.named.expanduser() / ".quarterdeck").is_dir():
+            return session.named.expanduser().resolve()  # Its settings are lost, its state is not.
+        return None
+
+
+def _told(one: Plain) -> Iterator[str]:
+    yield f"  the chain verifies over {number(one, 'events'):,} events, to position {number(one, 'seq')}"
+    if text(one, "origin"):
+        count = number(one, "forgettings")
+        what = "nothing was" if not one.get("forgets") and not count else f"{count or 'some'} forgetting(s) were"
+        yield f"  {what} carried out in {line(text(one, 'origin'))} since" + (", and hold here too" if count else "")
+    for lack in strings(one.get("lacks")):
+        yield f"  not in it: {line(lack)}"
+
+
+def _settled(made: Plain) -> Iterator[str]:
+    counts = {name: len(strings(made.get(name))) for name in ("paused", "withdrawn", "unknown")}
+    words = {
+        "paused": "run(s) paused",
+        "withdrawn": "waiting action(s) withdrawn, since they may have left meanwhile",
+        "unknown": "action(s) were on the wire and are `unknown`",
+    }
+    for name, count in counts.items():
+        if count:
+            yield f"  {count} {words[name]}"

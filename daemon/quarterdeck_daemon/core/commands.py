@@ -299,12 +299,15 @@ class ReleaseStop(Command, frozen=True, kw_only=True):
     runs: tuple[str, ...] | None = None
 
 
-class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
+class AssetFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """unread: why its text could not be read; then `text` and `hash` are empty."""
+
     asset_kind: str
     name: str
     path: str
     text: str
     hash: str
+    unread: str = ""
 
 
 class LoadAssets(Command, frozen=True, kw_only=True):
@@ -408,13 +411,18 @@ class NoteFork(Command, frozen=True, kw_only=True):
 
 
 class BecomeFork(Command, frozen=True, kw_only=True):
-    """The first command of a fork's own life: it is stopped, and nothing of its origin goes on by itself."""
+    """The first command of a fork's own life: it is stopped, and nothing of its origin goes on by itself.
+
+    restored   it was made of a backup     forgotten  bodies of `memory.forgotten` that the origin wrote after it
+    """
 
     fork: str
     forked_from: str
     at_seq: int
     epoch: int
     reason: str = ""
+    restored: bool = False
+    forgotten: tuple[Plain, ...] = ()
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,6 +78,32 @@ def begin(turn: Turn, command: BeginErasure) -> Plain:
     return {"id": id, "counts": command.counts}
 
 
+def forget_again(turn: Turn, body: Plain, *, known_to: int) -> str:
+    """Repeat a forgetting of the log that this one is an earlier copy of; its content is unreadable here already.
+
+    body: of its `memory.forgotten`.  known_to: where the copy ends.
+    Tombstones only stand for what this log had; what must not come in again from outside, and the numbers that are
+    never given again, hold as they do there. Returns its id.
+    """
+    known = msgspec.convert(body, _Forgotten)
+    again: Plain = {
+        **msgspec.to_builtins(known),
+        "list_seq": 0,
+        "memories": [id for id in known.memories if _was_given(turn, "m", id)],
+        "documents": [id for id in known.documents if _was_given(turn, "doc", id)],
+        "receipts": [list(one) for one in known.receipts if one[2] <= known_to],
+    }
+    turn.emit("memory.forgotten", again)
+    turn.emit("memory.erased", {"id": known.id, "proof": {"restored": True}})
+    turn.emit("erasure.closed", {"id": known.id})
+    return known.id
+
+
+def _was_given(turn: Turn, prefix: str, id: str) -> bool:
+    counter = turn.draft.get(Counter, prefix)
+    return counter is not None and int(id.removeprefix(prefix)) <= counter.value
+
+
 def _of(entities: Iterable[str], kind: str) -> list[str]:
     return [entity.partition(":")[2] for entity in entities if entity.startswith(f"{kind}:")]
 

@@ -2,6 +2,9 @@
 
 What waited for approval or for the end of its hold is withdrawn: it lives on in the origin, and two houses must not
 send it twice. What was on the wire has an outcome that only the origin will hear of, so here it is `unknown`.
+
+A backup that is restored begins the same way: what waited then may have left since. What its origin has forgotten
+after the backup was made is forgotten here too, so that none of it comes in again from outside.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from quarterdeck_protocol.events import Event
 
 from .commands import BecomeFork, Command, NoteFork
 from .entities import Action, Origin, Plain, Run
+from .erasure import forget_again
 from .table import Draft, Table
 from .turn import Applier, Turn
 
 REASON = "this workspace is a fork; it goes on in the one that it was made from"
+RESTORED = "this workspace was restored from a backup; it may have gone on after the backup was made"
 
 
 def become_fork(turn: Turn, command: BecomeFork) -> Plain:
@@ -24,31 +29,35 @@ def become_fork(turn: Turn, command: BecomeFork) -> Plain:
     if known is not None and known.fork == command.fork:
         raise QuarterdeckError("conflict", f"this is the fork {command.fork} already")
     body: Plain = {"fork": command.fork, "from": command.forked_from, "at_seq": command.at_seq}
+    body |= {"restored": True} if command.restored else {}
     turn.emit("workspace.forked", {**body, "reason": command.reason})
-    stop: Plain = {"epoch": command.epoch, "reason": "a fork begins stopped", "by": "fork", "in_flight": []}
-    turn.emit("stop.engaged", stop)
-    paused, withdrawn, unknown = _pause_runs(turn), *_settle_actions(turn)
-    return {"fork": command.fork, "paused": paused, "withdrawn": withdrawn, "unknown": unknown}
+    why = "a restored workspace begins stopped" if command.restored else "a fork begins stopped"
+    turn.emit("stop.engaged", {"epoch": command.epoch, "reason": why, "by": "fork", "in_flight": []})
+    reason = RESTORED if command.restored else REASON
+    paused, withdrawn, unknown = _pause_runs(turn, reason), *_settle_actions(turn, reason)
+    forgotten = [forget_again(turn, one, known_to=command.at_seq) for one in command.forgotten]
+    done: Plain = {"fork": command.fork, "paused": paused, "withdrawn": withdrawn, "unknown": unknown}
+    return {**done, "forgotten": forgotten} if command.restored else done
 
 
-def _pause_runs(turn: Turn) -> list[str]:
+def _pause_runs(turn: Turn, reason: str) -> list[str]:
     """First, so that what ends with its actions begins no further step."""
     running = [run for run in list(turn.draft.live(Run)) if run.status == "running"]
     for run in running:
-        turn.emit("run.paused", {"run": run.id, "reason": REASON}, run=run.id, labels=run.labels)
+        turn.emit("run.paused", {"run": run.id, "reason": reason}, run=run.id, labels=run.labels)
     return [run.id for run in running]
 
 
-def _settle_actions(turn: Turn) -> tuple[list[str], list[str]]:
+def _settle_actions(turn: Turn, reason: str) -> tuple[list[str], list[str]]:
     withdrawn: list[str] = []
     unknown: list[str] = []
     for action in list(turn.draft.live(Action)):
         if action.status in ("proposed", "held"):
-            body: Plain = {"action": action.id, "reason": REASON, "was": action.status}
+            body: Plain = {"action": action.id, "reason": reason, "was": action.status}
             turn.emit("action.withdrawn", body, run=action.run or None, labels=action.labels)
             withdrawn.append(action.id)
         elif action.status in ("intent", "sent"):
-            error: Plain = {"failure": "uncertain", "code": "unavailable", "message": REASON}
+            error: Plain = {"failure": "uncertain", "code": "unavailable", "message": reason}
             turn.emit(
                 "effect.unknown",
                 {"action": action.id, "error": error},

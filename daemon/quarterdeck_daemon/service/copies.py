@@ -16,7 +16,7 @@ import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ..store.api import Removed
+from ..store.api import Head, Removed
 from ..store.backup import Manifest, hand_over_keys, has_older_keys, listed
 from ..store.chain import read_key
 from ..store.content_keys import FILE as CONTENT_KEY
@@ -58,7 +58,7 @@ def create(store: RocksStore, folder: Path) -> Manifest:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)  # Of a try that was killed.
-    manifest = store.checkpoint(fresh)
+    manifest = msgspec.structs.replace(store.checkpoint(fresh), origin=str(folder.parents[2]))
     _note(fresh, manifest)
     fresh.rename(folder)
     return manifest
@@ -74,10 +74,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(home: Path, folder: Path) -> Checked:
     """Compare every file with the manifest, then open a copy and verify its chain from the first event."""
-    if not (folder / MANIFEST).is_file():
-        raise QuarterdeckError("not_found", f"there is no backup at {folder}", hint="quarterdeck backup list")
-    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    faults = list(_differences(folder, manifest))
+    manifest = manifest_of(folder)
+    faults = list(differences(folder, manifest))
     if faults:
         return Checked(faults=tuple(faults), events=0, seq=manifest.seq)
     store = RocksStore.open(folder, key=read_key(home / "chain.key"))
@@ -89,7 +87,7 @@ def check(home: Path, folder: Path) -> Checked:
         return Checked(faults=fault, events=found.checked, seq=manifest.seq)
     finally:
         store.close()
-        _note(folder, listed(folder, found.head))  # Opening it rewrites files of RocksDB.
+        _note_anew(folder, found.head, manifest.origin)  # Opening it rewrites files of RocksDB.
 
 
 def forget_in(home: Path, folder: Path) -> Removed | None:
@@ -99,6 +97,7 @@ def forget_in(home: Path, folder: Path) -> Removed | None:
     """
     keys = (home / CONTENT_KEY).read_bytes()
     manifest = folder / MANIFEST
+    origin = manifest_of(folder).origin if manifest.is_file() else ""
     if not has_older_keys(keys, folder) and manifest.is_file():
         return None
     manifest.unlink(missing_ok=True)  # Written last: without it, a try that was cut short is begun again.
@@ -110,8 +109,26 @@ def forget_in(home: Path, folder: Path) -> Removed | None:
         head = store.head
     finally:
         store.close()
-    _note(folder, listed(folder, head))
+    _note_anew(folder, head, origin)
     return removed
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """What a backup says it holds. Raises QuarterdeckError `not_found` without one, `bad_value` for an unreadable one."""
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise QuarterdeckError(
+            "not_found", f"there is no backup at {folder}", hint="List them: quarterdeck backup list"
+        ) from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise QuarterdeckError(
+            "bad_value", f"{folder / MANIFEST} cannot be read: {error}", hint="Use another backup."
+        ) from error
+
+
+def _note_anew(folder: Path, head: Head, origin: str) -> None:
+    _note(folder, msgspec.structs.replace(listed(folder, head), origin=origin))
 
 
 def _note(folder: Path, manifest: Manifest) -> None:
@@ -119,16 +136,17 @@ def _note(folder: Path, manifest: Manifest) -> None:
     write_durably(folder / MANIFEST, msgspec.json.encode(msgspec.structs.replace(manifest, files=kept)))
 
 
-def _differences(folder: Path, manifest: Manifest) -> Iterator[str]:
+def differences(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Say what of the files is not as the manifest says."""
     for one in manifest.files:
         path = folder / one.path
         if not path.is_file():
             yield f"{one.path} is missing"
-        elif path.stat().st_size != one.size_bytes or _hash(path) != one.hash:
+        elif path.stat().st_size != one.size_bytes or hash_of(path) != one.hash:
             yield f"{one.path} is not what was written"
 
 
-def _hash(path: Path) -> str:
+def hash_of(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=32)
     with path.open("rb") as file:
         while block := file.read(_READ_BYTES):

@@ -81,8 +81,8 @@ async def make_fork(store: Store, wanted: Fork, *, tell: Tell) -> Plain:
     if wanted.at_seq < 1:
         raise QuarterdeckError("out_of_range", "there is nothing to fork before the first event")
     target = place_of(wanted)
-    staging = _staging(target)
-    await asyncio.to_thread(_clear_stale, target)
+    staging = staging_of(target)
+    await asyncio.to_thread(clear_stale, target)
     try:
         await tell({"phase": "copy"})
         await asyncio.to_thread(_copy, store, wanted.origin, staging)
@@ -91,7 +91,7 @@ async def make_fork(store: Store, wanted: Fork, *, tell: Tell) -> Plain:
             staging=str(staging), origin=str(wanted.origin), at_seq=wanted.at_seq, fork=fork, reason=wanted.reason
         )
         result = await _cut(order, tell)
-        await asyncio.to_thread(_give_name, staging, target)
+        await asyncio.to_thread(give_name, staging, target)
     except OSError as error:
         raise QuarterdeckError(
             "unavailable", f"the fork could not be written: {error}", hint="See the disk."
@@ -101,7 +101,7 @@ async def make_fork(store: Store, wanted: Fork, *, tell: Tell) -> Plain:
     return {**result, "id": fork, "path": str(target)}
 
 
-def _staging(target: Path) -> Path:
+def staging_of(target: Path) -> Path:
     """A hidden place beside the target, on the same disk, that says whose it is."""
     return target.parent / f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -129,7 +129,7 @@ def place_of(wanted: Fork) -> Path:
     return target
 
 
-def _clear_stale(target: Path) -> None:
+def clear_stale(target: Path) -> None:
     """Remove what attempts of dead daemons left for this place."""
     for left in target.parent.glob(f".{_escaped(target.name)}{STAGING_MARK}*"):
         pid = left.name.rpartition(STAGING_MARK)[2].partition("-")[0]
@@ -186,7 +186,7 @@ async def _listen(process: asyncio.subprocess.Process, order: Cutting, tell: Tel
     raise QuarterdeckError("internal", f"the fork broke off: {trace[-1] if trace else 'no word'}", hint="Try again.")
 
 
-def _give_name(staging: Path, target: Path) -> None:
+def give_name(staging: Path, target: Path) -> None:
     """From here on there is a fork. A folder that appeared meanwhile is not overwritten."""
     sync_folder(staging)
     if os.path.lexists(target):

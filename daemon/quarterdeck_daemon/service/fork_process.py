@@ -41,7 +41,7 @@ def make(order: Cutting) -> Plain:
     store = RocksStore.open(home)  # Follows the chain from its first event, and refuses one that does not verify.
     try:
         kept = _own_blobs(store, home / "blobs")
-        files = _write_files(store, staging)
+        files = write_files(store, staging)
         begun = _begin(store, order)
         stop = store.get(Stop, "stop")
         assert stop is not None, "a fork begins stopped"
@@ -73,7 +73,7 @@ def _own_blobs(store: RocksStore, folder: Path) -> int:
     return kept
 
 
-def _write_files(store: RocksStore, staging: Path) -> int:
+def write_files(store: RocksStore, staging: Path) -> int:
     """The steering files as they were, and the folders that a workspace has."""
     for name in FOLDERS:
         (staging / name).mkdir(exist_ok=True)

@@ -76,6 +76,13 @@ class Anchor:
         os.close(self._handle)
 
 
+def head_in(path: Path, chain: Chain) -> Head | None:
+    """What the anchor says, read without opening it for writing; None when no slot can be trusted."""
+    raw = path.read_bytes()
+    heads = [_read(chain, raw[at : at + _SLOT_BYTES]) for at in (0, PAGE_BYTES)]
+    return max((head for head in heads if head is not None), key=lambda head: head.seq, default=None)
+
+
 def highest_seq(path: Path) -> int:
     """What the anchor claims, read without the key: enough to know that there was a log."""
     raw = path.read_bytes()

@@ -36,11 +36,15 @@ class CopiedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy holds: the position of its anchor, the keyed hash there in hex, and its files."""
+    """What a copy holds: the position of its anchor, the keyed hash there in hex, and its files.
+
+    origin: the workspace that it was made of, where it lay then; empty in copies from before this was noted.
+    """
 
     seq: int
     mac: str
     files: tuple[CopiedFile, ...]
+    origin: str = ""
 
 
 def copy_log(database: Database, chain: Chain, head: Head, to: Path, *, content_key: bytes, blobs: Path) -> Manifest:

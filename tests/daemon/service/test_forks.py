@@ -181,7 +181,7 @@ async def test_a_kill_in_the_middle_leaves_no_fork_and_the_next_attempt_clears_u
 
 
 async def test_the_twin_that_works_in_place_leaves_half_a_fork(origin: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork, "_staging", lambda target: target)
+    monkeypatch.setattr(fork, "staging_of", lambda target: target)
     await killed_in_the_middle(origin, monkeypatch)
     half = origin.folder.parent / "fork"
     assert (half / CONFIG_NAME).is_file(), "it looks like a workspace"
