@@ -121,7 +121,10 @@ class Retention(Shape, frozen=True, kw_only=True):
 
 
 class Keeping(Shape, frozen=True, kw_only=True):
-    """What a pass of the keeper did, or would do. items: {"id", "rule", "title"}, at most a hundred of them."""
+    """What a pass of the keeper did, or would do. items: {"id", "rule", "title"}, at most a hundred of them.
+
+    pruned: files of replaced documents that went, and their bytes.
+    """
 
     id: str
     seq: int
@@ -132,3 +135,5 @@ class Keeping(Shape, frozen=True, kw_only=True):
     saved_bytes: int
     looked_at: int
     items: list[Plain] = []
+    pruned: int = 0
+    pruned_bytes: int = 0

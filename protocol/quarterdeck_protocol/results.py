@@ -190,7 +190,8 @@ class Answers(Shape, frozen=True, kw_only=True):
 
 class MemoryExported(Shape, frozen=True, kw_only=True):
     """After the chunks `{"records": [record, …]}`, `{"links": [{source, relation, target}, …]}` and, when asked
-    for, `{"original": {hash, name, media_type, offset, size_bytes, data}}`."""
+    for, `{"original": {hash, name, media_type, offset, size_bytes, data}}`, or `{"absent": {id, why}}`
+    for an original that is gone: pruned, forgotten or missing."""
 
     count: int
     head_seq: int

@@ -88,7 +88,7 @@ def retention(session: Session, run_now: bool) -> None:
     """Show each setting of [memory]: what it holds, what changing it would save and cost.
 
     With --dry-run, what a pass would take out of recall now. Nothing that goes is erased: `memory restore` brings it
-    back.
+    back. Only the files of replaced documents are removed, and only when [memory] originals says so.
     """
     if run_now or session.dry_run:
         _pass(session, dry_run=session.dry_run)
@@ -113,6 +113,9 @@ def _kept(session: Session, found: Plain, *, dry_run: bool) -> Iterator[str]:
     expired, compressed = number(found, "expired"), number(found, "compressed")
     told = f"{expired:,} {would}expired, {compressed:,} {would}put behind {number(found, 'summaries'):,} summaries"
     yield f"{told}; {_size(number(found, 'saved_bytes'))} fewer to search."
+    if pruned := number(found, "pruned"):
+        size = _size(number(found, "pruned_bytes"))
+        yield f"{pruned:,} file(s) of replaced documents {would}removed, {size}; their text stays."
     if expired + compressed and not dry_run:
         session.printer.talk(f"undo: {session.command('memory restore ID')}")
 

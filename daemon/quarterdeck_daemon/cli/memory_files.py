@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ FILES_MAX = 200_000
 EXPORT_MS = 600_000
 WATCH_S = 1.0
 CONFLICT_STATUS = 8
+UNCHANGED, CONFLICTS = "unchanged", "conflicts"
 
 
 @verb_of(memory, "export", examples=(
@@ -91,28 +93,36 @@ def sync(session: Session, folder: Path, watch: bool) -> None:
 
 
 class Tally:
-    """What became of the files: count by word, and the conflicts by path."""
+    """What became of each file, in one word, and the conflicts with their reasons."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+        self._became: dict[Path, str] = {}
         self.conflicts: list[Plain] = []
 
-    def count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(self._became.values()))
+
+    def count(self, path: Path, what: str) -> None:
+        """Note it, unless the file is in conflict, or was changed and all that follows is that it is written again."""
+        if what == CONFLICTS or self._became.get(path, UNCHANGED) == UNCHANGED:
+            self._became[path] = what
 
     def conflict(self, path: Path, why: str) -> None:
-        self.count("conflicts")
-        self.conflicts.append({"id": str(path), "path": str(path), "why": why})
+        if self._became.get(path) != CONFLICTS:
+            self.conflicts.append({"id": str(path), "path": str(path), "why": why})
+        self.count(path, CONFLICTS)
 
     def add(self, other: Tally) -> None:
-        for name, count in other.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
+        """Lay what happened to the same files later on over this; a file counts once."""
         known = {one["path"] for one in self.conflicts}
         self.conflicts += [one for one in other.conflicts if one["path"] not in known]
+        for path, what in other._became.items():
+            self.count(path, what)
 
 
 def _report(session: Session, folder: Path, tally: Tally, *, quiet_when_idle: bool = False) -> None:
-    moved = {name: count for name, count in tally.counts.items() if name != "unchanged"}
+    moved = {name: count for name, count in tally.counts.items() if name != UNCHANGED}
     if quiet_when_idle and not moved:
         return
     counts = ", ".join(f"{count} {name}" for name, count in sorted(tally.counts.items())) or "nothing there"
@@ -149,6 +159,8 @@ def write_folder(session: Session, folder: Path, params: Plain) -> Tally:
                 lines.write(to_json({"link": link}, indent=None) + "\n")
             if original := record(chunk.get("original")):
                 _write_original(folder, original, tally)
+            if absent := record(chunk.get("absent")):
+                tally.count(folder / "originals" / text(absent, "id"), f"originals {text(absent, 'why')}")
     complete.replace(folder / COMPLETE)
     for path in _files(folder):
         if path not in kept:
@@ -160,18 +172,18 @@ def _write_record(path: Path, one: Plain, tally: Tally) -> None:
     wanted = render(one)
     present = path.read_text("utf-8") if path.exists() else None
     if present == wanted:
-        tally.count("unchanged")
+        tally.count(path, "unchanged")
         return
     sheet = None if present is None else _sheet(path, present)
     if present is not None and (sheet is None or (sheet.edited and sheet.content != content_of(one))):
         if sheet is not None and sheet.exported == content_of(one):
-            tally.count("edited here, not imported yet")
+            tally.count(path, "edited here, not imported yet")
             return
         _lay_beside(path, wanted)
         tally.conflict(path, "it was edited here and is something else in memory")
         return
     _write(path, wanted)
-    tally.count("written")
+    tally.count(path, "written")
 
 
 def _drop(path: Path, said: set[str], tally: Tally) -> None:
@@ -179,7 +191,7 @@ def _drop(path: Path, said: set[str], tally: Tally) -> None:
     sheet = _sheet(path, path.read_text("utf-8"))
     if sheet is not None and sheet.entity and (not sheet.edited or sheet.content in said):
         path.unlink()
-        tally.count("removed")
+        tally.count(path, "removed")
 
 
 def _write_original(folder: Path, part: Plain, tally: Tally) -> None:
@@ -191,7 +203,7 @@ def _write_original(folder: Path, part: Plain, tally: Tally) -> None:
     with path.open("wb" if part.get("offset") == 0 else "ab") as file:
         file.write(data)
     if part.get("offset") == 0:
-        tally.count("originals")
+        tally.count(path, "originals")
 
 
 # --- in -------------------------------------------------------------------------------------------
@@ -219,25 +231,25 @@ def _present(session: Session) -> dict[str, Plain]:
 
 def _take_in(session: Session, folder: Path, path: Path, sheet: Sheet, now: dict[str, Plain], tally: Tally) -> None:
     if sheet.entity.startswith("document:"):
-        tally.count("unchanged")
+        tally.count(path, "unchanged")
         return
     present = now.get(sheet.entity)
     if present is not None and content_of(present) == sheet.content:
-        tally.count("unchanged")
+        tally.count(path, "unchanged")
     elif present is not None and content_of(present) == sheet.exported:
         _change(session, path, sheet, present)
-        tally.count("changed")
+        tally.count(path, "changed")
     elif not (versions := _versions(session, sheet)) or _of_another_workspace(sheet, versions):
         _add(session, folder, path, sheet, tally)
     elif versions[-1].get("forgotten"):
         tally.conflict(path, "it was forgotten; delete the file, or its line `id:` to remember it anew")
     elif not sheet.edited:
-        tally.count("unchanged")  # Memory went on since this was written.
+        tally.count(path, "unchanged")  # Memory went on since this was written.
     elif present is not None:
         _lay_beside(path, render(present))
         tally.conflict(path, "it was edited here and in memory")
     elif _taken_over(session, sheet, versions[-1]):
-        tally.count("unchanged")
+        tally.count(path, "unchanged")
     else:
         tally.conflict(path, "it was edited here, and replaced or withdrawn in memory")
 
@@ -276,10 +288,10 @@ def _add(session: Session, folder: Path, path: Path, sheet: Sheet, tally: Tally)
     if not sheet.entity and not sheet.body:
         return
     if session.dry_run:
-        tally.count("would be added")
+        tally.count(path, "would be added")
         return
     known = session.client.call(method, params, request_id=key).result.get("known")
-    tally.count("unchanged" if known else "added")
+    tally.count(path, "unchanged" if known else "added")
     if not sheet.entity:
         path.unlink()  # The next export writes it again with its head, under its own name.
 

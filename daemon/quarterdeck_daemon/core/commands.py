@@ -94,6 +94,13 @@ class CompressMemories(Command, frozen=True, kw_only=True):
     topic: str
 
 
+class PruneOriginals(Command, frozen=True, kw_only=True):
+    """The originals of these documents have been kept long enough, as `rule` says."""
+
+    ids: tuple[str, ...]
+    rule: str
+
+
 class CountUses(Command, frozen=True, kw_only=True):
     """How often memories were shown to people since the last count."""
 

@@ -144,6 +144,7 @@ class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
     superseded_by: str = ""
     withdrawn: bool = False
     forgotten: bool = False
+    pruned: bool = False  # The original was given up after a time; what it said is still here.
 
     @property
     def live(self) -> bool:
@@ -198,7 +199,10 @@ AssetKind = Literal["playbook", "policy", "template", "agent", "kind"]
 
 
 class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
-    """A file of the workspace that steers it: playbook, policy, template, agent. Id `playbook/name`."""
+    """A file of the workspace that steers it: playbook, policy, template, agent, kind. Id `playbook/name`.
+
+    refused: why what the file of a kind says now is not in use; "" when it is. Never loaded: it is `removed`, too.
+    """
 
     kind: ClassVar[str] = "asset"
     asset_kind: AssetKind
@@ -208,6 +212,7 @@ class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     at_us: int
     removed: bool = False
+    refused: str = ""
 
 
 # --- runs -----------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     tiers: dict[str, Keep]
     kinds: dict[str, Keep] = {}
+    originals_us: int = 0  # How long the file of a document is kept after it gave way; 0: for ever.
 
     def of(self, memory: Memory) -> Keep | None:
         """The rule for a memory; None for the tiers that no rule may touch."""
@@ -54,7 +55,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def idle(self) -> bool:
-        return all(rule.idle for rule in self.all)
+        return not self.originals_us and all(rule.idle for rule in self.all)
 
 
 def outlived(memory: Memory, rule: Keep, now_us: int) -> bool:

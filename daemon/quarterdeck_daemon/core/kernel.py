@@ -30,6 +30,7 @@ from . import (
     links,
     memory,
     proposals,
+    pruning,
     reminders,
     retention,
     run_state,
@@ -235,7 +236,7 @@ def _answered(draft: Draft, event: Event) -> None:
 
 _MODULES = (
     memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking, alerts, endorsement,
-    links, retention, proposals, scopes, erasure,
+    links, retention, proposals, scopes, erasure, pruning,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -258,6 +259,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     retention.APPLY,
     scopes.APPLY,
     erasure.APPLY,
+    pruning.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {

@@ -145,7 +145,7 @@ _OWN_KINDS = (
 _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
     "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
-    "upkeep.ended", "capture.done",
+    "upkeep.ended", "capture.done", "document.pruned",
 )  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
     "memory.endorsed": _memory_or_fact,

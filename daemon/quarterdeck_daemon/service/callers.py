@@ -162,6 +162,9 @@ class CallerStore:
     def get_blob(self, hash: str) -> bytes | None:
         return self._store.get_blob(hash)
 
+    def drop_blobs(self, names: Iterable[str], *, unused_s: float = 0.0) -> list[str]:
+        return self._store.drop_blobs(names, unused_s=unused_s)
+
     def unsealed(self, events: Iterable[int]) -> list[int]:
         return self._store.unsealed(events)
 

@@ -17,11 +17,12 @@ from ..core.durations import length_of
 from ..core.entities import Alert, Document, Fact, Memory, Plain, Receipt, Upkeep, Use
 from ..core.health import Census, Size
 from ..core.keeping import DAY_US, Keep, Rules
+from ..core.pruning import is_past
 from ..core.retention import may_compress
 from ..core.tiers import CAPS, tokens_in
 from ..core.tokens import tokens_of
 from ..store.api import Store
-from .keeper import Keeper
+from .keeper import Done, Keeper
 from .pace import Pace
 from .views import iso, plain
 
@@ -182,6 +183,7 @@ async def retention(store: Store, pace: Pace, keeper: Keeper, home: Path, *, now
         elif not memory.forgotten:
             kept.add(len(memory.text.encode()), 0)
     items = [*_caps(store), *_knobs(keeper.rules, held, would.by_rule, settings_of(store).working_us)]
+    items.append(await _originals(pace, keeper.rules, would))
     upkeep = store.get(Upkeep, "memory")
     last: Plain = {}
     if upkeep is not None:
@@ -285,13 +287,25 @@ async def _hints(store: Store, pace: Pace) -> AsyncIterator[str]:
     async for _ in pace.walk(Receipt):
         receipts += 1
     yield f"{receipts:,} receipts: answers kept so that a request sent twice is done once; they are not pruned."
+
+
+async def _originals(pace: Pace, rules: Rules, would: Done) -> Plain:
+    """The files of documents that are not current any more."""
     count = size = 0
     async for document in pace.walk(Document):
-        if document.superseded_by and not document.forgotten:
+        if is_past(document) and not document.pruned:
             count += 1
             size += document.size_bytes
-    if count:
-        yield f"{count:,} replaced documents hold {_kib(size)} of blobs; the past needs them: only `forget` removes them."
+    return {
+        "id": "originals",
+        "setting": length_of(rules.originals_us) if rules.originals_us else "for ever",
+        "items": count,
+        "bytes": size,
+        "would_go": would.pruned,
+        "saves_bytes": would.pruned_bytes if rules.originals_us else size,
+        "change": "a time would remove files of replaced documents when it is over" if not rules.originals_us else "",
+        "costs": "the past shows their text, and says that the file was pruned" if count else "",
+    }
 
 
 def _bytes_in(folder: Path) -> int:

@@ -27,6 +27,7 @@ from ..core.retention import GROUP_CHARS_MAX, GROUP_MAX, GROUP_MIN, OWN_TIME
 from ..core.tokens import tokens_of
 from ..core.turn import strings
 from ..store.api import Store
+from .originals import prune
 from .pace import Pace
 
 TICK_S = 2.0
@@ -54,6 +55,8 @@ class Done(msgspec.Struct):
     summaries: int = 0
     saved_bytes: int = 0
     looked_at: int = 0
+    pruned: int = 0
+    pruned_bytes: int = 0
     by_rule: dict[str, int] = {}
     told: list[Plain] = []
 
@@ -65,7 +68,7 @@ class Done(msgspec.Struct):
 
     @property
     def counts(self) -> dict[str, int]:
-        names = ("expired", "compressed", "summaries", "saved_bytes", "looked_at")
+        names = ("expired", "compressed", "summaries", "saved_bytes", "looked_at", "pruned", "pruned_bytes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -145,6 +148,7 @@ class Keeper:
                 await self._execute(NoteUpkeep(step="began", phase="age"))
             await self._age(done, after=cut_off.cursor if cut_off and cut_off.phase == "age" else "", dry_run=dry_run)
             await self._budgets(done, dry_run=dry_run)
+            await self._originals(done, dry_run=dry_run)
             if not dry_run:
                 await self._execute(NoteUpkeep(step="ended", counts=done.counts))
             return done
@@ -274,6 +278,22 @@ class Keeper:
             await self._pace.rest()
         size = f"{rule.bytes_max:,} bytes" if rule.bytes_max else f"{rule.tokens_max:,} tokens"
         await self._expire(going, f"{rule.name} has room for {size}", done, dry_run=dry_run)
+
+    # --- files of what gave way ---
+
+    async def _originals(self, done: Done, *, dry_run: bool) -> None:
+        gone = await prune(
+            self._store,
+            self._execute,
+            self._pace,
+            keep_us=self.rules.originals_us,
+            now_us=self._now_us(),
+            dry_run=dry_run,
+        )
+        done.pruned, done.pruned_bytes = gone.files, gone.size_bytes
+        for document in gone.documents[: max(0, TOLD_MAX - len(done.told))]:
+            rule = f"originals are kept {length_of(self.rules.originals_us)}"
+            done.told.append({"id": document.id, "rule": rule, "title": document.title})
 
     def uses(self, id: str) -> int:
         """How often a memory was shown: to steps, and to people who searched."""

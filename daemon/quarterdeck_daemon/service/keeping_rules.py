@@ -40,6 +40,7 @@ def rules_of(memory: Remembering) -> Rules:
     return Rules(
         tiers={name: _rule(name, keep, own_end=name == "working") for name, keep in tiers.items()},
         kinds={name: _rule(f"kinds.{name}", keep) for name, keep in memory.kinds.items()},
+        originals_us=_us(memory.originals),
     )
 
 

@@ -116,6 +116,7 @@ class Remembering(
     working_tokens: Tokens = 4_000
     every: Duration = "1h"
     capture: bool = True
+    originals: Span = ""
     working: Keep = Keep(ttl="7d")
     project: Keep = Keep()
     long_term: Keep = Keep()
@@ -189,6 +190,7 @@ pinned_tokens = 2000
 working_tokens = 4000    # of one run or conversation: the oldest makes room
 every = "1h"             # how often the keeper looks through memory, if a setting below gives it work
 capture = true           # read what comes in for facts to propose: quarterdeck fact proposed
+originals = ""           # how long the file of a replaced document is kept; its text stays. "" is for ever
 
 # What is recalled of each tier, and how long. Nothing is erased by these; what went can be read and brought back.
 [memory.working]
@@ -372,6 +374,7 @@ def _spans(memory: Remembering) -> dict[Route, str]:
     spans: dict[Route, str] = {
         (*route, name): getattr(keep, name) for route, keep in named.items() for name in ("ttl", "half_life", "compress")
     }
+    spans["memory", "originals"] = memory.originals
     return {route: value for route, value in spans.items() if value} | {("memory", "every"): memory.every}
 
 

@@ -119,6 +119,13 @@ class Store(Protocol):
         """Return the bytes, None when unknown. Raises LogCorrupt when they no longer match the hash."""
         ...
 
+    def drop_blobs(self, names: Iterable[str], *, unused_s: float = 0.0) -> list[str]:
+        """Remove the files of these hashes, but those that were put within `unused_s`. Returns what is gone.
+
+        Backups keep theirs. May run in a thread, also while others put.
+        """
+        ...
+
     # forgetting
     @property
     def epoch(self) -> int:

@@ -10,6 +10,8 @@ import errno
 import hashlib
 import os
 import re
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -40,13 +42,14 @@ class Blobs:
 
     def __init__(self, folder: Path, sealing: Sealing) -> None:
         self.folder, self._sealing = folder, sealing
+        self._meeting = threading.Lock()  # Nothing is dropped that somebody is just putting.
 
     def put(self, data: bytes) -> str:
         """Keep the bytes, return their hash. Raises NoSpace, StoreFailed, `out_of_range` for too many."""
         name = blob_hash(data)
         path = self._path(name)
         try:
-            if self._intact(path, name):
+            if self._met_again(path, name):
                 sync_folder(path.parent)  # Whoever wrote it may have been killed before doing so.
             else:
                 self._make(path.parent)
@@ -96,6 +99,20 @@ class Blobs:
             removed += 1
         return removed
 
+    def drop(self, names: Iterable[str], *, unused_s: float) -> list[str]:
+        """Remove the files that nobody has put for so long. Returns the names of those that are gone."""
+        gone: list[str] = []
+        for name in names:
+            path = self._path(name)
+            with self._meeting:
+                if not _NAME.fullmatch(name) or not path.is_file() or time.time() - path.stat().st_mtime < unused_s:
+                    continue
+                path.unlink()  # No shredding: backups share the file.
+            gone.append(name)
+        for folder in {self._path(name).parent for name in gone}:
+            sync_folder(folder)
+        return gone
+
     def names(self) -> Iterator[str]:
         for path in sorted(self.folder.glob("??/*")):
             if _NAME.fullmatch(path.parent.name + path.name):
@@ -109,6 +126,14 @@ class Blobs:
             return self._sealing.open_blob(name, stored) is not None
         except InvalidTag:
             return True  # Damaged is not forgotten.
+
+    def _met_again(self, path: Path, name: str) -> bool:
+        """Whether the file is there and good; from now on it counts as just put."""
+        with self._meeting:
+            there = self._intact(path, name)
+            if there:
+                os.utime(path)
+            return there
 
     def _intact(self, path: Path, name: str) -> bool:
         """A damaged or forgotten file is written anew by whoever still has the bytes."""

@@ -176,6 +176,10 @@ class InMemoryStore:
         stored = self._blobs.get(hash)
         return None if stored is None else self._sealing.open_blob(hash, stored)
 
+    def drop_blobs(self, names: Iterable[str], *, unused_s: float = 0.0) -> list[str]:
+        """Without a clock there is no grace."""
+        return [name for name in names if self._blobs.pop(name, None) is not None]
+
     # forgetting
 
     @property

@@ -316,6 +316,9 @@ class RocksStore:
     def get_blob(self, hash: str) -> bytes | None:
         return self._blobs.get(hash)
 
+    def drop_blobs(self, names: Iterable[str], *, unused_s: float = 0.0) -> list[str]:
+        return self._blobs.drop(names, unused_s=unused_s)
+
     # forgetting
 
     @property

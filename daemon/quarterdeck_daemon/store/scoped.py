@@ -181,6 +181,9 @@ class ScopedStore:
         """Bytes have no scope of their own; the document that names them has."""
         return self._store.put_blob(data)
 
+    def drop_blobs(self, names: Iterable[str], *, unused_s: float = 0.0) -> list[str]:
+        self._no_writing()
+
     def erase(self, removal: Removal) -> Removed:
         self._no_writing()
 

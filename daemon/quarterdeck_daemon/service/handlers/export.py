@@ -12,6 +12,7 @@ from quarterdeck_protocol import params as p
 
 from ...core.entities import Document, Entity, Fact, Memory, Plain
 from ..house import House
+from ..originals import original_of
 from ..rpc import Asked, Handler
 from ..views import record_view
 
@@ -87,7 +88,9 @@ def _links(house: House, one: Entity) -> list[Plain]:
 async def _send_original(house: House, asked: Asked, document: Document) -> None:
     data = await asyncio.to_thread(house.store.get_blob, document.blob)
     if data is None:
-        return  # Forgotten, or lost: `doctor` looks for what is lost.
+        why = original_of(house.store, document)
+        await asked.send({"absent": {"id": document.id, "why": why if why in ("pruned", "forgotten") else "missing"}})
+        return  # `doctor` looks for what is lost.
     for offset in range(0, max(len(data), 1), ORIGINAL_BYTES_MAX):
         part: Plain = {
             "hash": document.blob,

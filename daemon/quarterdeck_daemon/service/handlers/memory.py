@@ -8,9 +8,10 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.labels import OPERATOR, Labels, join
 
 from ...core.commands import Endorse, Remember
-from ...core.entities import Memory, Tier
+from ...core.entities import Document, Memory, Tier
 from ...core.tiers import STANDING
 from ..house import House
+from ..originals import original_of
 from ..provenance import find_entity, used_by, why
 from ..rpc import Asked, Handler
 from ..views import record_view
@@ -48,7 +49,9 @@ def handlers(house: House) -> dict[str, Handler]:
         return await house.change(asked, command)
 
     async def get(asked: Asked, params: p.ReadOne) -> object:
-        return record_view(find_entity(house.store, params.id, house.position(params.as_of)))
+        found = find_entity(house.store, params.id, house.position(params.as_of))
+        shown = record_view(found)
+        return shown | {"original": original_of(house.store, found)} if isinstance(found, Document) else shown
 
     async def history(asked: Asked, params: p.Versions) -> object:
         upto = house.position(params.as_of)
