@@ -13,16 +13,19 @@ import numpy as np
 from ..core.language import language_of
 from ..embedders.api import Embedder, Vectors
 from .api import Find, Question
+from .asking import names_in, without
 from .catalogue import CURRENT, Catalogue, Mask, Numbers
 from .filters import Filters
 from .fusion import SURE_ROWS, Fused, fused, relevance, shown
 from .keyword import KeywordPart, Scores, Word
-from .vectors import Keys, VectorPart
+from .matrix import Keys
+from .vectors import VectorPart
 from .weights import Weights
 
 DENSE = 0.3  # From this share of rows on, words are searched without the filter and the hits are filtered.
 NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
 HITS_MAX = 50_000  # Looked at when a filter lets few through.
+COMMON_ROWS_MIN = 10  # In a small store even a name that few rows have is in a large share of them.
 SPARE = 3  # Times the limit: how many candidates are looked at where a text may stand in many versions.
 
 
@@ -53,6 +56,18 @@ class Answering:
         self._weights, self._language = weights, language
         self._filters = Filters(catalogue)
 
+    def _spoken(self, query: str) -> str:
+        return language_of(query) or self._keyword.spoken(query, self._language)
+
+    def likened(self, query: str) -> str:
+        """What the embedder reads of a question: all but names that so many rows have that they tell none apart."""
+        language = self._spoken(query)
+        names = names_in(query, language)
+        many = max(COMMON_ROWS_MIN, self._weights.common_names * self._keyword.rows)
+        common = [name for name in names if self._keyword.rows_with(name, language) >= many]
+        left = without(query, common) if common else query
+        return left if any(map(str.isalnum, left)) else query
+
     def answer(self, question: Question, side: Side | None, vector: Vectors | None, now_us: int) -> list[Find]:
         """Best first; an empty list when nothing is relevant."""
         passing = self._filters.mask(question)
@@ -63,7 +78,7 @@ class Answering:
             fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
         words: list[Word] = []
         if question.mode != "vector":
-            words = self._keyword.words(question.query, language_of(question.query) or self._language)
+            words = self._keyword.words(question.query, self._spoken(question.query))
         limit = max(self._weights.candidates, question.limit * SPARE)
         by_words = self._by_words(words, passing.mask, passing.count, limit)
         keys, scores = by_words
@@ -98,10 +113,13 @@ class Answering:
     ) -> list[Find]:  # fmt: skip
         share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
         ages: Numbers = now_us - self._catalogue.columns["at_us"][keys]
-        mixed = fused(scores, cosines, ages, share, self._weights)
+        full = self._weights.words_full * _told(words, self._weights)
+        mixed = fused(scores, cosines, ages, share, self._weights, full)
         looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
         order = np.argsort(-mixed.score, kind="stable")[:looked_at].tolist()
         found = self._keyword.covered(words, keys[order].tolist()) if words else {}
+        strange = self._strange(words, found, keys)
+        words = [msgspec.structs.replace(word, role="unknown") if word.text in strange else word for word in words]
         named = any(word.role == "who" for word in words)
         hits = [
             self._hit(place, float(mixed.score[place]), words, found.get(int(keys[place]), []), named)
@@ -109,14 +127,24 @@ class Answering:
         ]
         if named:
             hits.sort(key=lambda hit: -hit.score)
+        asked = sum(word.role in ("what", "unknown") for word in words)
         near = [
-            relevance(hit.covered, float(cosines[hit.place]), fluency, self._weights, named=named) for hit in hits
+            relevance(hit.covered, float(cosines[hit.place]), fluency, self._weights, words=asked, named=named)
+            for hit in hits
         ]
         kept = list(range(len(hits)))
         if question.floor:
-            kept = shown([hit.score for hit in hits], near, self._weights, named=named)
+            kept = shown([hit.score for hit in hits], near, self._weights, fluency=fluency, named=named)
         finds = [self._find(question, int(keys[hits[at].place]), mixed, hits[at], near[at]) for at in kept]
         return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
+
+    def _strange(self, words: Sequence[Word], found: dict[int, list[Word]], keys: Keys) -> set[str]:
+        """Names that the store knows and nothing in scope has: no candidate by words, so hardly another row."""
+        seen = {word.text for has in found.values() for word in has}
+        names = [word for word in words if word.role == "who" and word.text not in seen]
+        if names:
+            seen.update(word.text for has in self._keyword.covered(names, keys.tolist()).values() for word in has)
+        return {word.text for word in names} - seen
 
     def _hit(self, place: int, score: float, asked: Sequence[Word], has: Sequence[Word], named: bool) -> _Hit:
         covered = share_of(has, asked, self._weights)
@@ -147,7 +175,8 @@ def share_of(has: Sequence[Word], asked: Sequence[Word], weights: Weights) -> fl
 
 
 def _told(words: Sequence[Word], weights: Weights) -> float:
-    return sum(word.weight * (1.0 if word.role == "what" else weights.names) for word in words)
+    worth = {"what": 1.0, "unknown": weights.unknown_names}
+    return sum(word.weight * worth.get(word.role, weights.names) for word in words)
 
 
 def _united(

@@ -230,16 +230,18 @@ class HybridIndex:
             if self._learned:
                 self._note_learned()
 
-    @property
-    def ripe(self) -> bool:
-        """Whether so many vectors have come that a graph should take them in."""
-        return any(side.part.ripe for side in (self._answering, self._coming) if side is not None)
+    def ripe(self, *, quiet: bool = False) -> bool:
+        """Whether so many vectors have come that a graph should take them in; fewer will do when it is quiet."""
+        return bool(self._ripe_sides(quiet))
 
-    def fold(self) -> None:
+    def fold(self, *, quiet: bool = False) -> None:
         """Build graphs over what has come. Takes seconds; searches and puts go on. Raises OSError."""
-        for side in (self._answering, self._coming):
-            if side is not None and side.part.ripe:
-                side.part.fold()
+        for side in self._ripe_sides(quiet):
+            side.part.fold()
+
+    def _ripe_sides(self, quiet: bool) -> list[Side]:
+        sides = (self._answering, self._coming)
+        return [side for side in sides if side is not None and side.part.ripe(quiet=quiet)]
 
     def _note_learned(self) -> None:
         for side in (self._answering, self._coming):
@@ -276,7 +278,7 @@ class HybridIndex:
             if not 1 <= question.limit <= LIMIT_MAX:
                 raise QuarterdeckError("out_of_range", f"limit is {question.limit}; it must be 1 to {LIMIT_MAX}")
         side, now_us = self._answering, self._now_us()
-        vectors = _vectors_of(side, questions)
+        vectors = _vectors_of(side, questions, self._answers.likened)
         found: list[list[Find]] = []
         for question, vector in zip(questions, vectors, strict=True):
             with self._state:
@@ -284,10 +286,12 @@ class HybridIndex:
         return found
 
 
-def _vectors_of(side: Side | None, questions: Sequence[Question]) -> Sequence[Vectors | None]:
+def _vectors_of(
+    side: Side | None, questions: Sequence[Question], likened: Callable[[str], str]
+) -> Sequence[Vectors | None]:
     if side is None:
         return [None] * len(questions)
-    wanted = [question.query for question in questions if question.mode != "keyword"]
+    wanted = [likened(question.query) for question in questions if question.mode != "keyword"]
     made = iter(side.embedder.queries(wanted)) if wanted else iter(())
     return [next(made) if question.mode != "keyword" else None for question in questions]
 

@@ -38,6 +38,7 @@ QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float
 TITLE_TIMES = 2  # A word of the title counts as so many.
 RELATIVES_MAX = 2  # Of a word, those that the store has; each is one more term.
 LANGUAGES_MAX = 6  # Of the store, the most frequent ones; each costs a term for each word of a query.
+COUNTS_MAX = 50_000  # Terms whose rows are known by heart; most relatives are no words, and are asked for again.
 RELATED = "en"  # The language whose endings are known; see word_families.py.
 _SIDECAR = "applied.json"
 _log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Text(msgspec.Struct, frozen=True):
 class Word(msgspec.Struct, frozen=True):
     """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere).
 
-    role: "who" for a name that the store knows; of another it is "what" that no row has it.
+    role: "who" for a name that the store knows, "unknown" for one that it does not.
     """
 
     text: str
@@ -88,6 +89,7 @@ class KeywordPart:
         self._analysis = Analysis()
         self._applied = applied
         self._searcher = index.searcher()
+        self._counts: dict[str, int] = {}  # Rows with a term, until something is put; see `_having`.
 
     @classmethod
     def open(cls, folder: Path, generation: str, step: int) -> KeywordPart:
@@ -132,7 +134,7 @@ class KeywordPart:
             self._writer = None
             raise OSError(f"words could not be written: {error}") from error
         self._index.reload()
-        self._searcher = self._index.searcher()
+        self._searcher, self._counts = self._index.searcher(), {}
         self._applied = msgspec.structs.replace(self._applied, seq=seq, step=step, languages=languages)
         self._note()
 
@@ -160,6 +162,16 @@ class KeywordPart:
             _log.info("a merge did not end well: %s", error)
 
     # --- searching ---
+
+    def spoken(self, query: str, usual: str) -> str:
+        """The language of a question too short to tell it by the text alone: of those of the store, the one that has
+        most of its little words; the usual one when none has more."""
+        languages = self._languages(usual)
+        if len(languages) == 1:
+            return usual
+        texts = self._analysis.words(query)
+        little = {one: sum(self._analysis.says_nothing(text, one) for text in texts) for one in languages}
+        return max(languages, key=lambda one: little[one])  # The usual one is the first, and stays where it is even.
 
     def words(self, query: str, language: str) -> list[Word]:
         """The words of a question in `language`, without those that say nothing unless they are all there is."""
@@ -220,11 +232,20 @@ class KeywordPart:
             kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
             terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
         rows, having = self.rows, max(map(self._having, terms), default=0)
-        role: Role = "frame" if is_frame(text) else "who" if name and having else "what"
-        return Word(text, tuple(terms), math.log1p(max(rows - having, 0) / (having + 0.5)), role)
+        weight = math.log1p(max(rows - having, 0) / (having + 0.5))
+        return Word(text, tuple(terms), weight, _role(text, name, having))
+
+    def rows_with(self, name: str, language: str) -> int:
+        """How many rows have a name."""
+        return max(map(self._having, self._analysis.terms(name, language)), default=0)
 
     def _having(self, term: str) -> int:
-        return int(self._searcher.doc_freq("terms", term))
+        having = self._counts.get(term)
+        if having is None:
+            if len(self._counts) >= COUNTS_MAX:
+                self._counts.clear()
+            having = self._counts[term] = int(self._searcher.doc_freq("terms", term))
+        return having
 
     def _term(self, term: str) -> Query:
         return Query.term_query(self._schema, "terms", term, "freq")
@@ -250,6 +271,12 @@ class KeywordPart:
                 continue
         self._applied = msgspec.structs.replace(self._applied, files=hashes)
         write_note(self._folder / _SIDECAR, self._applied)
+
+
+def _role(text: str, name: bool, having: int) -> Role:
+    if is_frame(text):
+        return "frame"
+    return ("who" if having else "unknown") if name else "what"
 
 
 # --- trusting what lies there ---------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """The vector side of recall: one embedder's vectors, by key.
 
 Owns     its folder, whose name carries embedder and dimension. `applied.json` names the files that count:
-         `base-N.usearch`, an HNSW graph in half precision, mapped and never written to, with its SHA-256;
-         `side-N.log`, vectors that came since, also held in memory and searched exactly.
+         `base-N.usearch`, an HNSW graph of eight bits a number, which only says what to look at; `base-N.rows`,
+         the same vectors in half precision, which say how near it is; both mapped, never written to, with their
+         SHA-256; `side-N.log`, vectors that came since, also held in memory and searched exactly.
 Promises what is not exactly what was written is not opened: the part begins anew at position 0. A kill at any
          moment leaves the old files or the new ones, because the note that names them is replaced at once.
 Leaves   which keys count to the caller's mask, so a row that is gone needs no change here.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Sequence
@@ -22,31 +22,31 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from usearch.index import Index
 
 from ..embedders.api import Vectors
 from ..store.files import PRIVATE_FOLDER
 from .catalogue import Mask
+from .graph import Base, fresh_files, graph_to_grow, open_base, save_graph
 from .journal import Journal
+from .matrix import Keys, write_matrix
 from .sealed import Doubt, file_hash, read_note, read_sealed, write_note, write_sealed
 
-VERSION = "vectors-1"
-CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 64
+VERSION = "vectors-2"
 SIDE_ROWS_MAX = 5_000  # Up to so many are searched exactly; a store of that size needs no graph.
-SIDE_SHARE_MAX = 0.1  # Of the graph: building it again for every few rows would cost more than it saves.
+SIDE_SHARE_MAX = 0.05  # Of the graph: copying it for every few rows would cost more than it saves.
+QUIET_ROWS_MAX, QUIET_SHARE_MAX = 500, 0.005  # The same while nothing else is to do.
 EXACT_ROWS_MAX = 2_000  # Of the graph's rows that pass a filter: then looking at each is quicker.
 FETCHED_MAX = 4_000  # Asked of the graph at most, when a filter lets few through.
 BUILD_THREADS = max(1, (os.cpu_count() or 2) // 2)  # The others embed and answer meanwhile.
 BUILT_AT_ONCE = 1_000  # Vectors between two looks whether it is still wanted.
-NOWHERE, IN_GRAPH = -1, -2  # Where the vector of a key is; from 0 on, its row in the side.
+NOWHERE, IN_GRAPH = -1, -2  # Where the vector of a key is: from 0 on its row in the side, from -2 down in the base.
 _log = logging.getLogger(__name__)
 
-Keys = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The note. base: SHA-256 of the graph, "" when there is none; step, seq: as of its save.
+    """The note. graph, rows: SHA-256 of the two files of the base, "" when there is none; step, seq: as of its save.
 
     learned: whether the file of that name must be there.
     """
@@ -56,7 +56,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dimension: int
     generation: str
     number: int
-    base: str
+    graph: str
+    rows: str
     learned: bool
     step: int
     seq: int
@@ -72,14 +73,13 @@ class _Frame(msgspec.Struct, frozen=True, array_like=True):
 class VectorPart:
     """One writer, any number of readers; `fold` may run beside both."""
 
-    def __init__(self, folder: Path, applied: Applied, base: Index | None) -> None:
+    def __init__(self, folder: Path, applied: Applied, base: Base | None) -> None:
         self._folder, self._applied, self._base = folder, applied, base
-        self._base_keys = _keys_of(base)
         self._side_keys: Keys = np.empty(0, np.int64)
         self._side: Vectors = np.empty((0, applied.dimension), np.float32)
         self._side_rows = 0
         self._places: Keys = np.empty(0, np.int64)
-        self._place(self._base_keys, IN_GRAPH)
+        self._place_base()
         self._swap = threading.Lock()  # Held for the moment in which files or arrays change places.
         self.step, self.seq = applied.step, applied.seq
         self._journal: Journal | None = None
@@ -109,7 +109,11 @@ class VectorPart:
 
     @property
     def rows(self) -> int:
-        return len(self._base_keys) + self._side_rows
+        return self._base_rows + self._side_rows
+
+    @property
+    def _base_rows(self) -> int:
+        return len(self._base.matrix) if self._base is not None else 0
 
     @property
     def learned(self) -> bytes:
@@ -128,7 +132,11 @@ class VectorPart:
         known[old] = self._places[keys[old]]
         return known
 
-    def _place(self, keys: Keys, places: Keys | int) -> None:
+    def _place_base(self) -> None:
+        if self._base is not None:
+            self._place(self._base.matrix.keys, IN_GRAPH - np.arange(len(self._base.matrix)))
+
+    def _place(self, keys: Keys, places: Keys) -> None:
         if len(keys) and (top := int(keys.max())) >= len(self._places):
             more = max(top + 1, int(len(self._places) * 1.5)) - len(self._places)
             self._places = np.concatenate([self._places, np.full(more, NOWHERE, np.int64)])
@@ -190,10 +198,12 @@ class VectorPart:
 
     # --- folding the side into the graph ---
 
-    @property
-    def ripe(self) -> bool:
-        """Whether the side has grown so that a graph should take it in."""
-        return self._side_rows > max(SIDE_ROWS_MAX, SIDE_SHARE_MAX * len(self._base_keys))
+    def ripe(self, *, quiet: bool) -> bool:
+        """Whether the side has grown so that a graph should take it in. quiet: nobody waits for the processor."""
+        rows, share = (QUIET_ROWS_MAX, QUIET_SHARE_MAX) if quiet else (SIDE_ROWS_MAX, SIDE_SHARE_MAX)
+        return self._side_rows + self._base_rows > SIDE_ROWS_MAX and self._side_rows > max(
+            rows, share * self._base_rows
+        )
 
     def fold(self) -> None:
         """Build the graph with all that is here now, save it beside, and put it in place of the old one.
@@ -201,28 +211,30 @@ class VectorPart:
         Searches and puts go on meanwhile. Raises OSError; then everything is as it was.
         """
         with self._swap:
-            rows, number = self._side_rows, self._applied.number + 1
+            rows, number, before = self._side_rows, self._applied.number + 1, self._base
             keys, vectors = self._side_keys[:rows].copy(), self._side[:rows].copy()
             step, seq = self.step, self.seq
-        grown = _grown(self._graph_path(self._applied.number) if self._base is not None else None, vectors.shape[1])
+        grown = graph_to_grow(self._graph_path(number - 1) if before is not None else None, vectors.shape[1])
         for begin in range(0, rows, BUILT_AT_ONCE):
             if self._closed:
                 return
             some = slice(begin, begin + BUILT_AT_ONCE)
             grown.add(keys[some].astype(np.uint64), vectors[some], threads=BUILD_THREADS)
-        fresh, hash = _saved(grown, self._folder)
-        del grown
-        base = Index.restore(str(fresh), view=True)
-        assert base is not None, "it was saved a moment ago"
-        with self._swap:
-            if self._closed:
-                fresh.unlink(missing_ok=True)
-                return
-            applied = msgspec.structs.replace(self._applied, number=number, base=hash, step=step, seq=seq)
-            fresh.replace(self._graph_path(number))
-            self._replace(base, rows, applied)
+        with fresh_files(self._folder) as (graph, matrix):
+            rows_hash = write_matrix(matrix, before.matrix if before is not None else None, keys, vectors)
+            graph_hash = save_graph(grown, graph)
+            del grown
+            with self._swap:
+                if self._closed:
+                    return
+                applied = msgspec.structs.replace(
+                    self._applied, number=number, graph=graph_hash, rows=rows_hash, step=step, seq=seq
+                )
+                graph.replace(self._graph_path(number))
+                matrix.replace(self._rows_path(number))
+                self._replace(open_base(self._graph_path(applied.number), applied.dimension), rows, applied)
 
-    def _replace(self, base: Index, rows: int, applied: Applied) -> None:
+    def _replace(self, base: Base, rows: int, applied: Applied) -> None:
         """The new files are complete before the note names them; the old ones go afterwards."""
         assert self._journal is not None, "opened with a journal"
         (self._folder / f"side-{applied.number}.log").unlink(missing_ok=True)
@@ -233,25 +245,28 @@ class VectorPart:
         write_note(self._folder / "applied.json", applied)
         old, self._journal = self._journal, journal
         old.close()
-        self._applied, self._base, self._base_keys = applied, base, _keys_of(base)
+        self._applied, self._base = applied, base
         self._side_keys, self._side, self._side_rows = keys, vectors, len(keys)
-        self._place(self._base_keys, IN_GRAPH)
+        self._place_base()
         self._place(keys, np.arange(len(keys)))
         _clear(self._folder, applied.number)
 
     def _graph_path(self, number: int) -> Path:
         return self._folder / f"base-{number}.usearch"
 
+    def _rows_path(self, number: int) -> Path:
+        return self._folder / f"base-{number}.rows"
+
     # --- searching ---
 
     def search(self, query: Vectors, mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
         """Up to about `limit` keys of the mask (`passing` of them are true) with their cosine to the query."""
         with self._swap:
-            base, base_keys = self._base, self._base_keys
+            base, places = self._base, self._places
             side_keys, side = self._side_keys[: self._side_rows], self._side[: self._side_rows]
         found = [_exact(side_keys, side, query, mask, limit)]
         if base is not None:
-            found.append(_in_graph(base, base_keys, query, mask, passing, limit))
+            found.append(_in_base(base, places, query, mask, passing, limit))
         keys, scores = np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
         best = np.argsort(-scores, kind="stable")[:limit]
         return keys[best], scores[best]
@@ -261,11 +276,11 @@ class VectorPart:
         with self._swap:
             base, side, places = self._base, self._side, self._places_of(keys)
         result = np.zeros(len(keys), np.float32)
-        beside, within = np.flatnonzero(places >= 0), np.flatnonzero(places == IN_GRAPH)
+        beside, within = np.flatnonzero(places >= 0), np.flatnonzero(places <= IN_GRAPH)
         result[beside] = side[places[beside]] @ query
         if len(within):
             assert base is not None, "a place in the graph means that there is one"
-            result[within] = _vectors(base, keys[within]) @ query
+            result[within] = base.matrix.at(IN_GRAPH - places[within]) @ query
         return result
 
 
@@ -279,88 +294,37 @@ def _exact(keys: Keys, vectors: Vectors, query: Vectors, mask: Mask, limit: int)
     return keys[passing], scores.astype(np.float32)
 
 
-def _in_graph(
-    base: Index, base_keys: Keys, query: Vectors, mask: Mask, passing: int, limit: int
-) -> tuple[Keys, Scores]:
+def _in_base(base: Base, places: Keys, query: Vectors, mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
     if passing <= EXACT_ROWS_MAX:
-        return _each(base, base_keys[mask[base_keys]], query, limit)
+        few = np.flatnonzero(mask[base.matrix.keys])
+        scores = base.matrix.at(few) @ query
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return base.matrix.keys[few[best]], scores[best].astype(np.float32)
     wanted = math.ceil(limit * 1.2 * len(mask) / passing)
     while True:
-        asked = min(wanted, FETCHED_MAX, len(base_keys))
-        matches = base.search(query, asked, threads=1)
-        keys = matches.keys.astype(np.int64)
-        kept = mask[keys]
-        if int(np.count_nonzero(kept)) >= limit or asked < wanted or asked == len(base_keys):
-            return keys[kept][:limit], (1.0 - matches.distances[kept][:limit]).astype(np.float32)
+        asked = min(wanted, FETCHED_MAX, len(base.matrix))
+        keys = base.graph.search(query, asked, threads=1).keys.astype(np.int64)
+        kept = keys[mask[keys]][:limit]
+        if len(kept) >= limit or asked < wanted or asked == len(base.matrix):
+            return kept, (base.matrix.at(IN_GRAPH - places[kept]) @ query).astype(np.float32)
         wanted *= 4
 
 
-def _each(base: Index, keys: Keys, query: Vectors, limit: int) -> tuple[Keys, Scores]:
-    if not len(keys):
-        return keys, np.empty(0, np.float32)
-    scores = (_vectors(base, keys) @ query).astype(np.float32)
-    best = np.argsort(-scores, kind="stable")[:limit]
-    return keys[best], scores[best]
-
-
-def _vectors(base: Index, keys: Keys) -> Vectors:
-    found = base.get(keys.astype(np.uint64), dtype="f32")
-    assert isinstance(found, tuple), "many keys were asked for"
-    made: Vectors = np.stack([one.reshape(-1) for one in found if one is not None])
-    assert len(made) == len(keys), "only keys of the graph are asked for"
-    return made
-
-
-def _grown(path: Path | None, dimension: int) -> Index:
-    """A graph in memory that can take more: a copy of the saved one, or an empty one."""
-    if path is not None:
-        copy = Index.restore(str(path), view=False)
-        assert copy is not None, "it was verified when it was opened"
-        return copy
-    return Index(
-        ndim=dimension,
-        metric="cos",
-        dtype="f16",
-        connectivity=CONNECTIVITY,
-        expansion_add=EXPANSION_ADD,
-        expansion_search=EXPANSION_SEARCH,
-    )
-
-
-def _saved(index: Index, folder: Path) -> tuple[Path, str]:
-    """Save beside and sync; return the file and its SHA-256. usearch itself writes in place and syncs nothing."""
-    fresh = folder / f"{secrets.token_hex(4)}.new"
-    try:
-        index.save(str(fresh))
-        handle = os.open(fresh, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        return fresh, file_hash(fresh)
-    except (OSError, RuntimeError) as error:
-        fresh.unlink(missing_ok=True)
-        raise OSError(f"the graph could not be saved: {error}") from error
-
-
-def _trusted(folder: Path, generation: str, step: int) -> tuple[Applied, Index | None]:
+def _trusted(folder: Path, generation: str, step: int) -> tuple[Applied, Base | None]:
     """Read the note and verify the files that it names. Raises Doubt."""
     applied = read_note(folder / "applied.json", Applied)
     if applied.version != VERSION or applied.generation != generation or applied.step > step:
         raise Doubt("they belong to another catalogue")
-    path = folder / f"base-{applied.number}.usearch"
     if not (folder / f"side-{applied.number}.log").exists():
         raise Doubt("a file is missing")
     if applied.learned:
         read_sealed(folder / "learned")
-    if not applied.base:
+    if not applied.graph:
         return applied, None
-    if _hash_or_none(path) != applied.base:
-        raise Doubt(f"{path.name} is not what was written")
-    try:
-        return applied, Index.restore(str(path), view=True)
-    except (RuntimeError, ValueError) as error:
-        raise Doubt(f"{path.name} cannot be opened: {error}") from error
+    for suffix, hash in (("usearch", applied.graph), ("rows", applied.rows)):
+        if _hash_or_none(folder / f"base-{applied.number}.{suffix}") != hash:
+            raise Doubt(f"base-{applied.number}.{suffix} is not what was written")
+    return applied, open_base(folder / f"base-{applied.number}.usearch", applied.dimension)
 
 
 def _hash_or_none(path: Path) -> str | None:
@@ -377,15 +341,12 @@ def _nothing(embedder: str, dimension: int, generation: str, step: int) -> Appli
         dimension=dimension,
         generation=generation,
         number=0,
-        base="",
+        graph="",
+        rows="",
         learned=False,
         step=step,
         seq=0,
     )
-
-
-def _keys_of(base: Index | None) -> Keys:
-    return np.empty(0, np.int64) if base is None else np.sort(base.keys[:].astype(np.int64))
 
 
 def _clear(folder: Path, number: int) -> None:

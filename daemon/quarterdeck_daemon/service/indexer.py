@@ -47,6 +47,7 @@ from ..embedders.api import Embedder
 from ..embedders.table import open_embedder
 from ..recall.api import Feed, Question
 from ..recall.hybrid import HybridIndex
+from ..recall.sealed import Doubt
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, hide, set_up_logging
 from .workspace import CONFIG_NAME, Config, load_config
@@ -133,6 +134,7 @@ class Indexer:
         self._done = self._context.socket(zmq.PULL)
         self._done.bind("inproc://done")
         self._ripe = threading.Event()
+        self._quiet = False  # No rows came for a while.
 
     def run(self) -> None:
         self._ripe.set()
@@ -239,7 +241,8 @@ class Indexer:
         except (ValueError, RuntimeError, QuarterdeckError) as error:
             log.exception("rows could not be taken in")
             return _failed("transient", "unavailable", str(error))
-        if self._shelf.index.ripe:
+        self._quiet = False
+        if self._shelf.index.ripe():
             self._ripe.set()
         return RowsPut(body=self._shelf.applied())
 
@@ -250,6 +253,8 @@ class Indexer:
         except OSError as error:
             log.error("the index could not be tidied", extra=fields(error=str(error)))
             return False
+        self._quiet = True
+        self._ripe.set()
         return True
 
     # --- the thread that builds ---
@@ -259,9 +264,9 @@ class Indexer:
             self._ripe.wait()
             self._ripe.clear()
             try:
-                while self._shelf.index.ripe:
-                    self._shelf.index.fold()
-            except (OSError, RuntimeError, ValueError) as error:
+                while self._shelf.index.ripe(quiet=self._quiet):
+                    self._shelf.index.fold(quiet=self._quiet)
+            except (OSError, RuntimeError, ValueError, Doubt) as error:
                 log.error("vectors could not be folded in", extra=fields(error=str(error)))
                 time.sleep(RETRY_S)
                 self._ripe.set()

@@ -50,7 +50,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_nearest_are_found_with_any_filter_before_and_after_folding(tmp_path: Path, small: None) -> None:
     part, vectors, rng = opened(tmp_path), made(1_000), np.random.default_rng(1)
     part.put(range(600), vectors[:600], seq=1, step=1)
-    assert part.ripe
+    assert part.ripe(quiet=False)
     part.fold()
     part.put(range(600, 1_000), vectors[600:], seq=2, step=2)
     shares = (1.0, 0.5, 0.1, 0.02)
@@ -198,7 +198,7 @@ def test_a_kill_while_the_graph_is_saved_leaves_the_old_files_or_the_new(tmp_pat
         "    rows = np.random.default_rng(first).normal(size=(30, 24)).astype(np.float32)\n"
         "    rows /= np.linalg.norm(rows, axis=1, keepdims=True)\n"
         "    part.put(range(first, first + 30), rows, seq=first + 30, step=step)\n"
-        "    if part.ripe: part.fold()\n"
+        "    if part.ripe(quiet=False): part.fold()\n"
     )
     opened(tmp_path, step=0).close()
     before = 0
