@@ -30,7 +30,8 @@ class KindView(Shape, frozen=True, kw_only=True):
     """A kind of fact. origin: `built in`, the file of the operator's schema, both, or "" for a free-form one.
 
     schemas: what a value must satisfy, as JSON Schema; none for a free-form kind.  fields: the names they know.
-    facts: how many canonical facts of it there are.
+    facts: how many canonical facts of it there are.  refused: why the operator's file is not in use; until it is
+    mended or taken away no fact of the kind is written.
     """
 
     id: str
@@ -40,6 +41,7 @@ class KindView(Shape, frozen=True, kw_only=True):
     fields: list[str] = []
     schemas: list[Plain] = []
     facts: int = 0
+    refused: str = ""
 
 
 class Kinds(Page, frozen=True, kw_only=True):
@@ -104,7 +106,10 @@ class ProposalDecided(Shape, frozen=True, kw_only=True):
 
 
 class AlertView(Shape, frozen=True, kw_only=True):
-    """topic: stable; one topic is open once.  about: entities as `kind:id`.  resolved: how it ended, "" while open."""
+    """topic: stable; one topic is open once.  about: entities as `kind:id`.  resolved: how it ended, "" while open.
+
+    id and at are "" for one that follows from how things are now: nobody resolves it, it goes with its cause.
+    """
 
     id: str
     level: Literal["info", "warning", "critical"]

@@ -153,6 +153,8 @@ class TimeMachine(RuleBasedStateMachine):
     def link(self, data: st.DataObject, remove: bool) -> None:
         source, target = data.draw(st.permutations(sorted(self.model.facts)))[:2]
         names = {"source": f"fact:k/{source}", "target": f"fact:k/{target}"}
+        if remove and (source, target) not in self.model.links:
+            return  # Refused: nothing is there to take back.
         self.tell(MakeLink(**names, relation="knows", remove=remove))
         (self.model.links.discard if remove else self.model.links.add)((source, target))
         self.mark()

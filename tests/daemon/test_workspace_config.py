@@ -200,7 +200,7 @@ def test_what_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
     assert [one.path.removeprefix("templates/") for one in skipped] == [
         "bytes.md", "circle.md", "folder.md", "huge.md", "out.md",
     ]  # fmt: skip
-    assert skipped[-1] == SkippedAsset("templates/out.md", "a link out of the workspace")
+    assert skipped[-1] == SkippedAsset("templates/out.md", "a link out of the workspace", "template", "out")
 
 
 def test_a_whole_folder_that_is_a_link_out_is_skipped(tmp_path: Path) -> None:

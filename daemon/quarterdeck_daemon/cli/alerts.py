@@ -27,13 +27,13 @@ def list_alerts(session: Session, also_resolved: bool, level: str | None) -> Non
         params["level"] = level
     items = session.items("alert.list", params)
     session.show_items(items, (one for item in items for one in _lines(session, item)), none="All is quiet.")
-    if any(not text(item, "resolved") for item in items):
+    if any(text(item, "id") and not text(item, "resolved") for item in items):
         session.printer.talk("next: see to it, then `quarterdeck alerts resolve ID`")
 
 
 def _lines(session: Session, item: Plain) -> Iterator[str]:
     level = text(item, "level")
-    head = line(f"{text(item, 'id')}  {level}  {when(item)}")
+    head = line("  ".join(part for part in (text(item, "id"), level, when(item)) if part))
     yield session.printer.paint(head, ALERT_TONES.get(level, ""))
     yield line(f"  {text(item, 'text')}")
     if text(item, "hint") and not text(item, "resolved"):

@@ -272,7 +272,7 @@ def kinds(session: Session, kind: str | None) -> None:
     if not kind:
         items = session.items("fact.kinds", params)
         rows = [
-            (text(one, "id"), text(one, "facts") or "0", text(one, "origin") or "free-form", text(one, "about"))
+            (text(one, "id"), text(one, "facts") or "0", _origin(one), text(one, "about"))
             for one in items
         ]
         session.show_items(items, session.printer.table(("KIND", "FACTS", "FROM", "ABOUT"), rows), none="None.")
@@ -281,8 +281,14 @@ def kinds(session: Session, kind: str | None) -> None:
     session.show_items(items, (one for item in items for one in _kind_lines(item)), none="None.")
 
 
+def _origin(kind: Plain) -> str:
+    return "BROKEN FILE" if text(kind, "refused") else text(kind, "origin") or "free-form"
+
+
 def _kind_lines(item: Plain) -> Iterator[str]:
     yield line(f"{text(item, 'id')}  {text(item, 'origin') or 'free-form'}; facts of it: {number(item, 'facts')}")
+    if text(item, "refused"):
+        yield line(f"  none is written until its file is mended: {text(item, 'refused')}")
     if text(item, "about"):
         yield line(f"  {text(item, 'about')}")
     for schema in records(item.get("schemas")):

@@ -25,24 +25,35 @@ def load(turn: Turn, command: LoadAssets) -> Plain:
     present = {f"{file.asset_kind}/{file.name}": file for file in command.files}
     for id, file in present.items():
         known = turn.draft.get(Asset, id)
-        if known is not None and known.hash == file.hash and not known.removed:
+        if known is not None and known.hash == file.hash and not (known.removed or known.refused):
             continue
         try:
             _check(file)
         except QuarterdeckError as error:
-            body: Plain = {"id": id, "path": file.path, "hash": file.hash, "reason": error.message}
-            refused.append(body)
-            turn.emit("asset.refused", body)
+            refused.append(_refuse(turn, id, file, error.message))
             continue
         turn.emit("asset.loaded", {**msgspec.to_builtins(file), "id": id})
         loaded.append(id)
     for asset in list(turn.draft.scan(Asset)):
-        if "@" not in asset.id and not asset.removed and asset.id not in present:
+        counts = asset.refused or not asset.removed
+        if "@" not in asset.id and counts and asset.id not in present:
             turn.emit("asset.removed", {"id": asset.id, "path": asset.path})
     return {"loaded": loaded, "refused": refused}
 
 
+def _refuse(turn: Turn, id: str, file: AssetFile, reason: str) -> Plain:
+    """Record it, once. Of a kind the refusal is kept: its facts must not be written as if nothing described them."""
+    body: Plain = {"id": id, "path": file.path, "hash": file.hash, "reason": reason}
+    known = turn.draft.get(Asset, id)
+    if known is None or known.refused != reason:
+        of_kind: Plain = {"name": file.name, "bars_kind": True} if file.asset_kind == "kind" else {}
+        turn.emit("asset.refused", body | of_kind)
+    return body
+
+
 def _check(file: AssetFile) -> None:
+    if file.unread:
+        raise QuarterdeckError("schema", file.unread)
     if file.asset_kind == "playbook":
         playbook = parse_playbook(file.text)
         if playbook.name != file.name:
@@ -75,7 +86,19 @@ def _loaded(draft: Draft, event: Event) -> None:
 def _removed(draft: Draft, event: Event) -> None:
     asset = draft.get(Asset, str(event.body["id"]))
     assert asset is not None, "only what was loaded is removed"
-    draft.put(msgspec.structs.replace(asset, seq=event.seq, removed=True))
+    draft.put(msgspec.structs.replace(asset, seq=event.seq, removed=True, refused=""))
+
+
+def _refused(draft: Draft, event: Event) -> None:
+    if not event.body.get("bars_kind"):
+        return  # What it replaced stays in force; so it was with kinds, too, before this was kept.
+    id, path, reason = (str(event.body[name]) for name in ("id", "path", "reason"))
+    never = Asset(
+        id=id, asset_kind="kind", name=str(event.body["name"]), path=path, hash="", text="", at_us=event.at_us,
+        removed=True,
+    )  # fmt: skip
+    asset = draft.get(Asset, id) or never
+    draft.put(msgspec.structs.replace(asset, seq=event.seq, path=path, refused=reason))
 
 
 def configure(turn: Turn, command: Configure) -> Plain:
@@ -95,6 +118,6 @@ DECIDE: dict[type[Command], Callable[..., Plain]] = {LoadAssets: load, Configure
 APPLY: dict[str, Applier] = {
     "asset.loaded": _loaded,
     "asset.removed": _removed,
-    "asset.refused": lambda draft, event: None,
+    "asset.refused": _refused,
     "workspace.configured": _configured,
 }

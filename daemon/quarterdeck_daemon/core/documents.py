@@ -115,6 +115,7 @@ def _take_in(turn: Turn, command: ReceiveDocument) -> Plain:
     replaced = _displaced(turn.draft, command.place, id)
     if command.place:
         body |= {"place": command.place, "displaces": replaced.id if replaced else ""}
+        body |= _displaced_to(replaced, command.place)
     supersedes = replaced.id if replaced and not _elsewhere(replaced, command.place) else ""
     labels = msgspec.structs.replace(command.labels, sources=(f"document:{id}",))
     turn.emit("document.received", body | {"supersedes": supersedes}, labels=labels)
@@ -126,6 +127,14 @@ def _displaced(draft: Draft, place: str, by: str) -> Document | None:
     alias = draft.get(Alias, place_alias(place)) if place else None
     before = draft.get(Document, alias.target) if alias is not None else None
     return before if before is not None and before.id != by and not before.forgotten else None
+
+
+def _displaced_to(before: Document | None, place: str) -> Plain:
+    """Where the content lies that this file held and that was moved before it got another."""
+    if before is None or named_after(before) != place:
+        return {}
+    left = [other for other in before.places if other != place]
+    return {"displaced_to": left[-1]} if left else {}
 
 
 def _elsewhere(document: Document, place: str) -> bool:
@@ -157,6 +166,9 @@ def _met_again(turn: Turn, command: ReceiveDocument, known: Document) -> Plain:
         "displaces": before.id if before else "",
         "replaced": document_text.replaced_by(turn.draft, replaced, known.id) if replaced else [],
     }
+    body |= _displaced_to(before, command.place)
+    if restored and known.withdrawn and command.place and command.place != named_after(known):
+        body["renamed"] = command.place
     turn.emit("document.found_again", body, labels=known.labels)
     return {**reply, "restored": restored}
 
@@ -187,7 +199,7 @@ def apply_received(draft: Draft, event: Event) -> None:
     if body.content:
         _name(draft, body.content, body.document, event.seq)
     if body.place:
-        _lay(draft, body.place, body.document, body.displaces, event.seq)
+        _lay(draft, body.place, body.document, body.displaces, event.seq, displaced_to=body.displaced_to)
     if body.supersedes:
         draft.link(f"document:{body.document}", "supersedes", f"document:{body.supersedes}", event.seq)
     take_number(draft, body.document, event.seq)
@@ -209,6 +221,7 @@ class _Received(msgspec.Struct):
     content: str = ""
     place: str = ""
     displaces: str = ""
+    displaced_to: str = ""
     supersedes: str = ""
 
 
@@ -216,13 +229,13 @@ def _name(draft: Draft, alias: str, target: str, seq: int) -> None:
     draft.puts["alias", alias] = Alias(id=alias, target=target, seq=seq)
 
 
-def _lay(draft: Draft, place: str, document: str, displaced: str, seq: int) -> None:
+def _lay(draft: Draft, place: str, document: str, displaced: str, seq: int, *, displaced_to: str) -> None:
     """Note that the file holds this document, and no longer the one before."""
     _name(draft, place_alias(place), document, seq)
     before = draft.get(Document, displaced) if displaced else None
     if before is not None and place in before.places:
         places = tuple(other for other in before.places if other != place)
-        draft.put(msgspec.structs.replace(before, seq=seq, places=places))
+        draft.put(_renamed(draft, msgspec.structs.replace(before, seq=seq, places=places), displaced_to))
 
 
 def apply_found_again(draft: Draft, event: Event) -> None:
@@ -232,12 +245,14 @@ def apply_found_again(draft: Draft, event: Event) -> None:
     _name(draft, str(event.body["alias"]), document.id, event.seq)
     places = document.places
     if place:
-        _lay(draft, place, document.id, str(event.body["displaces"]), event.seq)
+        moved = str(event.body.get("displaced_to", ""))
+        _lay(draft, place, document.id, str(event.body["displaces"]), event.seq, displaced_to=moved)
         places = (*(other for other in places if other != place), place)
     if restored:
         _stand(draft, document, event.seq, withdrawn=False)
     withdrawn = document.withdrawn and not restored
-    draft.put(msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn))
+    document = msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn)
+    draft.put(_renamed(draft, document, str(event.body.get("renamed", ""))))
     document_text.supersede(draft, strings(event.body["replaced"]), document.id, event.seq)
 
 
@@ -260,6 +275,9 @@ def lose(turn: Turn, command: LoseDocuments) -> Plain:
             continue
         withdrawn = not _elsewhere(document, place) and not document.superseded_by
         body: Plain = {"document": document.id, "place": place, "withdrawn": withdrawn}
+        left = [other for other in document.places if other != place]
+        if left and named_after(document) == place:
+            body["renamed"] = left[-1]
         turn.emit("document.lost", body, labels=document.labels)
         lost += 1
     return {"lost": lost}
@@ -275,7 +293,39 @@ def apply_lost(draft: Draft, event: Event) -> None:
     if withdrawn and not document.withdrawn:
         _stand(draft, document, event.seq, withdrawn=True)
     places = tuple(other for other in document.places if other != place)
-    draft.put(msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn))
+    document = msgspec.structs.replace(document, seq=event.seq, places=places, withdrawn=withdrawn)
+    draft.put(_renamed(draft, document, str(event.body.get("renamed", ""))))
+
+
+def named_after(document: Document) -> str:
+    """The file that it and its chunks name as their source."""
+    return document.external_id.partition("#")[0]
+
+
+def _stem(place: str) -> str:
+    """The file's name without folder and ending; the readers of files take it for a title."""
+    name = place.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
+
+
+def _renamed(draft: Draft, document: Document, place: str) -> Document:
+    """The document as one of the file `place`, to which it was moved; its chunks, too. Older versions keep the name."""
+    old = named_after(document)
+    if not place:
+        return document
+    titles = {_stem(old): _stem(place), old: place}  # Where a file has no title of its own.
+    for id in document.chunks:
+        memory = draft.get(Memory, id)
+        if memory is None or memory.document != document.id or memory.source != old or memory.forgotten:
+            continue
+        title = titles.get(memory.title, memory.title)
+        draft.put(msgspec.structs.replace(memory, seq=document.seq, source=place, title=title))
+    return msgspec.structs.replace(
+        document,
+        external_id=f"{place}#{document.external_id.partition('#')[2]}",
+        title=titles.get(document.title, document.title),
+        meta=document.meta | ({"name": place} if document.meta.get("name") == old else {}),
+    )
 
 
 def _stand(draft: Draft, document: Document, seq: int, *, withdrawn: bool) -> None:

@@ -7,6 +7,7 @@ Leaves   the form of kinds to kind_schema.py, the two clocks to validity.py, pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -18,7 +19,7 @@ from .alerts import raise_alert, settle_topic
 from .commands import Command, PutFact, RetractFact, TransactFacts
 from .entities import Document, Fact, Plain
 from .fact_state import APPLY as APPLY
-from .kind_schema import check_value, refs_in, remarks_on, schemas_of, version_of
+from .kind_schema import check_in_force, check_value, refs_in, remarks_on, schemas_of, version_of
 from .links import make_link
 from .turn import Turn
 from .validity import check_span
@@ -26,6 +27,13 @@ from .validity import check_span
 FACT_BYTES_MAX = 64 * 1024
 NAME_CHARS_MAX = 200
 TRANSACTION_MAX = 1_000  # Facts and links together.
+MARK = "~"  # Between the key of a fact and the number of a proposal for it; so in no key.
+KIND_GRAMMAR = f"A kind is a letter, then letters, digits, `_`, `-` or `.`: at most {NAME_CHARS_MAX} characters."
+KEY_GRAMMAR = (
+    f"A key is 1 to {NAME_CHARS_MAX} visible characters, with blanks only between them and without "
+    f"`{MARK}`, which marks what is proposed: northwind, 2026-114, ines@northwind.test."
+)
+_KIND = re.compile(r"[^\W\d_][\w.-]*")
 
 
 # --- one fact -------------------------------------------------------------------------------------
@@ -51,18 +59,25 @@ def assert_fact(turn: Turn, command: PutFact, *, run: str | None = None, made_fr
     Raises QuarterdeckError: `schema` for a value its kind does not allow, `bad_value` for names or times that are
     none, `out_of_range` when too big, `policy_denied` when text from outside would change the operator's word.
     """
-    _check_names(command.fact_kind, command.key)
+    id = f"{command.fact_kind}/{command.key}"
+    present = turn.draft.get(Fact, id)
+    _check_names(command.fact_kind, command.key, known=present is not None)
+    if present is not None and present.proposes:
+        raise QuarterdeckError(
+            "conflict",
+            f"{id} is what was proposed for {present.proposes}; it is accepted or rejected, not written",
+            hint=f"quarterdeck fact accept {id}, or quarterdeck fact put {command.fact_kind} {present.proposes.partition('/')[2]}",
+        )
     if len(msgspec.msgpack.encode(command.value)) > FACT_BYTES_MAX:
         raise QuarterdeckError("out_of_range", f"a fact has at most {FACT_BYTES_MAX:,} bytes")
     check_span(command.valid_from, command.valid_to)
-    id = f"{command.fact_kind}/{command.key}"
-    present = turn.draft.get(Fact, id)
     if present is not None and would_launder(present, command.labels):
         raise QuarterdeckError(
             "policy_denied",
             f"{id} was confirmed by the operator; text from outside cannot change it",
             hint="Propose it under another key, or let the operator put it.",
         )
+    check_in_force(turn.draft, command.fact_kind)
     described = schemas_of(turn.draft, command.fact_kind)
     check_value(described, command.fact_kind, command.value)
     body: Plain = {
@@ -109,10 +124,15 @@ def _retract(turn: Turn, command: RetractFact) -> Plain:
     return {"id": id, "version": present.version + 1}
 
 
-def _check_names(kind: str, key: str) -> None:
-    for part in (kind, key):
-        if not part or len(part) > NAME_CHARS_MAX or any(ord(char) < 32 for char in part) or "/" in kind:
-            raise QuarterdeckError("bad_value", f"{part!r} is no kind or key of a fact")
+def _check_names(kind: str, key: str, *, known: bool) -> None:
+    """Raise `bad_value` for names that a new fact may not have. One that is there keeps the name it was given."""
+    if known:
+        return
+    if len(kind) > NAME_CHARS_MAX or not _KIND.fullmatch(kind):
+        raise QuarterdeckError("bad_value", f"{kind[:80]!r} is no kind of fact", hint=KIND_GRAMMAR)
+    visible = key.isprintable() and key == key.strip() and key
+    if not visible or len(key) > NAME_CHARS_MAX or MARK in key:
+        raise QuarterdeckError("bad_value", f"{key[:80]!r} is no key of a fact", hint=KEY_GRAMMAR)
 
 
 def would_launder(present: Fact, labels: Labels) -> bool:

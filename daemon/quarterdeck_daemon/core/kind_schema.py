@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
@@ -31,8 +32,10 @@ ERRORS_MAX = 10  # That one refusal names.
 DEPTH_MAX = 32
 COMPILED_MAX = 256
 SHOWN_CHARS = 60
+CHOICES_MAX = 50  # Allowed values that one refusal names.
 NEAR = 0.75  # How alike two names of fields must be to be worth a remark.
 
+_BYTE = re.compile(r" \(byte (\d+)\)")
 _FORMATS: dict[str, Callable[[str], bool]] = {name: form.check for name, form in FORMS.items()}
 _PATTERNS = jsonschema_rs.RegexOptions(
     size_limit=1 << 20, dfa_size_limit=1 << 21
@@ -65,6 +68,20 @@ def schemas_of(table: Table | Draft, kind: str) -> list[Described]:
     return found
 
 
+def check_in_force(table: Table | Draft, kind: str) -> None:
+    """Raise QuarterdeckError `schema` while the operator's file of this kind is broken: nothing goes unchecked."""
+    asset = table.get(Asset, f"kind/{kind}")
+    if asset is None or not asset.refused:
+        return
+    reason = asset.refused.removeprefix(f"{asset.path} ").removeprefix(f"{asset.path}: ")
+    raise QuarterdeckError(
+        "schema",
+        f"no {kind} is written while {asset.path} is broken: {reason}",
+        hint=f"Mend {asset.path}, or take it away; it is read again at once. Then write the fact again.",
+        details={"kind": kind, "file": asset.path, "reason": reason},
+    )
+
+
 def check_value(described: list[Described], kind: str, value: Plain) -> None:
     """Raise QuarterdeckError `schema` naming the field, what it should be and the nearest valid one."""
     faults = [fault for one in described for fault in _faults(one, value)]
@@ -73,7 +90,8 @@ def check_value(described: list[Described], kind: str, value: Plain) -> None:
     if not faults:
         return
     first = faults[0]
-    plain: list[Plain] = [{"path": fault.path, "message": fault.says} for fault in faults[:ERRORS_MAX]]
+    named = faults[:ERRORS_MAX]
+    plain: list[Plain] = [{"path": fault.path, "message": fault.says, "hint": fault.hint} for fault in named]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     raise QuarterdeckError(
         "schema",
@@ -116,7 +134,7 @@ def compiled(text: str, path: str) -> Described:
     try:
         schema: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise QuarterdeckError("schema", f"{path} is no JSON: {error}", hint="Correct this place.") from error
+        raise QuarterdeckError("schema", f"{path} is no JSON: {_placed(error, text)}") from error
     if not isinstance(schema, dict) or schema.get("type", "object") != "object" or _too_deep(schema, 0):
         raise QuarterdeckError("schema", f'{path} is no JSON Schema of an object: {{"type": "object", …}}')
     version = schema.get("x-version", 1)
@@ -132,6 +150,8 @@ def _compile(schema: Plain, origin: str, version: int) -> Described:
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         said = str(getattr(error, "message", error)).splitlines()[0]
+        place = _path(getattr(error, "instance_path", ()))
+        said = f"at {place}: {said}" if place else said
         raise QuarterdeckError(
             "schema", f"{origin} is no JSON Schema: {said}", hint="json-schema.org says how."
         ) from error
@@ -139,6 +159,15 @@ def _compile(schema: Plain, origin: str, version: int) -> Described:
     fields = properties if isinstance(properties, dict) else {}
     refs = {name: kinds for name, field in fields.items() if (kinds := _ref_kinds(field))}
     return Described(origin, schema, validator, tuple(fields), refs, version)
+
+
+def _placed(error: Exception, text: str) -> str:
+    """The error with the line instead of the byte."""
+    found = _BYTE.search(str(error))
+    if found is None:
+        return str(error)
+    line = text.encode()[: int(found.group(1))].count(b"\n") + 1
+    return f"{str(error)[: found.start()]} (line {line})"
 
 
 def _ref_kinds(field: object) -> tuple[str, ...]:
@@ -195,6 +224,9 @@ def _fault(described: Described, error: jsonschema_rs.ValidationError) -> Fault:
     if where[-1:] == ["anyOf"] and "x-ref" not in where:
         hint = 'Write 1200.5, "1200.50" or {"minor": 120050, "currency": "EUR"}.'
         return Fault(path, f"{_shown(error.instance)} is not an amount", hint if _is_money(described, where) else "")
+    options = getattr(error.kind, "options", None)
+    if where[-1:] == ["enum"] and isinstance(options, list):
+        return _of_choice(path, error.instance, options)
     unexpected = getattr(error.kind, "unexpected", None)
     if where[-1:] == ["additionalProperties"] and unexpected:
         near = difflib.get_close_matches(str(unexpected[0]), described.fields, n=1, cutoff=0.4)
@@ -203,6 +235,18 @@ def _fault(described: Described, error: jsonschema_rs.ValidationError) -> Fault:
     near = difflib.get_close_matches(path, described.fields, n=1, cutoff=0.99) if path else []
     wanted = f"The field {near[0]} {_said(described.schema, near[0])}." if near else ""
     return Fault(path, error.message[:300], wanted)
+
+
+def _of_choice(path: str, found: object, options: list[object]) -> Fault:
+    """A value that is none of those allowed: all of them are named, and the nearest."""
+    words = [str(one) if isinstance(one, str) else msgspec.json.encode(one).decode() for one in options]
+    given = [word for word, one in zip(words, options, strict=True) if one is not None]
+    more = f" and {len(given) - CHOICES_MAX} more" if len(given) > CHOICES_MAX else ""
+    near = difflib.get_close_matches(str(found), given, n=1, cutoff=0.6)
+    meant = f"Did you mean `{near[0]}`? " if near else ""
+    return Fault(
+        path, f"{_shown(found)} is none of those allowed", f"{meant}Allowed: {', '.join(given[:CHOICES_MAX])}{more}."
+    )
 
 
 def _is_money(described: Described, where: list[str]) -> bool:

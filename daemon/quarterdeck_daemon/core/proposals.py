@@ -24,6 +24,7 @@ from quarterdeck_protocol.labels import Labels, join
 from .alerts import raise_alert, settle_topic
 from .commands import Capture, Captured, Command, DecideProposal, PutFact
 from .entities import CaptureMark, Document, Fact, Memory, Plain
+from .facts import MARK as MARK
 from .facts import assert_fact
 from .hashing import value_hash
 from .kind_schema import check_value, schemas_of, version_of
@@ -32,7 +33,6 @@ from .orders import Finding
 from .table import Draft, Table
 from .turn import Turn
 
-MARK = "~"  # Between the key of a fact and the number of a proposal for it.
 FINDINGS_MAX = 50  # Of one text.
 OPEN_MAX = 5_000  # Proposals that wait; nobody reads more.
 FOR_ONE_MAX = 20  # Proposals for the same fact.

@@ -46,23 +46,24 @@ def tier_for(wanted: Tier, labels: Labels) -> Tier:
 
 
 def check_place(memory: Memory, tier: Tier) -> None:
-    """Raise `policy_denied` when this memory may not lie in that tier."""
+    """Raise `policy_denied` when this memory may not lie in that tier; `bad_value` for a reminder of nothing."""
+    named = memory.id if memory.seq else "it"  # What is not kept yet has no number that would lead anywhere.
     if tier != "review" and memory.labels.integrity != "operator":
         raise QuarterdeckError(
             "policy_denied",
-            f"{memory.id} is not of your own hand, so it stays in review",
+            f"{named} is not of your own hand, so it stays in review",
             hint=f"Read it, then: quarterdeck memory endorse {memory.id}",
         )
     if tier == "instructions" and (memory.endorsed or memory.document or memory.depth):
         raise QuarterdeckError(
             "policy_denied",
-            f"{memory.id} came from elsewhere; instructions are your own words only",
+            f"{named} came from elsewhere; instructions are your own words only",
             hint="Write it yourself: quarterdeck remember 'TEXT' --tier instructions",
         )
     if tier == "prospective" and not memory.when:
         raise QuarterdeckError(
             "bad_value",
-            f"{memory.id} does not say when it comes back",
+            f"{named} does not say when it comes back, as what is prospective must",
             hint="quarterdeck remember 'TEXT' --when 'WORDS'",
         )
 

@@ -26,10 +26,12 @@ PLACES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class SkippedAsset:
-    """A file that was not read, and why."""
+    """A file that was not read, and why. Without a name: files beyond the limit."""
 
     path: str
     reason: str
+    asset_kind: str = ""
+    name: str = ""
 
 
 def load_assets(folder: Path) -> list[AssetFile]:
@@ -54,17 +56,21 @@ def scan_assets(folder: Path) -> tuple[list[AssetFile], list[SkippedAsset]]:
 
 def _read(root: Path, kind: str, path: Path) -> AssetFile | SkippedAsset:
     shown = path.relative_to(root).as_posix()
+
+    def skipped(reason: str) -> SkippedAsset:
+        return SkippedAsset(shown, reason, kind, path.stem)
+
     try:
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
-            return SkippedAsset(shown, "a link out of the workspace")
+            return skipped("a link out of the workspace")
         if not real.is_file():
-            return SkippedAsset(shown, "not a file")
+            return skipped("not a file")
         with real.open("rb") as file:
             content = file.read(ASSET_BYTES_MAX + 1)
         if len(content) > ASSET_BYTES_MAX:
-            return SkippedAsset(shown, f"longer than {ASSET_BYTES_MAX} bytes")
+            return skipped(f"longer than {ASSET_BYTES_MAX} bytes")
         text = content.decode()
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links in a circle
-        return SkippedAsset(shown, str(error))
+        return skipped(str(error))
     return AssetFile(asset_kind=kind, name=path.stem, path=shown, text=text, hash=text_hash(text))

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ..core.commands import Configure, DeclareScopes, LoadAssets
+from ..core.commands import AssetFile, Configure, DeclareScopes, LoadAssets
 from ..core.durations import duration_us
-from .assets import PLACES, scan_assets
+from .assets import PLACES, SkippedAsset, scan_assets
 from .grants import declared_scopes
 from .house import House
 from .workspace import Config
@@ -42,21 +42,30 @@ async def configure(house: House, config: Config) -> None:
 async def load(house: House) -> None:
     """Hand over all steering files; a refused one becomes an alert until it is mended."""
     files, skipped = await asyncio.to_thread(scan_assets, house.workspace)
+    files += [_unread(one) for one in skipped if one.name]
     done = await house.engine.execute(LoadAssets(files=tuple(files)), actor="operator")
     for key in [key for key in house.alerts if key.startswith("asset/")]:
         del house.alerts[key]
     refused = done.reply["refused"]
     assert isinstance(refused, list), "refusals come as a list"
     for path, reason in [(one["path"], one["reason"]) for one in refused] + [
-        (one.path, one.reason) for one in skipped
+        (one.path, one.reason) for one in skipped if not one.name
     ]:
         log.warning("%s is not in use: %s", path, reason)
-        text = f"{path} is not in use: {reason}"
+        said = str(reason).removeprefix(f"{path} ").removeprefix(f"{path}: ")
+        text = f"{path} is not in use: {said}"
         house.alerts[f"asset/{path}"] = {
             "level": "warning",
             "text": text,
             "hint": "Mend the file; it is read again at once.",
         }
+
+
+def _unread(skipped: SkippedAsset) -> AssetFile:
+    """A file that is there and cannot be read: it replaces nothing and is not gone either."""
+    return AssetFile(
+        asset_kind=skipped.asset_kind, name=skipped.name, path=skipped.path, text="", hash="", unread=skipped.reason
+    )
 
 
 async def watch(house: House) -> None:

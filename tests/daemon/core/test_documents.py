@@ -205,6 +205,39 @@ def test_a_renamed_file_is_the_same_document_in_either_order(desk: Desk) -> None
     assert (desk.said(), desk.document(first).places) == (["alpha"], ("notes/c.md",))
 
 
+@pytest.mark.parametrize("order", ["found first", "lost first", "overwritten"])
+def test_a_moved_file_and_its_chunks_name_where_it_is_now(desk: Desk, order: str) -> None:
+    """Before the move they named where it was, and still do as of then; nothing about an unmoved file changes."""
+    first = desk.take("notes/a.md", "alpha\nbeta")
+    stays = desk.take("notes/z.md", "omega")
+    then = desk.store.head.seq
+    if order == "lost first":
+        desk.lose("notes/a.md")
+    desk.arrive("notes/sub/b.md", "alpha\nbeta")
+    if order == "found first":
+        desk.lose("notes/a.md")
+    if order == "overwritten":
+        desk.take("notes/a.md", "another")
+    assert desk.document(first).external_id.startswith("notes/sub/b.md#")
+    sources = {memory.text: memory.source for memory in desk.store.scan(Memory) if memory.current}
+    assert {text: sources[text] for text in ("alpha", "beta", "omega")} == {
+        "alpha": "notes/sub/b.md", "beta": "notes/sub/b.md", "omega": "notes/z.md",
+    }  # fmt: skip
+    assert desk.document(stays).external_id.startswith("notes/z.md#")
+    was = desk.store.get(Memory, desk.document(first).chunks[0], as_of=then)
+    assert was is not None
+    assert was.source == "notes/a.md"
+    assert rebuilt(desk.store).get(Document, first) == desk.document(first)
+
+
+def test_a_copy_takes_the_name_of_no_file_that_stays(desk: Desk) -> None:
+    first = desk.take("notes/a.md", "alpha")
+    desk.arrive("notes/b.md", "alpha")
+    desk.lose("notes/b.md")
+    assert desk.document(first).external_id.startswith("notes/a.md#")
+    assert [memory.source for memory in desk.store.scan(Memory)] == ["notes/a.md"]
+
+
 def test_a_file_that_was_lost_and_comes_back_changed_replaces_what_it_said(desk: Desk) -> None:
     first = desk.take("notes/a.md", "alpha\nbeta")
     desk.lose("notes/a.md")

@@ -340,3 +340,14 @@ def test_an_endorsed_own_note_stays_where_it_is() -> None:
     id = put(bench, "mine, in core", tier="core")
     bench.do(Endorse(id=id))
     assert (memory(bench, id).tier, memory(bench, id).endorsed, memory(bench, id).labels) == ("core", "", OPERATOR)
+
+
+def test_a_reminder_without_words_is_refused_without_a_number_that_leads_nowhere() -> None:
+    bench = Bench()
+    error = refusal(bench, Remember(text="call them", tier="prospective"))
+    assert (error.code, error.message) == (
+        "bad_value",
+        "it does not say when it comes back, as what is prospective must",
+    )
+    kept = put(bench, "call them")
+    assert refusal(bench, MoveMemory(id=kept, tier="prospective")).message.startswith(f"{kept} does not say")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import msgspec
@@ -35,7 +36,7 @@ class Reading:
             self.store, on_events=lambda _: None, on_needs=lambda _: None, now_us=lambda: self.now_us
         )
         none = cast(Callable[..., None], None)
-        parts = dict.fromkeys(("config", "doing", "hub", "recall", "link"), none)
+        parts = dict.fromkeys(("config", "doing", "hub", "link"), none) | {"recall": SimpleNamespace(behind=0)}
         tally = Tally(self.store)
         self.house = House(Path("nowhere"), store=self.store, engine=self.engine, tally=tally, **parts)  # type: ignore[arg-type]  # Not touched by reads.
 

@@ -132,6 +132,27 @@ def test_the_operators_own_kind_is_checked_like_a_built_in_one(value: Plain, pat
     assert (refused.value.code, refused.value.details["path"], refused.value.hint) == ("schema", path, hint)
 
 
+MANY = '{"properties": {"state": {"enum": ["draft", "sent", "paid", "late", null, 7]}, "tags": {"items": {"enum": ["a", "b"]}}}}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "path", "hint"),
+    [
+        ("supplier", {"state": "payed"}, "state", "Did you mean `paid`? Allowed: draft, sent, paid, late, 7."),
+        ("supplier", {"tags": ["a", "zz"]}, "tags[1]", "Allowed: a, b."),
+        ("invoice", {"type": "bill"}, "type", "Allowed: credit note, invoice."),
+        ("payment", {"direction": "sideways"}, "direction", "Allowed: in, out."),
+    ],
+)
+def test_a_refused_choice_names_all_that_is_allowed(kind: str, value: Plain, path: str, hint: str) -> None:
+    bench = Bench()
+    load(bench, MANY)
+    with pytest.raises(QuarterdeckError) as refused:
+        bench.do(PutFact(fact_kind=kind, key="n", value=value))
+    assert (refused.value.details["path"], refused.value.hint) == (path, hint)
+    assert "is none of those allowed" in refused.value.message
+
+
 def test_a_fact_says_by_which_version_of_its_kind_it_was_written() -> None:
     bench = Bench()
     bench.do(PutFact(fact_kind="supplier", key="free", value={"anything": 1}))

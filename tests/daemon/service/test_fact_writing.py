@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quarterdeck_daemon.core import facts
 from quarterdeck_daemon.core.commands import (
     DocumentAnswered,
     MakeLink,
@@ -15,7 +16,10 @@ from quarterdeck_daemon.core.commands import (
     TransactFacts,
 )
 from quarterdeck_daemon.core.entities import Alert, Document, Fact, Plain
+from quarterdeck_daemon.core.kernel import fold
 from quarterdeck_daemon.core.orders import Parsed, ParsedFact
+from quarterdeck_daemon.core.table import Draft
+from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR
 
@@ -201,3 +205,60 @@ def test_a_link_to_what_is_not_there_is_refused() -> None:
     bench.do(PutFact(fact_kind="k", key="a", value={}))
     with pytest.raises(QuarterdeckError):
         bench.do(MakeLink(source="fact:k/a", relation="knows", target="fact:k/b"))
+
+
+def _linked(bench: Bench, *, remove: bool = False, relation: str = "knows") -> Plain:
+    return bench.do(MakeLink(source="fact:k/a", relation=relation, target="fact:k/b", remove=remove))
+
+
+def test_linking_what_is_linked_is_no_news_and_unlinking_what_is_not_is_refused() -> None:
+    bench = Bench()
+    for key in "ab":
+        bench.do(PutFact(fact_kind="k", key=key, value={}))
+    _linked(bench)
+    head = bench.store.head.seq
+    assert _linked(bench)["known"] is True
+    with pytest.raises(QuarterdeckError) as wrong:
+        _linked(bench, remove=True, relation="knew")
+    assert (wrong.value.code, bench.store.head.seq) == ("not_found", head)
+    _linked(bench, remove=True)
+    with pytest.raises(QuarterdeckError) as gone:
+        _linked(bench, remove=True)
+    assert (gone.value.code, gone.value.hint) == ("not_found", "See what is: quarterdeck fact near k/a")
+    assert [event.kind for event in bench.store.events()][2:] == ["link.made", "link.removed"]
+
+
+@pytest.mark.parametrize("key", ["a~p1", "~", " a", "a ", "a\nb", "a\x1fb", "a\u202eb", "\u200b", "k" * 201])
+def test_a_new_key_that_could_mislead_is_refused_with_the_grammar(key: str) -> None:
+    bench = Bench()
+    with pytest.raises(QuarterdeckError) as refused:
+        bench.do(PutFact(fact_kind="k", key=key, value={}))
+    assert (refused.value.code, refused.value.hint) == ("bad_value", facts.KEY_GRAMMAR)
+
+
+@pytest.mark.parametrize("kind", ["", "a b", "a/b", "a:b", "1a", "_a", "a~b", "a\n"])
+def test_a_new_kind_that_could_mislead_is_refused_with_the_grammar(kind: str) -> None:
+    bench = Bench()
+    with pytest.raises(QuarterdeckError) as refused:
+        bench.do(PutFact(fact_kind=kind, key="k", value={}))
+    assert (refused.value.code, refused.value.hint) == ("bad_value", facts.KIND_GRAMMAR)
+
+
+@pytest.mark.parametrize(
+    "key", ["northwind", "2026-114", "ines@northwind.test", "Müller & Söhne", "a/b", "東京", "#1"]
+)
+def test_a_usual_key_is_taken(key: str) -> None:
+    assert Bench().do(PutFact(fact_kind="k", key=key, value={}))["version"] == 1
+
+
+def test_a_key_of_an_older_log_replays_and_is_written_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    with monkeypatch.context() as before:
+        before.setattr(facts, "_check_names", lambda *_, known: None)
+        bench.do(PutFact(fact_kind="k", key="a~p1", value={"n": 1}))
+    draft = Draft(InMemoryStore())
+    for event in bench.store.events():
+        fold(draft, event)
+    assert draft.get(Fact, "k/a~p1") == bench.store.get(Fact, "k/a~p1")
+    assert bench.do(PutFact(fact_kind="k", key="a~p1", value={"n": 2}))["version"] == 2
+    assert bench.do(RetractFact(fact_kind="k", key="a~p1"))["version"] == 3

@@ -8,8 +8,10 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ...core.commands import ResolveAlert
 from ...core.entities import Alert, Plain
 from ..house import House
+from ..open_alerts import alert_view, number_of, standing_alerts
 from ..rpc import Asked, Handler
-from ..views import iso
+
+STANDING = "s"  # Begins the cursor of a page that ends among the standing ones.
 
 
 def handlers(house: House) -> dict[str, Handler]:
@@ -23,38 +25,32 @@ def handlers(house: House) -> dict[str, Handler]:
     return {"alert.list": list_alerts, "alert.resolve": resolve}
 
 
-def alert_view(alert: Alert) -> Plain:
-    return {
-        "id": alert.id,
-        "level": alert.level,
-        "topic": alert.topic,
-        "text": alert.text,
-        "hint": alert.hint,
-        "at": iso(alert.at_us),
-        "about": list(alert.about),
-        "details": alert.details,
-        "resolved": alert.resolved,
-        "seq": alert.seq,
-    }
-
-
 def _list(house: House, params: p.AlertList) -> Plain:
-    """Newest first; numbers only go up, so a page goes on below the last one."""
+    """Standing ones first, then by number, newest first; numbers only go up, so a page goes on below the last one."""
     as_of = house.position(params.as_of)
+    before, skipped = _place(params.cursor)
+    standing = [] if before or as_of is not None else standing_alerts(house)[skipped:]
     now_open = not params.all and as_of is None
     found = list(house.store.live(Alert) if now_open else house.store.scan(Alert, as_of=as_of))
-    if params.cursor is not None and not params.cursor.isdecimal():
-        raise QuarterdeckError("bad_value", f"{params.cursor[:40]!r} is no cursor", hint="Hand back a `next`.")
-    before = int(params.cursor) if params.cursor else None
-    shown = [
-        alert for alert in found
-        if (params.all or alert.live) and params.level in (None, alert.level) and (not before or _number(alert) < before)
+    kept = [
+        alert for alert in found if (params.all or alert.live) and (before is None or number_of(alert) < before)
     ]  # fmt: skip
-    shown.sort(key=_number, reverse=True)
+    kept.sort(key=number_of, reverse=True)
+    views = [*standing, *map(alert_view, kept)]
+    shown = [(place, view) for place, view in enumerate(views, 1) if params.level in (None, view["level"])]
     page = shown[: params.limit]
-    more = len(shown) > params.limit
-    return {"items": [alert_view(alert) for alert in page], "next": str(_number(page[-1])) if more else None}
+    if len(shown) <= params.limit:
+        return {"items": [view for _, view in page], "next": None}
+    last, view = page[-1]
+    cursor = f"{STANDING}{skipped + last}" if last <= len(standing) else str(view["id"]).removeprefix("alert")
+    return {"items": [view for _, view in page], "next": cursor}
 
 
-def _number(alert: Alert) -> int:
-    return int(alert.id.removeprefix("alert") or 0)
+def _place(cursor: str | None) -> tuple[int | None, int]:
+    """Where a page begins: below this number of a kept alert, or else after so many standing ones."""
+    if cursor is None:
+        return None, 0
+    digits = cursor.removeprefix(STANDING)
+    if not digits.isdecimal():
+        raise QuarterdeckError("bad_value", f"{cursor[:40]!r} is no cursor", hint="Hand back a `next`.")
+    return (None, int(digits)) if cursor.startswith(STANDING) else (int(digits), 0)

@@ -193,7 +193,7 @@ def _kinds(house: House, params: p.FactKinds) -> Plain:
     counts = _counts(house, params.kind, as_of)
     if params.kind:
         return {"items": [_kind_view(house, params.kind, counts, as_of)], "next": None}
-    own = {asset.name for asset in house.store.scan(Asset, prefix="kind/", as_of=as_of) if _in_use(asset)}
+    own = {asset.name for asset in house.store.scan(Asset, prefix="kind/", as_of=as_of) if _named(asset)}
     names = sorted({*BUILT_IN, *own, *counts})
     start = offset_of(params.cursor)
     end = start + params.limit
@@ -203,6 +203,11 @@ def _kinds(house: House, params: p.FactKinds) -> Plain:
 
 def _in_use(asset: Asset) -> bool:
     return not asset.removed and "@" not in asset.id
+
+
+def _named(asset: Asset) -> bool:
+    """Whether a file of this kind lies there, in order or not."""
+    return _in_use(asset) or bool(asset.refused)
 
 
 def _counts(house: House, kind: str, as_of: int | None) -> dict[str, int]:
@@ -215,7 +220,9 @@ def _counts(house: House, kind: str, as_of: int | None) -> dict[str, int]:
 
 def _kind_view(house: House, kind: str, counts: dict[str, int], as_of: int | None) -> Plain:
     described = schemas_of(house.store, kind) if as_of is None else list(_described_then(house, kind, as_of))
-    if not described and kind not in counts:
+    asset = house.store.get(Asset, f"kind/{kind}", as_of=as_of)
+    refused = asset.refused if asset is not None else ""
+    if not described and kind not in counts and not refused:
         raise QuarterdeckError("not_found", f"no kind {kind!r}", hint="List them: quarterdeck fact kinds")
     doc = BUILT_IN[kind].__doc__ if kind in BUILT_IN else described[-1].schema.get("description") if described else ""
     return {
@@ -226,6 +233,7 @@ def _kind_view(house: House, kind: str, counts: dict[str, int], as_of: int | Non
         "fields": list(dict.fromkeys(name for one in described for name in one.fields)),
         "schemas": [one.schema for one in described],
         "facts": counts.get(kind, 0),
+        "refused": refused,
     }
 
 

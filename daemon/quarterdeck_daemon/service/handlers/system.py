@@ -13,9 +13,10 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import EngageStop, ReleaseStop
-from ...core.entities import Action, Alert, Counter, DeadLetter, Document, Plain, Run, Stop
+from ...core.entities import Counter, DeadLetter, Document, Plain, Run, Stop
 from ..fence import read_fence
 from ..house import House
+from ..open_alerts import open_alerts
 from ..rpc import Asked, Handler
 from .actions import waiting_actions
 
@@ -95,7 +96,7 @@ def _status(house: House) -> Plain:
         "active_runs": len(runs),
         "dead_letters": letters,
         "cost_today": "0",
-        "alerts": _alerts(house, letters),
+        "alerts": _alerts(house),
         "memories": _count(house, "m"),
         "facts": house.tally.facts,
         "documents": _count(house, "doc"),
@@ -106,33 +107,18 @@ def _status(house: House) -> Plain:
     }
 
 
-def kept_alert(alert: Alert) -> Plain:
-    return {"id": alert.id, "level": alert.level, "text": alert.text, "hint": alert.hint}
-
-
 def _count(house: House, prefix: str) -> int:
     counter = house.store.get(Counter, prefix)
     return counter.value if counter is not None else 0
 
 
-def _alerts(house: House, letters: int) -> list[Plain]:
-    alerts: list[Plain] = [kept_alert(alert) for alert in house.store.live(Alert)]
-    alerts.sort(key=lambda alert: LEVELS.index(str(alert["level"])))
+def _alerts(house: House) -> list[Plain]:
+    """The list of `alert.list`, the worst first; what is beyond the limit is counted."""
+    found = sorted(open_alerts(house), key=lambda alert: LEVELS.index(str(alert["level"])))
+    alerts: list[Plain] = [{name: one[name] for name in ("id", "level", "text", "hint")} for one in found]
     if len(alerts) > ALERTS_MAX:
         rest = len(alerts) - ALERTS_MAX
-        alerts[ALERTS_MAX:] = [{"level": "info", "text": f"{rest} more alerts", "hint": "quarterdeck alerts"}]
-    alerts += house.alerts.values()
-    unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
-    if unknown:
-        text = f"nobody knows whether {', '.join(unknown)} left the house"
-        hint = f"Find out, then: quarterdeck settle {unknown[0]} --happened, or --absent"
-        alerts.append({"level": "critical", "text": text, "hint": hint})
-    if letters:
-        alerts.append(
-            {"level": "warning", "text": f"{letters} piece(s) of work gave up", "hint": "quarterdeck dead list"}
-        )
-    if house.recall.behind > 1_000:
-        alerts.append({"level": "info", "text": f"the index is {house.recall.behind} memories behind", "hint": ""})
+        alerts[ALERTS_MAX:] = [{"level": "info", "text": f"more alerts: {rest:,}", "hint": "quarterdeck alerts"}]
     return alerts
 
 
@@ -198,8 +184,13 @@ def _fence(house: House) -> Plain:
 
 def _assets(house: House) -> Plain:
     refused = [key for key in house.alerts if key.startswith("asset/")]
-    fix = "`quarterdeck status` says what is wrong with each"
-    return _check("files", not refused, ", ".join(refused) or "all steering files are in use", fix)
+    fix = "`quarterdeck alerts` says what is wrong with each"
+    return _check(
+        "files",
+        not refused,
+        ", ".join(key.removeprefix("asset/") for key in refused) or "all steering files are in use",
+        fix,
+    )
 
 
 def _recall(house: House) -> Plain:

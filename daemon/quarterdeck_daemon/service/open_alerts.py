@@ -1,0 +1,66 @@
+"""What the operator should look at now: the one list that `alert.list`, `system.status` and screens show.
+
+Kept alerts lie in the log and are resolved by hand or by what settles them. Standing ones follow from how things are
+now (a steering file that is broken, work that gave up): they have no number and go when their cause goes.
+"""
+
+from __future__ import annotations
+
+from ..core.entities import Action, Alert, DeadLetter, Plain
+from .house import House
+from .views import iso
+
+BEHIND_WORTH_TELLING = 1_000  # Events that the index has yet to see.
+
+
+def open_alerts(house: House) -> list[Plain]:
+    """All that is open: standing ones first, then kept ones, newest first."""
+    kept = sorted(house.store.live(Alert), key=number_of, reverse=True)
+    return [*standing_alerts(house), *map(alert_view, kept)]
+
+
+def standing_alerts(house: House) -> list[Plain]:
+    found = [_standing(topic, alert) for topic, alert in house.alerts.items()]
+    unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
+    if unknown:
+        found.append(
+            _standing(
+                "actions.unknown",
+                {
+                    "level": "critical",
+                    "text": f"nobody knows whether {', '.join(unknown)} left the house",
+                    "hint": f"Find out, then: quarterdeck settle {unknown[0]} --happened, or --absent",
+                },
+            )
+        )
+    letters = sum(1 for _ in house.store.live(DeadLetter))
+    if letters:
+        gave_up = "one piece of work gave up" if letters == 1 else f"{letters:,} pieces of work gave up"
+        found.append(_standing("deadletters", {"level": "warning", "text": gave_up, "hint": "quarterdeck dead list"}))
+    if house.recall.behind > BEHIND_WORTH_TELLING:
+        text = f"the index is {house.recall.behind:,} memories behind"
+        found.append(_standing("index.behind", {"level": "info", "text": text}))
+    return found
+
+
+def alert_view(alert: Alert) -> Plain:
+    return {
+        "id": alert.id,
+        "level": alert.level,
+        "topic": alert.topic,
+        "text": alert.text,
+        "hint": alert.hint,
+        "at": iso(alert.at_us),
+        "about": list(alert.about),
+        "details": alert.details,
+        "resolved": alert.resolved,
+        "seq": alert.seq,
+    }
+
+
+def number_of(alert: Alert) -> int:
+    return int(alert.id.removeprefix("alert") or 0)
+
+
+def _standing(topic: str, alert: Plain) -> Plain:
+    return {"id": "", "topic": topic, "at": "", "hint": "", **alert}
