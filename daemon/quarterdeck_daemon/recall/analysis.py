@@ -16,6 +16,7 @@ from ..core.language import STOP_WORDS
 from .word_families import irregular_forms
 
 TERM_BYTES_MAX = 80
+SAID_MAX = 20_000  # Words of questions of which it is known whether they say something.
 STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
@@ -74,6 +75,7 @@ class Analysis:
         self._stemmers: dict[str, TextAnalyzer] = {}
         self._tellers: dict[str, TextAnalyzer] = {}
         self._silent: dict[str, frozenset[str]] = {}
+        self._said: dict[tuple[str, str], bool] = {}
         stem = self._stemmer("en").analyze
         self._bases = {stem(form)[0]: stem(base)[0] for form, base in irregular_forms()}
 
@@ -91,6 +93,14 @@ class Analysis:
 
     def says_nothing(self, word: str, language: str) -> bool:
         """Whether a plain word of a question in this language tells nothing of what is asked for."""
+        says = self._said.get((word, language))
+        if says is None:
+            if len(self._said) >= SAID_MAX:
+                self._said.clear()
+            says = self._said[word, language] = self._is_silent(word, language)
+        return says
+
+    def _is_silent(self, word: str, language: str) -> bool:
         known = self._silent.get(language)
         if known is None:
             texts = (ASKING.get(language, ""), *STOP_WORDS.get(language, ()))

@@ -6,9 +6,10 @@ A hit that has only who and when says nothing of what was asked; so these count 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
-Role = Literal["what", "who", "frame"]
+Role = Literal["what", "who", "frame", "unknown"]
 
 NAMES_SHARE_MAX = 0.7  # Where more of the words than this are capitalised, a capital says nothing.
 NOUNS_ARE_CAPITAL = frozenset(("de",))
@@ -33,6 +34,12 @@ def names_in(question: str, language: str) -> frozenset[str]:
         return frozenset()
     first = found[0]
     return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))
+
+
+def without(question: str, names: Collection[str]) -> str:
+    """The question without these words and their possessive."""
+    each = "|".join(re.escape(name) for name in names)
+    return re.sub(rf"\b(?:{each})\b(?:['’]s\b)?", " ", question)
 
 
 def is_frame(word: str) -> bool:

@@ -16,13 +16,19 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     vector           share of the vectors in a score, before the embedder's fluency; the rest is the words'
     rule             how a side is brought to one scale: by its best score, or by how far a score stands out
+    words_full       share of what a question's words could score together from which on the best match by words
+                     counts full: where even that has little of the question, likeness decides
     recency          what a thing of this moment has over an old one, added to the score
     half_life_days   after so many days half of that is left
     candidates       rows that each side may name
     floor            relevance that one of the first hits must have, or nothing is shown; see `fusion.relevance`
     floor_named      the same for a question about somebody whom the store knows: much is near to a name
+    words_alone      share of that asked for where likeness cannot be read: by words, or in another language
     floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
     floor_vector     what likeness above it adds to the share of the question's words that a row has
+    longer           power with which relevance grows with the words asked for: an answer has few of many
+    unknown_names    how much a name counts that nothing in scope has: whatever is asked about it is likely not here
+    common_names     share of the rows from which on a known name tells none apart: it is not read for likeness
     names            how much a known name or a date counts among the question's words: it says who or when, not what
     named_likeness   how much of likeness counts when such a name is in the question: who says it is near already
     covered          what a row that has all words of a question with such a name has over one without, in the score
@@ -32,15 +38,20 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     vector: Share = 0.6
     rule: Literal["top1", "z"] = "top1"
+    words_full: Factor = 0.4
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
     candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 100
-    floor: Factor = 0.2
-    floor_named: Factor = 0.3
-    floor_cosine: Share = 0.1
-    floor_vector: Factor = 0.75
+    floor: Factor = 0.28
+    floor_named: Factor = 0.42
+    words_alone: Share = 0.7
+    floor_cosine: Share = 0.05
+    floor_vector: Factor = 1.0
+    longer: Factor = 0.3
+    unknown_names: Factor = 2.0
+    common_names: Share = 0.02
     names: Share = 0.3
-    named_likeness: Share = 0.5
+    named_likeness: Share = 0.75
     covered: Factor = 0.2
     tail: Share = 0.3
-    tail_relevance: Share = 0.15
+    tail_relevance: Share = 0.1
