@@ -15,6 +15,7 @@ from quarterdeck_protocol.labels import Sensitivity
 
 LIMIT_MAX = 1_000
 QUESTIONS_MAX = 256  # Of one batch.
+NONE_OF_THEM = ("",)  # No kind is called so.
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +41,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Filters apply before ranking; an empty one lets everything pass, several values mean any of them.
 
     tags     all of them must be there
+    fact_kinds, memory_kinds  what may pass of facts, and of memories, besides `kinds`; NONE_OF_THEM lets none pass
     as_of    a log position; None is now
     past     whether superseded and withdrawn versions are found too
     floor    whether what is not relevant enough is left out
@@ -58,6 +60,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entities: tuple[str, ...] = ()
     since_us: int | None = None
     until_us: int | None = None
+    fact_kinds: tuple[str, ...] = ()
+    memory_kinds: tuple[str, ...] = ()
     as_of: int | None = None
     past: bool = False
     floor: bool = True

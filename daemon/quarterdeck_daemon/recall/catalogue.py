@@ -40,6 +40,7 @@ COLUMNS: dict[str, str] = {
 }  # fmt: skip
 VOCABULARIES = ("tier", "kind", "namespace", "source", "tags", "sensitivity", "language")
 _SEPARATOR = "\x1f"
+FACT_BYTE = ord("f")  # `fact:client/acme@3`; a memory is `m12`.
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -139,6 +140,12 @@ class Catalogue:
         begin = int(ends[key - 1]) if key else 0
         id, _, entity = self._ids[begin : int(ends[key])].decode().partition(_SEPARATOR)
         return id, entity
+
+    def of_facts(self) -> Mask:
+        """Rows of facts; all others are of memories. Told by how their ids begin, which no column says again."""
+        ends = self.column("id_end")
+        begins = np.concatenate((np.zeros(min(1, len(ends)), ends.dtype), ends[:-1]))
+        return np.frombuffer(self._ids, np.uint8)[begins] == FACT_BYTE if len(ends) else np.zeros(0, np.bool_)
 
     def keys_of(self, entities: Sequence[str]) -> list[int]:
         """The keys of all living rows of these entities."""

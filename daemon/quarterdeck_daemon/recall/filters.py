@@ -54,12 +54,24 @@ class Filters:
                 mask &= np.isin(catalogue.column(column), catalogue.codes(column, words))
         if question.not_tiers:
             mask &= ~np.isin(catalogue.column("tier"), catalogue.codes("tier", question.not_tiers))
+        if question.fact_kinds or question.memory_kinds:
+            mask &= self._of_kinds(question)
         if question.tags:
             mask &= np.isin(catalogue.column("tags"), catalogue.codes_with_tags(question.tags))
         if question.entities:
             hashes = np.array([entity_hash(entity) for entity in question.entities], dtype=np.uint64)
             mask &= np.isin(catalogue.column("entity"), hashes)
         return mask
+
+    def _of_kinds(self, question: Question) -> Mask:
+        """Facts have kinds of their own, and so have memories; a word may be both."""
+        catalogue = self._catalogue
+        facts, kind = catalogue.of_facts(), catalogue.column("kind")
+        passing = np.ones(len(facts), np.bool_)
+        for rows, wanted in ((facts, question.fact_kinds), (~facts, question.memory_kinds)):
+            if wanted:
+                passing &= ~rows | np.isin(kind, catalogue.codes("kind", wanted))
+        return passing
 
     def _in_time(self, question: Question) -> Mask:
         catalogue = self._catalogue

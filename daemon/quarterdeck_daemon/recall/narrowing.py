@@ -7,26 +7,32 @@ import msgspec
 from quarterdeck_protocol.labels import SENSITIVITY_ORDER
 
 from ..core.declared import ANY, ReadScope
-from .api import Question
+from .api import NONE_OF_THEM, Question
 
 
 def narrowed(question: Question, scope: ReadScope) -> Question | None:
-    """Return the question with no wider filters than the scope; None when nothing in scope could answer it.
-
-    Kinds of facts and of memories share one filter, so they are narrowed only when the scope names both; else the
-    reader of the finds leaves out what it may not see.
-    """
+    """Return the question with no wider filters than the scope; None when nothing in scope could answer it."""
     namespaces = _both(question.namespaces, scope.namespaces)
     tiers = _both(question.tiers, scope.tiers)
-    known = ANY if ANY in (*scope.facts, *scope.memories) else ""
-    kinds = _both(question.kinds, (known,) if known else (*scope.facts, *scope.memories))
     levels = tuple(level for level, rank in SENSITIVITY_ORDER.items() if rank <= SENSITIVITY_ORDER[scope.sensitivity])
     sensitivities = _both(question.sensitivities, levels)
-    if namespaces is None or tiers is None or kinds is None or sensitivities is None:
+    of_facts, of_memories = _of(scope, "fact", scope.facts), _of(scope, "memory", scope.memories)
+    facts, memories = _both(question.fact_kinds, of_facts), _both(question.memory_kinds, of_memories)
+    if namespaces is None or tiers is None or sensitivities is None or (facts is None and memories is None):
         return None
     return msgspec.structs.replace(
-        question, namespaces=namespaces, tiers=tiers, kinds=kinds, sensitivities=sensitivities
+        question,
+        namespaces=namespaces,
+        tiers=tiers,
+        sensitivities=sensitivities,
+        fact_kinds=NONE_OF_THEM if facts is None else facts,
+        memory_kinds=NONE_OF_THEM if memories is None else memories,
     )
+
+
+def _of(scope: ReadScope, record: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds that pass of one kind of record; none when the scope has no such records at all."""
+    return kinds if ANY in scope.records or record in scope.records else ()
 
 
 def _both(asked: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...] | None:
