@@ -10,6 +10,7 @@ Leaves   ranking to the indexer, what a hit looks like to the handlers.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import hashlib
 import itertools
@@ -32,6 +33,7 @@ from .callers import as_caller
 from .hub import Hub
 from .index_rows import Found, concerns_rows, rows_of
 
+RECENT_MAX = 1_000  # Events that are kept until they are fed.
 SLICE = 1_000  # Events looked at before others get their turn.
 ROWS_MAX = 2_000  # Of one put.
 BYTES_MAX = 8 * 1024 * 1024
@@ -51,10 +53,11 @@ log = logging.getLogger("quarterdeck.recall")
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """One list of finds for each question; behind: events that the index has yet to see."""
+    """One list of finds for each question; behind: events that the index has yet to see; words_only: see RowsFound."""
 
     finds: list[list[Find]]
     behind: int
+    words_only: bool = False
 
 
 class Recall:
@@ -67,6 +70,7 @@ class Recall:
         self._looked = 0  # Events up to here have been fed, or held no row.
         self._durable = store.head.seq
         self._wanted = store.head.seq  # The last event that a search must see.
+        self._recent: collections.deque[Event] = collections.deque(maxlen=RECENT_MAX)  # Spares reading them again.
         self._work = asyncio.Event()
         self._pulse: asyncio.Event = asyncio.Event()  # Set, and replaced, whenever one of the above moves.
         self._awaited = asyncio.Event()  # Somebody waits for what is not fed yet.
@@ -75,6 +79,7 @@ class Recall:
 
     def notice(self, events: Sequence[Event]) -> None:
         """Take in durable events, in order."""
+        self._recent.extend(events)
         for event in events:
             self._durable = max(self._durable, event.seq)
             if concerns_rows(event):
@@ -165,6 +170,10 @@ class Recall:
         return took
 
     def _events(self, after: int, upto: int) -> list[Event]:
+        while self._recent and self._recent[0].seq <= after:
+            self._recent.popleft()
+        if self._recent and self._recent[0].seq == after + 1:
+            return [event for event in itertools.islice(self._recent, SLICE) if event.seq <= upto]
         return list(itertools.islice(self._store.events(after=after, before=upto + 1), SLICE))
 
     async def _put_all(self, found: Found, after: int, upto: int) -> bool:
@@ -242,7 +251,8 @@ class Recall:
         asked = [as_caller(question) for question in questions]
         answers = await self._search([question for question in asked if question is not None])
         found = iter(answers.finds)
-        return Answers([next(found) if question is not None else [] for question in asked], answers.behind)
+        finds = [next(found) if question is not None else [] for question in asked]
+        return Answers(finds, answers.behind, answers.words_only)
 
     async def _search(self, questions: Sequence[Question]) -> Answers:
         if not questions:
@@ -259,7 +269,8 @@ class Recall:
             work = SearchRows(body=msgspec.msgpack.encode(list(questions)))
             outcome = await self._hub.do(self._order("search", work, SEARCH_DEADLINE_MS), "indexer")
             if isinstance(outcome, RowsFound):
-                return Answers(msgspec.msgpack.decode(outcome.body, type=list[list[Find]]), self.behind)
+                finds = msgspec.msgpack.decode(outcome.body, type=list[list[Find]])
+                return Answers(finds, self.behind, outcome.words_only)
             if isinstance(outcome, Failed) and outcome.failure.failure == "permanent":
                 raise _refusal(outcome)
         raise QuarterdeckError(
