@@ -171,10 +171,14 @@ class Hit(Shape, frozen=True, kw_only=True):
 
 
 class Hits(Shape, frozen=True, kw_only=True):
-    """Best first. behind: events of the log that the index has yet to see; it is being built again then."""
+    """Best first. behind: events of the log that the index has yet to see; it is being built again then.
+
+    words_only: the embedder cannot be asked now, so meaning did not count.
+    """
 
     items: list[Hit]
     behind: int = 0
+    words_only: bool = False
 
 
 class Answer(Shape, frozen=True, kw_only=True):
@@ -186,6 +190,7 @@ class Answers(Shape, frozen=True, kw_only=True):
 
     answers: list[Answer]
     behind: int = 0
+    words_only: bool = False
 
 
 class MemoryExported(Shape, frozen=True, kw_only=True):

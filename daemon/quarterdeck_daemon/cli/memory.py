@@ -54,6 +54,8 @@ def recall(
     found = session.ask("memory.search", params)
     items = records(found.get("items"))
     session.show_items(items, _hits(session, items), none="Nothing is remembered about that.")
+    if found.get("words_only"):
+        session.printer.talk("By words alone: the embedder does not answer now. See `quarterdeck doctor`.")
     if found.get("behind"):
         session.printer.talk("The index is being filled; something may be missing yet.")
 
@@ -64,7 +66,8 @@ def _hits(session: Session, items: list[Plain]) -> Iterator[str]:
         number = f"{score:.2f}" if isinstance(score, int | float) else ""
         head = f"{text(one, 'id')}  {number}  {text(one, 'title', 'source')}"
         yield session.printer.paint(line(head), "bold")
-        yield f"  {cut(line(text(one, 'text')), SNIPPET_COLUMNS)}"
+        if line(text(one, "text")) != line(text(one, "title", "source")):  # A short note is its own title.
+            yield f"  {cut(line(text(one, 'text')), SNIPPET_COLUMNS)}"
         yield session.printer.paint(f"  {line(_because(one))}", "dim")
 
 

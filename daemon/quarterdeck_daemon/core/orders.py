@@ -248,9 +248,10 @@ class RowsPut(msgspec.Struct, frozen=True, kw_only=True, tag="rows.taken"):
 
 
 class RowsFound(msgspec.Struct, frozen=True, kw_only=True, tag="rows.found"):
-    """One list of `Find` of recall/api.py for each question. body: MessagePack."""
+    """One list of `Find` of recall/api.py for each question. body: MessagePack.  words_only: no embedder answered."""
 
     body: bytes
+    words_only: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

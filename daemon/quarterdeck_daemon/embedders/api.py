@@ -27,6 +27,11 @@ class Embedder(Protocol):
         """Whether text leaves the house for it; then nothing secret may be given to it."""
         ...
 
+    @property
+    def resting(self) -> bool:
+        """Whether it could not be asked a moment ago and is left in peace; questions then get rows of zeros."""
+        ...
+
     def documents(self, texts: Sequence[str]) -> Vectors:
         """Return (n, dimension) rows of unit length; a row of zeros for a text with nothing usable in it."""
         ...

@@ -35,7 +35,8 @@ TRIES_MAX = 4
 BACKOFF_S = 0.5  # Doubled after every try.
 WAIT_S_MAX = 20.0  # Between two tries, whatever the service asks for.
 QUERY_S_MAX = 5.0
-REST_S = 30.0
+REST_S = 30.0  # Doubled after every failure in a row.
+REST_S_MAX = 480.0
 MESSAGE_CHARS_MAX = 200
 DIMENSION_MAX = 8_192
 RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
@@ -105,7 +106,7 @@ class Endpoint(Fixed):
         self._model, self._dimension = model, dimension
         self._key, self._timeout_s, self._gate, self._pause = key, timeout_s, gate, pause
         proxies = urllib.request.ProxyHandler({} if self._loopback else None)
-        self._rests_until_s = 0.0
+        self._rests_until_s, self._failures = 0.0, 0
         self._opener = urllib.request.build_opener(_NoRedirects, proxies)
 
     @property
@@ -124,7 +125,23 @@ class Endpoint(Fixed):
     def documents(self, texts: Sequence[str]) -> Vectors:
         """Raises QuarterdeckError: `unavailable` when the service cannot be reached or answers nonsense, `forbidden`,
         `not_found`, `budget_exceeded` or `bad_value` when it refuses, `stopped` while nothing may leave."""
-        return self._rows(texts, tries=TRIES_MAX, timeout_s=self._timeout_s)
+        try:
+            return self._rows(texts, tries=TRIES_MAX, timeout_s=self._timeout_s)
+        except QuarterdeckError as error:
+            self._rest(error)
+            raise
+
+    @property
+    def resting(self) -> bool:
+        return time.monotonic() < self._rests_until_s
+
+    def _rest(self, error: QuarterdeckError) -> None:
+        """Whoever met the failure, questions do not wait for the same one again."""
+        if error.code == "unavailable":
+            rest_s = min(REST_S * 2**self._failures, REST_S_MAX)
+            self._failures += 1
+            self._rests_until_s = time.monotonic() + rest_s
+            log.warning("recall goes by words alone for %.0f s: %s", rest_s, error.message)
 
     def _rows(self, texts: Sequence[str], *, tries: int, timeout_s: float) -> Vectors:
         clean = [text[:TEXT_CHARS_MAX].encode("utf-8", "replace").decode().replace("\0", "") for text in texts]
@@ -137,15 +154,14 @@ class Endpoint(Fixed):
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Somebody waits for these: one short try. When it fails, rows of zeros are returned, so that recall goes on by
         words alone, and the service is left in peace for REST_S. Raises QuarterdeckError when the service refuses."""
-        if time.monotonic() < self._rests_until_s:
+        if self.resting:
             return np.zeros((len(texts), self._dimension), dtype=np.float32)
         try:
             return self._rows(texts, tries=1, timeout_s=min(self._timeout_s, QUERY_S_MAX))
         except QuarterdeckError as error:
             if error.code not in ("unavailable", "stopped"):
                 raise
-            log.warning("recall goes by words alone for %.0f s: %s", REST_S, error.message)
-            self._rests_until_s = time.monotonic() + REST_S
+            self._rest(error)
             return np.zeros((len(texts), self._dimension), dtype=np.float32)
 
     def fluency(self, text: str) -> float:
@@ -159,7 +175,9 @@ class Endpoint(Fixed):
         for tried in range(1, tries + 1):
             self._gate()
             try:
-                return self._vectors(self._send(body, timeout_s), len(texts))
+                made = self._vectors(self._send(body, timeout_s), len(texts))
+                self._rests_until_s, self._failures = 0.0, 0
+                return made
             except _Again as again:
                 if tried == tries:
                     raise self._unavailable(f"{again} (tries: {tries})", "Is the service running?") from again
@@ -179,6 +197,8 @@ class Endpoint(Fixed):
             with error:
                 raise self._refused(error, key) from None
         except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors.
+            if isinstance(getattr(error, "reason", error), ConnectionRefusedError):  # At once is of no use again.
+                raise self._unavailable("nobody listens at its address", "Is the service running?") from None
             raise _Again(_said(str(error), key)) from None
         if len(content) > RESPONSE_BYTES_MAX:
             raise self._unavailable(f"its answer is longer than {RESPONSE_BYTES_MAX} bytes")

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 class Fixed:
     """Keeps the promises of `Embedder` about learning by having nothing to learn."""
 
+    @property
+    def resting(self) -> bool:
+        return False
+
     def learn(self, texts: Sequence[str], *, forget: bool = False) -> None:
         return None
 

@@ -66,6 +66,10 @@ class StaticEmbedder:
             asking = self._asking
         return self._vectors(texts, asking)
 
+    @property
+    def resting(self) -> bool:
+        return False
+
     def fluency(self, text: str) -> float:
         return fluency(self._pieces, self._table.vocabulary, text[:TEXT_CHARS_MAX])
 

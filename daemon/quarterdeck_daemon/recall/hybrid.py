@@ -134,11 +134,11 @@ class HybridIndex:
                 self._catalogue.write(put)
                 with self._state:
                     self._catalogue.take(put)
+            fresh = [(entry, row) for entry, row in texts if entry.key >= known or self._keyword.seq <= row.from_seq]
+            self._index_words(fresh, gone, seq, after)  # First: an embedder may take its time, words need not wait.
             for side in (self._answering, self._coming):
                 if side is not None:
                     self._embed(side, texts, seq, after)
-            fresh = [(entry, row) for entry, row in texts if entry.key >= known or self._keyword.seq <= row.from_seq]
-            self._index_words(fresh, gone, seq, after)
             self._take_over()
 
     def _sorted_out(
@@ -269,6 +269,11 @@ class HybridIndex:
                     side.part.close()
 
     # --- searching ---
+
+    @property
+    def words_only(self) -> bool:
+        """Whether meaning does not count now: there is no embedder, or it could not be asked a moment ago."""
+        return self._answering is None or self._answering.embedder.resting
 
     def search(self, questions: Sequence[Question]) -> list[list[Find]]:
         """Best first, at most `limit` each; an empty list when nothing is relevant. Raises `out_of_range`."""

@@ -199,7 +199,8 @@ class Indexer:
     def _search(self, body: bytes) -> Outcome:
         try:
             questions = msgspec.msgpack.decode(body, type=list[Question])
-            return RowsFound(body=msgspec.msgpack.encode(self._shelf.index.search(questions)))
+            found = self._shelf.index.search(questions)
+            return RowsFound(body=msgspec.msgpack.encode(found), words_only=self._shelf.index.words_only)
         except QuarterdeckError as error:
             return _failed("permanent", error.code, error.message, error.hint)
         except msgspec.DecodeError as error:

@@ -272,6 +272,27 @@ def test_a_question_to_a_dead_service_falls_back_to_words_and_leaves_it_in_peace
     assert "recall goes by words alone" in caplog.text
 
 
+def test_a_service_that_nobody_runs_is_asked_once_and_said_to_rest() -> None:
+    """Nothing waits before it is tried again: rows come back to it later, and questions go by words meanwhile."""
+    waits: list[float] = []
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    endpoint = Endpoint(url=url, model="m", dimension=3, pause=waits.append)
+    assert refused(lambda: endpoint.documents(["one"])).code == "unavailable"
+    assert (waits, endpoint.resting, bool(endpoint.queries(["one"]).any())) == ([], True, False)
+
+
+def test_what_documents_met_questions_do_not_wait_for_and_an_answer_ends_the_rest(server: EmbeddingServer) -> None:
+    endpoint = opened(server, pause=lambda _: None)
+    server.replies = [BUSY] * TRIES_MAX
+    assert refused(lambda: endpoint.documents(["one"])).code == "unavailable"
+    asked = len(server.asked)
+    assert (endpoint.resting, bool(endpoint.queries(["one"]).any()), len(server.asked)) == (True, False, asked)
+    assert endpoint.documents(["one"]).any()
+    assert (endpoint.resting, bool(endpoint.queries(["one"]).any())) == (False, True)
+
+
 def test_a_question_that_is_refused_says_so(server: EmbeddingServer) -> None:
     server.replies = [refusal(401, "who are you")]
     assert refused(lambda: opened(server).queries(["one"])).code == "forbidden"

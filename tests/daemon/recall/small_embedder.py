@@ -14,6 +14,7 @@ class SmallEmbedder:
     """An Embedder (see embedders/api.py). `learned` counts the documents it was told of."""
 
     remote = False
+    resting = False
 
     def __init__(self, name: str = "grams", dimension: int = 64) -> None:
         self.id, self.dimension = f"{name}-{dimension}", dimension

@@ -19,7 +19,8 @@ def handlers(house: House) -> dict[str, Handler]:
     async def search(asked: Asked, params: p.MemorySearch) -> object:
         question = question_of(house, params, params.query)
         answers = await house.recall.search([question])
-        return {"items": _items(house, question, answers.finds[0]), "behind": answers.behind}
+        items = _items(house, question, answers.finds[0])
+        return {"items": items, "behind": answers.behind, "words_only": answers.words_only}
 
     async def search_many(asked: Asked, params: p.MemorySearchMany) -> object:
         questions = [question_of(house, params, query) for query in params.queries]
@@ -28,6 +29,7 @@ def handlers(house: House) -> dict[str, Handler]:
         return {
             "answers": [{"items": _items(house, question, finds)} for question, finds in found],
             "behind": answers.behind,
+            "words_only": answers.words_only,
         }
 
     return {"memory.search": search, "memory.search_many": search_many}
