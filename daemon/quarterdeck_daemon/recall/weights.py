@@ -22,14 +22,14 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     half_life_days   after so many days half of that is left
     candidates       rows that each side may name
     floor            relevance that one of the first hits must have, or nothing is shown; see `fusion.relevance`
-    floor_named      the same for a question about somebody whom the store knows: much is near to a name
+    floor_named      the same for a question about somebody whom many rows name: much is near to a name
     words_alone      share of that asked for where likeness cannot be read: by words, or in another language
     floor_cosine     cosine that counts as no likeness at all: most rows are that near to any question
     floor_vector     what likeness above it adds to the share of the question's words that a row has
     longer           power with which relevance grows with the words asked for: an answer has few of many
     unknown_names    how much a name counts that nothing in scope has: whatever is asked about it is likely not here
-    common_names     share of the rows from which on a known name tells none apart: it is not read for likeness
-    names            how much a known name or a date counts among the question's words: it says who or when, not what
+    common_names     share of the rows from which on a name tells none apart: it is not read for likeness
+    names            how much such a name or a date counts among the question's words: it says who or when, not what
     named_likeness   how much of likeness counts when such a name is in the question: who says it is near already
     covered          what a row that has all words of a question with such a name has over one without, in the score
     tail             share of the best hit's score that a row must reach to be shown beside it
@@ -41,9 +41,9 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     words_full: Factor = 0.4
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
-    candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 100
+    candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 60
     floor: Factor = 0.28
-    floor_named: Factor = 0.42
+    floor_named: Factor = 0.45
     words_alone: Share = 0.7
     floor_cosine: Share = 0.05
     floor_vector: Factor = 1.0
