@@ -19,6 +19,7 @@ from . import params as p
 from . import privacy_params as pp
 from . import privacy_results as pr
 from . import results as r
+from . import scope_results as sr
 from . import time_params as t
 from . import time_results as tr
 from .codes import QuarterdeckError
@@ -78,16 +79,26 @@ METHODS: dict[str, Method] = {
     "memory.retention": _read(p.Nothing, r.Retention, "Each setting of retention: what it holds, saves and costs."),
     "memory.keep": _change(mp.MemoryKeep, r.Keeping, "A pass of the keeper now: expiry, budgets, summaries."),
     "memory.export": _read(
-        p.MemoryExport, r.MemoryExported, "Memories, documents, facts and links in chunks, to keep elsewhere.", streams=True
+        p.MemoryExport,
+        r.MemoryExported,
+        "Memories, documents, facts and links in chunks, to keep elsewhere.",
+        streams=True,
     ),
     "document.upload": Method(
-        params=dp.DocumentUpload, result=dr.Uploaded, doc="A piece of a document too large for one request.", role="editor"
+        params=dp.DocumentUpload,
+        result=dr.Uploaded,
+        doc="A piece of a document too large for one request.",
+        role="editor",
     ),
-    "document.status": _read(dp.DocumentStatus, dr.DocumentStates, "Whether documents have been read, and if not, why."),
+    "document.status": _read(
+        dp.DocumentStatus, dr.DocumentStates, "Whether documents have been read, and if not, why."
+    ),
     "fact.put": _change(p.FactPut, r.FactStored, "Write a canonical record; compare-and-set on its version."),
     "fact.get": _read(p.FactGet, r.FactView, "One record, as believed or as true at a time."),
     "fact.query": _read(p.FactQuery, r.Facts, "Records of one kind."),
-    "fact.history": _read(p.FactHistory, r.Facts, "Its versions as they were learned, each with the time it is true for."),
+    "fact.history": _read(
+        p.FactHistory, r.Facts, "Its versions as they were learned, each with the time it is true for."
+    ),
     "fact.retract": _change(p.FactRetract, r.FactStored, "Take a record back; its versions stay."),
     "fact.transact": _change(p.FactTransact, r.Transacted, "Several records and links, all of them or none."),
     "fact.kinds": _read(p.FactKinds, r.Kinds, "Kinds of records with their JSON Schema."),
@@ -113,14 +124,22 @@ METHODS: dict[str, Method] = {
         changes=True,
         streams=True,
     ),
-    "memory.forget": _change(pp.MemoryForget, pr.Forgotten, "Erase for good: shown as a plan, carried out by its hash."),
+    "memory.forget": _change(
+        pp.MemoryForget, pr.Forgotten, "Erase for good: shown as a plan, carried out by its hash."
+    ),
     "memory.verify_forgotten": Method(
-        params=pp.VerifyForgotten, result=pr.ForgottenCheck, doc="Look once more for what was forgotten.", role="operator"
+        params=pp.VerifyForgotten,
+        result=pr.ForgottenCheck,
+        doc="Look once more for what was forgotten.",
+        role="operator",
     ),
     "backup.create": _change(pp.BackupName, pr.Backup, "Copy the running log, keys of content and blobs included."),
     "backup.list": _read(p.Listing, pr.Backups, "Backups in the state folder."),
     "backup.verify": Method(
-        params=pp.BackupName, result=pr.Backup, doc="Compare every file, then verify the whole chain.", role="operator"
+        params=pp.BackupName,
+        result=pr.Backup,
+        doc="Compare every file, then verify the whole chain.",
+        role="operator",
     ),
     "backup.forget": _change(pp.BackupForget, pr.BackupForgotten, "Make a copy forget what the log has forgotten."),
     "run.start": _change(p.RunStart, r.RunStarted, "Start a playbook."),
@@ -146,6 +165,9 @@ METHODS: dict[str, Method] = {
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
+    "scope.list": _read(
+        p.Listing, sr.Scopes, "Who may see and change what; for others than the operator, their own."
+    ),
     "model.list": _read(p.Listing, mm.Models, "What can make the vectors of recall, and which one does."),
     "model.use": _change(mm.ModelUse, mm.ModelUsed, "Have another one make them; rows move over in the background."),
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),

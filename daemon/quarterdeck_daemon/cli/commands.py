@@ -62,6 +62,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "models": Entry("models", "models", "What makes the vectors of recall: list, pull, add, use, remove."),
         "backup": Entry("backup", "backup", "Copies of the log: create, list, verify, forget, restore."),
         "audit": Entry("reports", "audit", "The log: verify, export."),
+        "scopes": Entry("scopes", "scopes", "Who may see and change what of memory."),
         "config": Entry("config", "config", "Settings: path, check, get."),
         "completion": Entry("completion", "completion", "Completion for bash, zsh or fish."),
         "help": Entry("help", "help_topic", "Help on a command or a topic, such as exit-codes."),

@@ -34,6 +34,7 @@ from .capturing import Capturing
 from .doing import Doing
 from .engine import Engine, wall_clock_us
 from .fact_shelf import FactShelf
+from .granting import watch_grants
 from .handlers import HANDLERS
 from .house import House, Tally
 from .hub import Hub
@@ -43,6 +44,7 @@ from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, set_up_logging
 from .recall import Recall
 from .reception import Reception
+from .role_feeds import RoleFeeds, announce, withdraw
 from .rpc import Handler, Rpc
 from .steering import configure, load, watch
 from .supervisor_link import SupervisorLink
@@ -74,6 +76,7 @@ class Daemon:
         self._ended = asyncio.Event()
         self._failure: BaseException | None = None
         self._tokens = role_tokens(launch.operator_token)
+        self._events_of: dict[Role, str] = {}
 
     async def run(self) -> None:
         store = RocksStore.open(self._launch.home, lock_wait_s=LOCK_WAIT_S)
@@ -81,6 +84,7 @@ class Daemon:
             await self._live(store)
         finally:
             daemon_file(self._workspace).unlink(missing_ok=True)
+            withdraw(daemon_file(self._workspace).parent)
             store.close()
         if self._failure is not None:
             raise self._failure
@@ -106,6 +110,7 @@ class Daemon:
 
         def on_events(events: Sequence[Event]) -> None:
             rpc.publish(events)
+            feeds.publish(events)
             recall.notice(events)
             tally.notice(events)
             keeper.notice(events)
@@ -116,7 +121,16 @@ class Daemon:
         engine = Engine(store, on_events=on_events, on_needs=doing.see_to)
         doing.attach(engine)
         house = House(
-            self._workspace, self._config, CallerStore(store), engine, doing, hub, recall, link, tally, end=self._ended.set
+            self._workspace,
+            self._config,
+            CallerStore(store),
+            engine,
+            doing,
+            hub,
+            recall,
+            link,
+            tally,
+            end=self._ended.set,
         )
         keeper = house.keeper = keeper_for(house)
         shelf = house.shelf = FactShelf(store)
@@ -131,12 +145,17 @@ class Daemon:
             handlers=_handler_table(house),
             settled=engine.settled,
         )
+        feeds = RoleFeeds(context, store, self._launch.events)
+        self._events_of = feeds.endpoints
         hub.bind(context)
         tasks = [self._guarded(work) for work in (engine.run(), hub.run(), recall.run(), link.run())]
         await configure(house, self._config)
         await load(house)
         doing.see_to(all_needs(store))
-        tasks += [self._guarded(work) for work in (rpc.serve(), watch(house), keeper.run(), house.forgetting.run())]
+        tasks += [
+            self._guarded(work)
+            for work in (rpc.serve(), watch(house), watch_grants(house), keeper.run(), house.forgetting.run())
+        ]
         if house.capturing is not None:
             tasks.append(self._guarded(house.capturing.run()))
         self._announce()
@@ -146,6 +165,7 @@ class Daemon:
         await recall.note_position()
         await self._wind_down(engine, keeper, tasks)
         rpc.close()
+        feeds.close()
         link.close()
         context.destroy(0)
 
@@ -190,6 +210,7 @@ class Daemon:
             control=self._launch.control,
             supervisor=self._launch.supervisor_pid,
         )
+        announce(daemon_file(self._workspace).parent, connection, self._tokens, self._events_of)
         write_connection(daemon_file(self._workspace), connection)
 
     async def _keep_door(self) -> None:

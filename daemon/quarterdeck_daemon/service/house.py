@@ -84,6 +84,7 @@ class House:
     shelf: FactShelf | None = None  # None: nobody tells it what changes.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    granted: frozenset[str] = frozenset()  # Parties that quarterdeck.toml names in [[grants]], as it was last read.
     positions: Positions = field(init=False)
     forgetting: Forgetting = field(init=False)
 

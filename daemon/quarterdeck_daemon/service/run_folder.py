@@ -21,10 +21,11 @@ import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import RUN_FOLDER, daemon_file, supervisor_file
+from quarterdeck_protocol.messages import ROLES
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included. The smaller one counts.
 SOCKET_PATH_BYTES_MAX = 107 if os.uname().sysname == "Linux" else 103
-SOCKET_NAMES = ("control", "rpc", "events", "orders")
+SOCKET_NAMES = ("control", "rpc", "events", "orders", *(f"events-{role}" for role in ROLES[:-1]))
 END_S_MAX = 5.0  # From the wish to end until the lock is free, whatever the children do.
 LOCK_WAIT_S = 2.0  # How long a loser waits for the winner to write its process id.
 LOCK_RECORD_BYTES = 128  # Fixed, so that one write replaces the whole record.
@@ -77,7 +78,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Addresses of the four sockets; `folder` holds their files."""
+    """Addresses of the sockets; `folder` holds their files."""
 
     folder: Path
 

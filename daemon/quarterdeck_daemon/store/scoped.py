@@ -125,17 +125,17 @@ class ScopedStore:
 
     def event(self, seq: int) -> Event | None:
         event = self._store.event(seq)
-        return None if event is None else self._shown(event)
+        return None if event is None else self.shown(event)
 
     def events(self, *, after: int = 0, before: int | None = None, reverse: bool = False) -> Iterator[Event]:
-        return map(self._shown, self._store.events(after=after, before=before, reverse=reverse))
+        return map(self.shown, self._store.events(after=after, before=before, reverse=reverse))
 
     def events_of(self, entity: str, *, after: int = 0, reverse: bool = False) -> Iterator[Event]:
         if not self._visible(entity):
             return iter(())
-        return map(self._shown, self._store.events_of(entity, after=after, reverse=reverse))
+        return map(self.shown, self._store.events_of(entity, after=after, reverse=reverse))
 
-    def _shown(self, event: Event) -> Event:
+    def shown(self, event: Event) -> Event:
         """The event, without its content when that is out of scope: so that the log has no holes."""
         secret = SENSITIVITY_ORDER[event.labels.sensitivity] > SENSITIVITY_ORDER[self._scope.sensitivity]
         secret = secret or event.kind == ANSWERED  # What somebody else was told.

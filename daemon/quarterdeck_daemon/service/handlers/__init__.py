@@ -17,6 +17,7 @@ from . import (
     models,
     privacy,
     runs,
+    scopes,
     search,
     system,
     tiers,
@@ -42,4 +43,5 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     time_travel.handlers,
     export.handlers,
     privacy.handlers,
+    scopes.handlers,
 )
