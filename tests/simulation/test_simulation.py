@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from quarterdeck_daemon.connectors.base import Connector
-from quarterdeck_daemon.core import actions
+from quarterdeck_daemon.core import approvals
 from quarterdeck_daemon.core.commands import Choice
 from quarterdeck_daemon.core.entities import Action, Run
 from quarterdeck_daemon.core.lookup import find
@@ -96,8 +96,8 @@ def test_twin_approvals_that_bind_no_hash_send_what_nobody_agreed_to(monkeypatch
         right = find(turn, Action, choice.id).shown_hash
         return waiting(turn, Choice(id=choice.id, shown_hash=right))
 
-    waiting = actions._waiting
-    monkeypatch.setattr(actions, "_waiting", without_hash)
+    waiting = approvals._waiting
+    monkeypatch.setattr(approvals, "_waiting", without_hash)
     assert "never agreed" in damage(live)
 
 

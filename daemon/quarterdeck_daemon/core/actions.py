@@ -19,20 +19,20 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
-from .commands import Choice, Command, DecideApprovals, EffectAnswered, EffectStarted, SettleAction
-from .entities import Action, Asset, Fact, Plain, Run, Settings, Step, Stop, Verdict
+from .commands import Command, EffectAnswered, EffectStarted, SettleAction
+from .entities import Action, Asset, Fact, Plain, Run, Step, Stop, Verdict
 from .forking import fork_of
 from .hashing import action_hash, value_hash
 from .lookup import find
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import PolicyFile, Question, judge, parse_policy
+from .settings import settings_of
 from .table import Table
 from .turn import Turn
-from .verbs import VERBS, argument_fault, targets_of
+from .verbs import VERBS, targets_of
 
 EFFECT_TRIES_MAX = 5
 EFFECT_BACKOFF_US = 2_000_000
-DECISION_ITEMS_MAX = 500
 
 
 # --- proposing ------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def propose_as(
         turn.emit("action.denied", {"action": id, "rule": verdict.rule}, run=run or None, labels=labels)
     elif verdict.verdict == "allow":
         turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
-        _hold(turn, find(turn, Action, id))
+        hold(turn, find(turn, Action, id))
     return id
 
 
@@ -94,7 +94,7 @@ def _judge(turn: Turn, question: Question) -> Verdict:
     return judge(question, policies(turn.draft), hold_us=settings_of(turn.draft).hold_us)
 
 
-def _judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
+def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
     """What the rules of now say to an action that was proposed under the rules of then."""
     question = Question(
         connector=action.connector,
@@ -114,11 +114,6 @@ def _mended(turn: Turn, proposed: ProposedAction) -> str:
     mended = turn.draft.get(Action, proposed.compensates) if proposed.compensates else None
     fits = mended is not None and mended.status == "succeeded" and mended.connector == proposed.connector
     return proposed.compensates if fits else ""
-
-
-def settings_of(table: Table) -> Settings:
-    """The recorded settings, or the defaults before any were recorded."""
-    return table.get(Settings, "workspace") or Settings(id="workspace")
 
 
 def known_addresses(table: Table) -> tuple[str, ...]:
@@ -144,113 +139,16 @@ def policies(table: Table) -> list[tuple[str, PolicyFile]]:
     ]
 
 
-# --- approvals ------------------------------------------------------------------------------------
+# --- going out ------------------------------------------------------------------------------------
 
 
-def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
-    """Each item stands for itself: one that changed since it was shown does not stop the others."""
-    if not 0 < len(command.items) <= DECISION_ITEMS_MAX:
-        raise QuarterdeckError("out_of_range", f"a decision covers 1 to {DECISION_ITEMS_MAX} items")
-    if command.edits and len(command.items) > 1:
-        raise QuarterdeckError("bad_value", "edits belong to one item", hint="Edit and approve one by one.")
-    decider = {"approve": _approve, "reject": _reject, "snooze": _snooze}[command.decision]
-    results: list[Plain] = []
-    for choice in command.items:
-        try:
-            action = _waiting(turn, choice)
-            decider(turn, action, command)
-            after = find(turn, Action, action.id)
-            results.append({"id": action.id, "ok": True, "status": after.status, "release_us": after.release_us})
-        except QuarterdeckError as error:
-            plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint}
-            results.append({"id": choice.id, "ok": False, "error": plain})
-    return {"items": results}
-
-
-def _waiting(turn: Turn, choice: Choice) -> Action:
-    action = find(turn, Action, choice.id)
-    if action.status != "proposed":
-        raise QuarterdeckError("conflict", f"{action.id} is {action.status}, it does not wait for you")
-    if action.expires_us is not None and action.expires_us <= turn.env.now_us:
-        raise QuarterdeckError(
-            "conflict", f"{action.id} has expired", hint="Start its run again to have it proposed."
-        )
-    if action.shown_hash != choice.shown_hash:
-        raise QuarterdeckError(
-            "conflict",
-            f"{action.id} is no longer what you saw",
-            hint="Look at it again, then decide on what it says now.",
-        )
-    return action
-
-
-def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
-    _refuse_when_stopped(turn)
-    args = _edited(action, command.edits)
-    targets = targets_of(f"{action.connector}.{action.verb}", args)
-    verdict = _judge_again(turn, action, args)
-    if verdict.verdict == "deny":
-        raise QuarterdeckError(
-            "policy_denied",
-            f"{verdict.rule} ({verdict.where}) denies it",
-            hint="Change the policy first, or reject it.",
-        )
-    body: Plain = {
-        "action": action.id,
-        "shown_hash": action.shown_hash,
-        "approved_hash": action_hash(action.connector, action.verb, args, targets),
-        "reason": command.reason,
-    }
-    if args != action.args:
-        body |= {"args": args, "targets": list(targets)}
-    turn.emit("approval.given", body, run=action.run or None, labels=action.labels)
-    _hold(turn, find(turn, Action, action.id))
-
-
-def _edited(action: Action, edits: Plain) -> Plain:
-    unknown = sorted(set(edits) - set(action.args))
-    if unknown:
-        raise QuarterdeckError(
-            "schema", f"{action.id} has no argument {unknown[0]!r} to edit", hint=f"It has: {', '.join(action.args)}."
-        )
-    for name, value in edits.items():
-        if type(value) is not type(action.args[name]):
-            raise QuarterdeckError("schema", f"{name!r} is a {type(action.args[name]).__name__} and must stay one")
-    args = {**action.args, **edits}
-    fault = argument_fault(f"{action.connector}.{action.verb}", args)
-    if fault:
-        raise QuarterdeckError("bad_value", fault, hint="Correct the edit; nothing was approved.")
-    return args
-
-
-def _reject(turn: Turn, action: Action, command: DecideApprovals) -> None:
-    body: Plain = {"action": action.id, "shown_hash": action.shown_hash, "reason": command.reason}
-    turn.emit("approval.rejected", body, run=action.run or None, labels=action.labels)
-
-
-def _snooze(turn: Turn, action: Action, command: DecideApprovals) -> None:
-    if command.until_us is None or command.until_us <= turn.env.now_us:
-        raise QuarterdeckError(
-            "bad_value", "snooze needs a time that is still to come", hint="For example --until 2h."
-        )
-    if action.expires_us is not None and command.until_us >= action.expires_us:
-        raise QuarterdeckError(
-            "out_of_range", f"{action.id} expires before that", hint="Decide now, or choose an earlier time."
-        )
-    body: Plain = {"action": action.id, "until_us": command.until_us, "reason": command.reason}
-    turn.emit("approval.snoozed", body, run=action.run or None, labels=action.labels)
-
-
-def _refuse_when_stopped(turn: Turn) -> None:
+def refuse_when_stopped(turn: Turn) -> None:
     stop = turn.draft.get(Stop, "stop")
     if stop is not None and stop.engaged:
         raise QuarterdeckError("stopped", f"everything outward is stopped: {stop.reason}", hint="quarterdeck resume")
 
 
-# --- going out ------------------------------------------------------------------------------------
-
-
-def _hold(turn: Turn, action: Action) -> None:
+def hold(turn: Turn, action: Action) -> None:
     body: Plain = {"action": action.id, "until_us": turn.env.now_us + action.verdict.hold_us}
     turn.emit("action.held", body, run=action.run or None, labels=action.labels)
 
@@ -263,7 +161,7 @@ def release(turn: Turn, action: Action) -> None:
     hash = action_hash(action.connector, action.verb, action.args, action.targets)
     assert action.status == "held", "only a held action is released"
     assert permitted_hash(action) == hash, "what would leave is not what was permitted"
-    verdict = _judge_again(turn, action, action.args)
+    verdict = judge_again(turn, action, action.args)
     if verdict.verdict == "deny" or (action.approval is None and verdict.verdict != "allow"):
         # The operator has tightened the rules since; that counts for what has not left yet.
         why: Plain = {"action": action.id, "reason": f"{verdict.rule} ({verdict.where}) no longer allows it"}
@@ -372,7 +270,6 @@ def wake(turn: Turn, action: Action, now: int) -> None:
 
 
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
-    DecideApprovals: decide_approvals,
     EffectStarted: effect_started,
     EffectAnswered: effect_answered,
     SettleAction: settle,

@@ -20,11 +20,13 @@ from . import (
     action_state,
     actions,
     alerts,
+    approvals,
     assets,
     documents,
     endorsement,
     erasure,
     facts,
+    failing,
     forking,
     lessons,
     links,
@@ -235,13 +237,15 @@ def _answered(draft: Draft, event: Event) -> None:
 
 
 _MODULES = (
-    memory, documents, facts, runs, run_state, actions, undo, stopping, assets, time_travel, forking, alerts, endorsement,
-    links, retention, proposals, scopes, erasure, pruning,
+    memory, documents, facts, runs, run_state, actions, approvals, undo, stopping, assets, time_travel, forking, alerts,
+    endorsement, links, retention, proposals, scopes, erasure, pruning,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
-FOLLOW: dict[str, Follower] = _one_after_the_other(reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, proposals.FOLLOW)
+FOLLOW: dict[str, Follower] = _one_after_the_other(
+    reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, failing.FOLLOW, proposals.FOLLOW
+)
 _APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
     documents.APPLY,

@@ -14,11 +14,11 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import INTEGRITY_ORDER, SENSITIVITY_ORDER, Labels, join
 
-from .actions import settings_of
 from .commands import Command, EditMemory, MoveMemory, PinMemory, Remember, SupersedeMemory
 from .entities import Alias, Document, Fact, Memory, Plain, Tier
 from .hashing import text_hash, value_hash
 from .lookup import find
+from .settings import settings_of
 from .table import Draft
 from .tiers import STANDING, check_place, make_room, parse_when, tier_for
 from .turn import Applier, Turn, take_number

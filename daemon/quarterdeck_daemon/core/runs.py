@@ -16,22 +16,23 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
-from .actions import propose, settings_of
+from .actions import propose
 from .believing import believe
 from .commands import Command, RecallAnswered, StartRun, StepAnswered
 from .durations import duration_us
-from .entities import ACTION_ENDED, Action, Asset, Plain, Run, Step
+from .entities import ACTION_ENDED, Action, Document, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
+from .failing import fail, take_failure
 from .lookup import find
 from .orders import Failed, Failure, StepDone
+from .pinned import find_playbook, pinned_playbook
 from .playbook import Playbook, StepSpec, check_inputs, parse_playbook
 from .reads import Asking, Reading, read_all
-from .scopes import OutOfScope, check_effect, refuse, scoped
+from .scopes import COMMONS, OutOfScope, check_effect, refuse, scoped
 from .searches import reads_of, searches, with_query
+from .settings import settings_of
 from .turn import Turn
 
-RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
-BACKOFF_MAX_US = 3_600_000_000
 RUN_ID = re.compile(r"\A(?!r\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")  # Numbers this high stay free for us.
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
 
@@ -57,17 +58,16 @@ def start(turn: Turn, command: StartRun) -> Plain:
     id = command.run_id or f"r{turn.number('r')}"
     if turn.draft.get(Run, id) is not None:
         raise QuarterdeckError("conflict", f"there is a run {id} already", hint=f"See it: quarterdeck runs show {id}")
-    begin_run(turn, id, playbook, asset.hash, inputs, command.labels)
+    namespace = command.namespace or _namespace_of(turn, inputs)
+    begin_run(turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace)
     return {"run_id": id, "status": find(turn, Run, id).status}
 
 
-def find_playbook(turn: Turn, name: str) -> Asset:
-    asset = turn.draft.get(Asset, f"playbook/{name}")
-    if asset is None or asset.removed:
-        raise QuarterdeckError(
-            "not_found", f"there is no playbook {name!r}", hint="List them: quarterdeck playbooks list"
-        )
-    return asset
+def _namespace_of(turn: Turn, inputs: Plain) -> str:
+    """Whose documents it is about; without any, or with those of several, it is the house's own."""
+    documents = [turn.draft.get(Document, value) for value in inputs.values() if isinstance(value, str)]
+    found = {document.namespace for document in documents if document is not None}
+    return found.pop() if len(found) == 1 else COMMONS
 
 
 def _outline(step: StepSpec) -> Plain:
@@ -80,7 +80,9 @@ def _outline(step: StepSpec) -> Plain:
     }
 
 
-def begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels) -> None:
+def begin_run(
+    turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels, *, namespace: str
+) -> None:
     body: Plain = {
         "run": id,
         "playbook": playbook.name,
@@ -88,6 +90,8 @@ def begin_run(turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain,
         "inputs": inputs,
         "steps": [{"id": step.id, "agent": step.agent} for step in playbook.steps],
     }
+    if namespace != COMMONS:
+        body["namespace"] = namespace
     turn.emit("run.started", body, run=id, labels=labels)
 
 
@@ -129,11 +133,6 @@ def _deliver(turn: Turn, run: Run, step: Step) -> None:
     succeed(turn, run, step.id, {"signal": run.signals[step.signal], "timed_out": False})
 
 
-def pinned_playbook(turn: Turn, run: Run) -> Playbook:
-    """The text that the run began with, whatever the file says by now."""
-    return parse_playbook(find(turn, Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}").text)
-
-
 def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
     """Begin, skip or fail a pending step whose needs have ended."""
     if any(run.steps[need].status == "skipped" for need in spec.needs):
@@ -153,7 +152,7 @@ def _cannot_begin(turn: Turn, run: Run, step: str, error: Unanswerable | Quarter
     if isinstance(error, OutOfScope):
         refuse(turn, error, run=run.id)
     code = error.code if isinstance(error, QuarterdeckError) else "bad_value"
-    _fail(turn, run, step, Failure(failure="permanent", code=code, message=str(error)))
+    fail(turn, run, step, Failure(failure="permanent", code=code, message=str(error)))
 
 
 def _skip(turn: Turn, run: Run, step: str, reason: str) -> None:
@@ -189,7 +188,7 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
     reads = {name: with_query(read, asked.get(name)) for name, read in reads_of(turn.draft, spec).items()}
     about = tuple(dict.fromkeys(source for step in run.steps.values() for source in step.sources))
     asking = Asking(agent=spec.agent, run=run.id, about=about)
-    table = scoped(turn.draft, f"agent:{spec.agent}")
+    table = scoped(turn.draft, f"agent:{spec.agent}", within=run.namespace)
     reading: Reading = read_all(table, reads, values, hits, now_us=turn.env.now_us, asking=asking)
     turn.keep(reading.versions)
     body: Plain = {
@@ -204,6 +203,8 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
     }
     if reading.reads:
         body["reads"] = reading.reads  # What was shown by reference; shown.py makes it again.
+    if others := sorted(reading.namespaces - {run.namespace}):
+        body["namespaces"] = others
     turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
 
 
@@ -261,9 +262,9 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     if isinstance(command.outcome, StepDone):
         _take_result(turn, run, step, command.outcome)
     elif isinstance(command.outcome, Failed):
-        _take_failure(turn, run, step, command.outcome.failure)
+        take_failure(turn, run, step, command.outcome.failure)
     else:
-        _fail(turn, run, step.id, Failure(failure="contract", code="schema", message="an answer of the wrong kind"))
+        fail(turn, run, step.id, Failure(failure="contract", code="schema", message="an answer of the wrong kind"))
     return {"run_id": run.id, "status": find(turn, Run, run.id).status}
 
 
@@ -275,7 +276,7 @@ def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
             check_effect(turn.draft, f"{action.connector}.{action.verb}", f"agent:{step.agent}")
     except OutOfScope as error:
         refuse(turn, error, run=run.id)
-        _fail(turn, run, step.id, Failure(failure="contract", code=error.code, message=error.message))
+        fail(turn, run, step.id, Failure(failure="contract", code=error.code, message=error.message))
         return
     refused = [fact for fact in done.facts if not believe(turn, run, step.agent, fact, labels, made_from)]
     actions = [propose(turn, run, step, action, labels) for action in done.actions]
@@ -299,41 +300,7 @@ def succeed(turn: Turn, run: Run, step: str, output: Plain, *, actor: str | None
     turn.emit("step.succeeded", body, run=run.id, labels=run.steps[step].labels, actor=actor)
 
 
-def _take_failure(turn: Turn, run: Run, step: Step, failure: Failure) -> None:
-    spec = pinned_playbook(turn, run).step(step.id)
-    if failure.failure not in RETRYABLE or step.attempts > spec.retry.times:
-        _fail(turn, run, step.id, failure)
-        return
-    backoff = min(BACKOFF_MAX_US, duration_us(spec.retry.backoff) * 2 ** (step.attempts - 1))
-    until = turn.env.now_us + int(backoff * (0.5 + turn.env.chance / 2))
-    body: Plain = {"run": run.id, "step": step.id, "until_us": until, "error": msgspec.to_builtins(failure)}
-    turn.emit("step.retry_scheduled", body, run=run.id, labels=step.labels)
-
-
-def _fail(turn: Turn, run: Run, step: str, failure: Failure) -> None:
-    body: Plain = {"run": run.id, "step": step, "error": msgspec.to_builtins(failure)}
-    turn.emit("step.failed", body, run=run.id, labels=run.labels)
-
-
 # --- what follows from what -----------------------------------------------------------------------
-
-
-def file_dead_letter(turn: Turn, event: Event) -> None:
-    """A step gave up: keep what is needed to mend it, and end the run."""
-    assert event.run is not None, "events of runs name their run"
-    run = find(turn, Run, event.run)
-    step = run.steps[str(event.body["step"])]
-    body: Plain = {
-        "id": f"dead{turn.number('dead')}",
-        "run": run.id,
-        "step": step.id,
-        "error": event.body["error"],
-        "attempts": step.attempts,
-        "remedies": [f"quarterdeck runs retry {run.id} {step.id}", f"quarterdeck runs skip {run.id} {step.id}"],
-    }
-    turn.emit("deadletter.filed", body, run=run.id, labels=event.labels)
-    ended: Plain = {"run": run.id, "status": "failed", "reason": f"step {step.id} failed"}
-    turn.emit("run.ended", ended, run=run.id, labels=event.labels)
 
 
 def settle_step(turn: Turn, event: Event) -> None:
@@ -350,7 +317,7 @@ def settle_step(turn: Turn, event: Event) -> None:
     if failed is not None and run.live:
         message = f"{failed.id} failed: {failed.error.get('message', 'no reason given')}"
         code = str(failed.error.get("code", "failed"))
-        _fail(turn, run, step.id, Failure(failure="permanent", code=code, message=message))
+        fail(turn, run, step.id, Failure(failure="permanent", code=code, message=message))
         return
     ends: list[Plain] = [{"id": one.id, "status": one.status, "result": one.result} for one in actions]
     succeed(turn, run, step.id, {**step.output, "actions": ends})
@@ -394,5 +361,4 @@ FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "effect.failed": settle_step,
     "step.resumed": advance,
     "step.retried": advance,
-    "step.failed": file_dead_letter,
 }

@@ -21,8 +21,8 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels
 
-from .actions import settings_of
 from .entities import Memory, Place, Plain, Settings, Shelf, Tier
+from .settings import settings_of
 from .table import Draft, Table
 from .tokens import tokens_of
 from .turn import Applier, Turn

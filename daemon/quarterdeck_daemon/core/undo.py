@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .actions import propose_as, settings_of
+from .actions import propose_as
 from .commands import Command, UndoAction
 from .entities import Action, Evidence, Plain, Run
 from .lookup import find
 from .orders import ProposedAction
+from .settings import settings_of
 from .turn import Turn
 
 CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.

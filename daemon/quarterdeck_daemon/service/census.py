@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from ..core.actions import settings_of
 from ..core.durations import length_of
 from ..core.entities import Alert, Document, Fact, Memory, Plain, Receipt, Upkeep, Use
 from ..core.health import Census, Size
 from ..core.keeping import DAY_US, Keep, Rules
 from ..core.pruning import is_past
 from ..core.retention import may_compress
+from ..core.settings import settings_of
 from ..core.tiers import CAPS, tokens_in
 from ..core.tokens import tokens_of
 from ..store.api import Store

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from quarterdeck_protocol.events import Event
 
-from ..core.actions import settings_of
 from ..core.commands import Command, EngageStop, ReleaseStop
 from ..core.entities import Fact, Origin, Plain, Stop
+from ..core.settings import settings_of
 from ..store.api import Store
 from .capturing import Capturing
 from .doing import Doing

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from quarterdeck_daemon.core import actions
+from quarterdeck_daemon.core import approvals
 from quarterdeck_daemon.core.commands import (
     AssetFile,
     Choice,
@@ -230,8 +230,8 @@ def test_the_twin_that_looks_at_no_hash_is_found_out(monkeypatch: pytest.MonkeyP
     def without_hash(turn: Turn, choice: Choice) -> Action:
         return waiting(turn, Choice(id=choice.id, shown_hash=find(turn, Action, choice.id).shown_hash))
 
-    waiting = actions._waiting
-    monkeypatch.setattr(actions, "_waiting", without_hash)
+    waiting = approvals._waiting
+    monkeypatch.setattr(approvals, "_waiting", without_hash)
     with pytest.raises(AssertionError):
         check_machine((Phase.generate,))
 

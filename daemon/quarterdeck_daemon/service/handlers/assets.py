@@ -8,15 +8,17 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import OPERATOR
 
-from ...core.actions import known_addresses, policies, settings_of
+from ...core.actions import known_addresses, policies
 from ...core.entities import Action, Asset, Plain
 from ...core.playbook import parse_playbook
 from ...core.policy import Question, explain, parse_policy
+from ...core.settings import settings_of
 from ...core.verbs import VERBS, targets_of
 from ..changes import Then
 from ..house import House
 from ..rpc import Asked, Handler
 from ..views import asset_view
+from .pages import only_now
 
 _LINE = re.compile(r"line (\d+)")
 
@@ -32,9 +34,11 @@ def handlers(house: House) -> dict[str, Handler]:
         return _listed(house, params, "policy")
 
     async def agents(asked: Asked, params: p.Listing) -> object:
+        only_now("agent.list", params.as_of)
         return {"items": [_agent(name, told) for name, told in sorted(house.hub.agents.items())], "next": None}
 
     async def connectors(asked: Asked, params: p.Listing) -> object:
+        only_now("connector.list", params.as_of)
         return {"items": _connectors(house), "next": None}
 
     async def validate(asked: Asked, params: p.PlaybookValidate) -> object:

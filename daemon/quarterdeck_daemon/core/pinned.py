@@ -1,0 +1,24 @@
+"""Which text a run follows: the playbook as it lies in the workspace at its start, and that one to its end."""
+
+from __future__ import annotations
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .entities import Asset, Run
+from .lookup import find
+from .playbook import Playbook, parse_playbook
+from .turn import Turn
+
+
+def find_playbook(turn: Turn, name: str) -> Asset:
+    asset = turn.draft.get(Asset, f"playbook/{name}")
+    if asset is None or asset.removed:
+        raise QuarterdeckError(
+            "not_found", f"there is no playbook {name!r}", hint="List them: quarterdeck playbooks list"
+        )
+    return asset
+
+
+def pinned_playbook(turn: Turn, run: Run) -> Playbook:
+    """The text that the run began with, whatever the file says by now."""
+    return parse_playbook(find(turn, Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}").text)
