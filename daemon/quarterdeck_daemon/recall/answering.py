@@ -56,6 +56,10 @@ class Answering:
         self._weights, self._language = weights, language
         self._filters = Filters(catalogue)
 
+    def _many(self) -> float:
+        """Rows that must have a name for it to tell none of them apart."""
+        return max(COMMON_ROWS_MIN, self._weights.common_names * self._keyword.rows)
+
     def _spoken(self, query: str) -> str:
         return language_of(query) or self._keyword.spoken(query, self._language)
 
@@ -63,7 +67,7 @@ class Answering:
         """What the embedder reads of a question: all but names that so many rows have that they tell none apart."""
         language = self._spoken(query)
         names = names_in(query, language)
-        many = max(COMMON_ROWS_MIN, self._weights.common_names * self._keyword.rows)
+        many = self._many()
         common = [name for name in names if self._keyword.rows_with(name, language) >= many]
         left = without(query, common) if common else query
         return left if any(map(str.isalnum, left)) else query
@@ -78,7 +82,7 @@ class Answering:
             fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
         words: list[Word] = []
         if question.mode != "vector":
-            words = self._keyword.words(question.query, self._spoken(question.query))
+            words = self._keyword.words(question.query, self._spoken(question.query), self._many())
         limit = max(self._weights.candidates, question.limit * SPARE)
         by_words = self._by_words(words, passing.mask, passing.count, limit)
         keys, scores = by_words
@@ -127,7 +131,7 @@ class Answering:
         ]
         if named:
             hits.sort(key=lambda hit: -hit.score)
-        asked = sum(word.role in ("what", "unknown") for word in words)
+        asked = sum(word.role not in ("who", "frame") for word in words)
         near = [
             relevance(hit.covered, float(cosines[hit.place]), fluency, self._weights, words=asked, named=named)
             for hit in hits
@@ -141,7 +145,7 @@ class Answering:
     def _strange(self, words: Sequence[Word], found: dict[int, list[Word]], keys: Keys) -> set[str]:
         """Names that the store knows and nothing in scope has: no candidate by words, so hardly another row."""
         seen = {word.text for has in found.values() for word in has}
-        names = [word for word in words if word.role == "who" and word.text not in seen]
+        names = [word for word in words if word.role in ("who", "rare") and word.text not in seen]
         if names:
             seen.update(word.text for has in self._keyword.covered(names, keys.tolist()).values() for word in has)
         return {word.text for word in names} - seen
@@ -175,8 +179,8 @@ def share_of(has: Sequence[Word], asked: Sequence[Word], weights: Weights) -> fl
 
 
 def _told(words: Sequence[Word], weights: Weights) -> float:
-    worth = {"what": 1.0, "unknown": weights.unknown_names}
-    return sum(word.weight * worth.get(word.role, weights.names) for word in words)
+    worth = {"who": weights.names, "frame": weights.names, "unknown": weights.unknown_names}
+    return sum(word.weight * worth.get(word.role, 1.0) for word in words)
 
 
 def _united(

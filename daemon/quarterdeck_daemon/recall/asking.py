@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-Role = Literal["what", "who", "frame", "unknown"]
+Role = Literal["what", "who", "rare", "frame", "unknown"]
 
 NAMES_SHARE_MAX = 0.7  # Where more of the words than this are capitalised, a capital says nothing.
 NOUNS_ARE_CAPITAL = frozenset(("de",))

@@ -28,7 +28,7 @@ from ..embedders.api import Embedder, Vectors
 from ..store.files import PRIVATE_FOLDER
 from .answering import Answering, Side
 from .api import LIMIT_MAX, QUESTIONS_MAX, Applied, Find, Question, Row
-from .catalogue import Catalogue, Entry, Put, digest_of
+from .catalogue import CURRENT, Catalogue, Entry, Put, digest_of
 from .keyword import KeywordPart, Text
 from .sealed import Doubt, read_note, write_note
 from .vectors import VectorPart
@@ -130,6 +130,7 @@ class HybridIndex:
             )
             reached = _reached(self._catalogue.seq, seq, after)
             put = Put(self._catalogue.step + 1, reached, changed, gone, anchor if reached == seq else "")
+            ended = frozenset(entry.key for entry in changed if entry.key < known and self._ends(entry))
             if changed or gone or put.seq > self._catalogue.seq:
                 self._catalogue.write(put)
                 with self._state:
@@ -138,8 +139,23 @@ class HybridIndex:
             self._index_words(fresh, gone, seq, after)  # First: an embedder may take its time, words need not wait.
             for side in (self._answering, self._coming):
                 if side is not None:
+                    self._unlearn(side, [(entry.key, row) for entry, row in texts if entry.key in ended])
                     self._embed(side, texts, seq, after)
             self._take_over()
+
+    def _ends(self, entry: Entry) -> bool:
+        """Whether a row that holds now holds no longer with this entry."""
+        return entry.to_seq != CURRENT and self._holds_now(entry.key)
+
+    def _holds_now(self, key: int) -> bool:
+        return int(self._catalogue.columns["to_seq"][key]) == CURRENT
+
+    def _unlearn(self, side: Side, ended: Sequence[tuple[int, Row]]) -> None:
+        """What holds no longer counts no longer for how rare its words are. Before `_embed`: what it has was learned."""
+        there = side.part.has([key for key, _ in ended])
+        if words := [_said(row) for (_, row), had in zip(ended, there, strict=True) if had]:
+            side.embedder.learn(words, forget=True)
+            self._learned = True
 
     def _sorted_out(
         self, rows: Sequence[Row], removed: Sequence[str]
@@ -163,7 +179,8 @@ class HybridIndex:
         lacking = [pair for pair, there in zip(texts, has, strict=True) if not there]
         readable = [pair for pair in lacking if not (side.embedder.remote and pair[1].sensitivity == "secret")]
         words = [_said(row) for _, row in readable]
-        vectors = self._asked(side, words) if words else np.empty((0, side.embedder.dimension), np.float32)
+        learned = [_said(row) for entry, row in readable if self._holds_now(entry.key)]
+        vectors = self._asked(side, words, learned) if words else np.empty((0, side.embedder.dimension), np.float32)
         if vectors is None:
             words, readable, vectors = [], [], np.empty((0, side.embedder.dimension), np.float32)
             side.lacks = True
@@ -172,12 +189,12 @@ class HybridIndex:
             keys = [entry.key for entry, _ in readable]
             side.part.put(keys, vectors, seq=reached, step=self._catalogue.step)
 
-    def _asked(self, side: Side, words: list[str]) -> Vectors | None:
-        """The vectors of texts; None while the embedder cannot be asked."""
+    def _asked(self, side: Side, words: list[str], learned: list[str]) -> Vectors | None:
+        """The vectors of texts, of which some are learned from; None while the embedder cannot be asked."""
         if time.monotonic() < side.rests_until_s:
             return None
         try:
-            side.embedder.learn(words)
+            side.embedder.learn(learned)
             self._learned = True
             return side.embedder.documents(words)
         except QuarterdeckError as error:

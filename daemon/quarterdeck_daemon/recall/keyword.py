@@ -59,7 +59,7 @@ class Text(msgspec.Struct, frozen=True):
 class Word(msgspec.Struct, frozen=True):
     """One word of a question: as written, as the languages have it, and how rare it is (0: it is everywhere).
 
-    role: "who" for a name that the store knows, "unknown" for one that it does not.
+    role: of a name "who" when many rows have it, "rare" when few do, "unknown" when none does.
     """
 
     text: str
@@ -173,13 +173,16 @@ class KeywordPart:
         little = {one: sum(self._analysis.says_nothing(text, one) for text in texts) for one in languages}
         return max(languages, key=lambda one: little[one])  # The usual one is the first, and stays where it is even.
 
-    def words(self, query: str, language: str) -> list[Word]:
-        """The words of a question in `language`, without those that say nothing unless they are all there is."""
+    def words(self, query: str, language: str, many: float = 1.0) -> list[Word]:
+        """The words of a question in `language`, without those that say nothing unless they are all there is.
+
+        many: rows from which on a name tells none of them apart.
+        """
         texts = list(dict.fromkeys(self._analysis.words(query)))
         telling = [text for text in texts if not self._analysis.says_nothing(text, language)]
         spoken = self._languages(language)
         names = {plain for name in names_in(query, language) for plain in self._analysis.words(name)}
-        return [self._word(text, spoken, text in names) for text in (telling or texts)[:QUERY_WORDS_MAX]]
+        return [self._word(text, spoken, text in names, many) for text in (telling or texts)[:QUERY_WORDS_MAX]]
 
     def search(self, words: Sequence[Word], limit: int) -> tuple[Keys, Scores]:
         """Keys and scores of the best rows that contain a word, best first."""
@@ -226,14 +229,14 @@ class KeywordPart:
         common = sorted(self._applied.languages, key=lambda one: -self._applied.languages[one])[:LANGUAGES_MAX]
         return list(dict.fromkeys((language, *common)))
 
-    def _word(self, text: str, languages: Sequence[str], name: bool) -> Word:
+    def _word(self, text: str, languages: Sequence[str], name: bool, many: float) -> Word:
         terms = dict.fromkeys(term for one in languages for term in self._analysis.terms(text, one))
         if languages[0] == RELATED and not name:
             kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
             terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
         rows, having = self.rows, max(map(self._having, terms), default=0)
         weight = math.log1p(max(rows - having, 0) / (having + 0.5))
-        return Word(text, tuple(terms), weight, _role(text, name, having))
+        return Word(text, tuple(terms), weight, _role(text, name, having, many))
 
     def rows_with(self, name: str, language: str) -> int:
         """How many rows have a name."""
@@ -273,10 +276,12 @@ class KeywordPart:
         write_note(self._folder / _SIDECAR, self._applied)
 
 
-def _role(text: str, name: bool, having: int) -> Role:
+def _role(text: str, name: bool, having: int, many: float) -> Role:
     if is_frame(text):
         return "frame"
-    return ("who" if having else "unknown") if name else "what"
+    if not name:
+        return "what"
+    return "unknown" if not having else "who" if having >= many else "rare"
 
 
 # --- trusting what lies there ---------------------------------------------------------------------

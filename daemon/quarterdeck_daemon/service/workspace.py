@@ -226,18 +226,23 @@ compress = ""
 [recall]                 # how finds are ranked; the defaults are measured
 vector = 0.6             # share of likeness in meaning, 0 to 1; the rest is the words'
 rule = "top1"            # a score counts by the best of its side ("top1") or by how far it stands out ("z")
+words_full = 0.4         # share of what the words could score together that counts as a full match
 recency = 0.02           # what a thing of this moment has over an old one
 half_life_days = 90.0    # after so many days half of that is left
-candidates = 100         # rows that words and likeness may each name
-floor = 0.2              # relevance below which nothing is shown: an empty answer is a right answer
-floor_named = 0.3        # the same where a question names somebody who is known
-floor_cosine = 0.1       # likeness that any two texts have
-floor_vector = 0.75      # what likeness beyond that adds to the share of the question's words
-names = 0.3              # how much of a word a known name or a date is there: it says who or when, not what
-named_likeness = 0.5     # how much of likeness counts beside such a name
+candidates = 60          # rows that words and likeness may each name
+floor = 0.28             # relevance below which nothing is shown: an empty answer is a right answer
+floor_named = 0.45       # the same where a question names somebody whom many rows name
+words_alone = 0.7        # how much of that is asked for where likeness cannot be read
+floor_cosine = 0.05      # likeness that any two texts have
+floor_vector = 1.0       # what likeness beyond that adds to the share of the question's words
+longer = 0.3             # power with which relevance grows with the number of words asked for
+unknown_names = 2.0      # how much of a word a name is there that nothing in scope has
+common_names = 0.02      # share of the rows from which on a name tells none of them apart
+names = 0.3              # how much of a word such a name or a date is there: it says who or when, not what
+named_likeness = 0.75    # how much of likeness counts beside such a name
 covered = 0.2            # what a row with all words of such a question has over one with none
 tail = 0.3               # share of the best hit's score that the others must reach
-tail_relevance = 0.15    # and of its relevance
+tail_relevance = 0.1     # and of its relevance
 
 [privacy]
 keep = ["invoice", "payment", "contract"]   # kinds of facts that the law wants kept when a person is forgotten

@@ -23,6 +23,13 @@ def test_each_side_counts_by_its_best_score() -> None:
     assert scores(0.5) == [0.625, 0.5, 0.5]
 
 
+def test_the_best_of_weak_matches_by_words_does_not_count_full() -> None:
+    """One of many words, and a common one, would else outvote what is meant."""
+    mixed = fused(BM25, COSINE, NEW, 0.5, PLAIN, 16.0)
+    assert mixed.keyword.tolist() == [0.5, 0.25, 0.0]
+    assert fused(BM25, COSINE, NEW, 0.5, PLAIN, 4.0).keyword.tolist() == [1.0, 0.5, 0.0]
+
+
 def test_a_share_of_nothing_leaves_the_words_alone_and_of_all_the_vectors() -> None:
     assert (scores(0.0), scores(1.0)) == ([1.0, 0.5, 0.0], [0.25, 0.5, 1.0])
 
@@ -55,6 +62,17 @@ def test_relevance_is_the_words_that_are_there_and_likeness_as_far_as_it_can_be_
     assert relevance(0.0, 0.6, 0.0, weights) == 0.0
     assert relevance(0.0, -0.4, 1.0, weights) == 0.0
     assert relevance(0.0, 0.6, 1.0, weights, named=True) == pytest.approx(0.125)
+
+
+def test_of_a_longer_question_a_row_needs_less() -> None:
+    weights = Weights(longer=0.5)
+    of_words = [relevance(0.4, 0.0, 0.0, weights, words=words) for words in (0, 1, 3, 12)]
+    assert of_words == pytest.approx([0.4 / 3**0.5, 0.4 / 3**0.5, 0.4, 0.8])
+
+
+def test_where_likeness_cannot_be_read_less_is_asked_for() -> None:
+    weights = Weights(floor=0.4, words_alone=0.5)
+    assert [shown([1.0], [0.3], weights, fluency=fluency) for fluency in (0.0, 0.4, 1.0)] == [[0], [0], []]
 
 
 FLOOR = Weights(floor=0.2, floor_named=0.3, tail=0.3, tail_relevance=0.15)

@@ -133,6 +133,46 @@ def test_nothing_is_the_answer_when_nothing_fits(strict: HybridIndex) -> None:
     assert (answer(index, question), ids(index, question, mode="keyword")) == ([], ["m1"])
 
 
+def people(id: str) -> list[Row]:
+    """Forty turns of two speakers, in a namespace of their own; one of them says something."""
+    said = [row(f"{id}{at}", f"{('Nora', 'Ben')[at % 2]}: filler {at}", namespace=id) for at in range(40)]
+    return [*said, row(f"{id}-answer", "Nora: They made me team lead", namespace=id)]
+
+
+def test_a_name_that_many_rows_have_is_not_read_for_likeness(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Listening(SmallEmbedder):
+        def queries(self, texts: Sequence[str]) -> Vectors:
+            asked.extend(texts)
+            return super().queries(texts)
+
+    index = opened(tmp_path / "index", Listening())
+    index.put([*people("a"), row("z", "Zeno came by")], seq=50)
+    for query in ("What did Nora's team lead do?", "What did Zeno do?", "Is it Nora?", "Nora"):
+        ids(index, query)
+    assert [" ".join(text.split()) for text in asked] == [
+        "What did team lead do?",
+        "What did Zeno do?",
+        "Is it ?",
+        "Nora",
+    ]
+    index.close()
+
+
+def test_a_name_that_only_others_know_counts_as_missing(tmp_path: Path) -> None:
+    """What is in another namespace must not make a question about it look answered in this one."""
+    index = opened(tmp_path / "index")
+    index.put([row("m1", "The day rate is 720 euros"), row("b1", "Bob sleeps late", namespace="bob")], seq=5)
+    of_bob, of_none, plain = (
+        index.search([Question(query=query, namespaces=("default",), mode="keyword", floor=False)])[0][0].relevance
+        for query in ("What is Bob's day rate?", "What is Zeno's day rate?", "What is the day rate?")
+    )
+    assert of_bob < plain
+    assert of_none < plain
+    index.close()
+
+
 def test_a_question_without_words_has_no_answer_and_breaks_nothing(index: HybridIndex) -> None:
     for query in ("", "   ", "?!", "\u0000", "👍", "\u0640\u064b", "'s"):
         assert isinstance(index.search([Question(query=query)])[0], list)
@@ -263,8 +303,9 @@ def test_what_comes_in_is_embedded_once(tmp_path: Path) -> None:
     index = opened(tmp_path / "index", embedder)
     for _ in range(3):
         index.put(ROWS, seq=5)
-    index.put([msgspec.structs.replace(one, to_seq=9) for one in ROWS], seq=9)
     assert (embedder.embedded, embedder.seen) == (len(ROWS), len(ROWS))
+    index.put([msgspec.structs.replace(one, to_seq=9) for one in ROWS], seq=9)
+    assert (embedder.embedded, embedder.seen) == (len(ROWS), 0)
     index.close()
 
 
@@ -283,6 +324,30 @@ class Secretive(SmallEmbedder):
     def documents(self, texts: Sequence[str]) -> Vectors:
         self.given += tuple(texts)
         return super().documents(texts)
+
+
+def test_what_holds_no_longer_is_unlearned_once(tmp_path: Path) -> None:
+    """Superseded, fed again, and restored as a row of its own: what holds is counted, each row once."""
+    embedder = SmallEmbedder()
+    index = opened(tmp_path / "index", embedder)
+    index.put(ROWS, seq=5)
+    counted = [embedder.seen]
+    ended = msgspec.structs.replace(ROWS[0], to_seq=6)
+    for seq in (6, 7):
+        index.put([ended], seq=seq)
+        counted.append(embedder.seen)
+    index.put([row("m1@8", ROWS[0].text, from_seq=8)], seq=8)
+    assert [*counted, embedder.seen] == [5, 4, 4, 5]
+    index.close()
+
+
+def test_what_comes_in_as_past_is_not_learned(tmp_path: Path) -> None:
+    """As when an index is built anew: the count is that of the notes that hold."""
+    embedder = SmallEmbedder()
+    index = opened(tmp_path / "index", embedder)
+    index.put([msgspec.structs.replace(ROWS[0], to_seq=4), *ROWS[1:]], seq=5)
+    assert (embedder.seen, embedder.embedded) == (4, 5)
+    index.close()
 
 
 def test_nothing_secret_goes_to_a_remote_embedder(tmp_path: Path) -> None:

@@ -108,9 +108,16 @@ def test_a_rare_word_weighs_more_than_a_frequent_one_and_an_unknown_one_most(sha
 
 
 def test_a_question_is_told_apart_into_who_and_what(shared: KeywordPart) -> None:
-    roles = {word.text: word.role for word in shared.words("Which invoices of Acme did Zeppelin pay in June?", "en")}
-    assert roles == {"invoices": "what", "acme": "who", "zeppelin": "what", "pay": "what", "june": "frame"}
+    question = "Which invoices of Acme did Zeppelin pay in June?"
+    for many, known in ((1, "who"), (10, "rare")):
+        roles = {word.text: word.role for word in shared.words(question, "en", many)}
+        assert roles == {"invoices": "what", "acme": known, "zeppelin": "unknown", "pay": "what", "june": "frame"}
     assert {word.role for word in shared.words("Hat Acme die Rechnung bezahlt?", "de")} == {"what"}
+
+
+def test_the_language_of_a_short_question_is_told_by_its_little_words(shared: KeywordPart) -> None:
+    asked = ("Rechnung für Acme", "les factures", "invoice of Acme", "Acme")
+    assert [shared.spoken(query, "en") for query in asked] == ["de", "fr", "en", "en"]
 
 
 def test_irregular_forms_and_words_of_one_family_meet(tmp_path: Path) -> None:
