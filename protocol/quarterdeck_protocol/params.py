@@ -311,12 +311,16 @@ class AlertList(Listing, frozen=True, kw_only=True):
 
 
 class RunStart(Change, frozen=True, kw_only=True):
-    """run_id: the caller's own id for it.  dry_run: say what it would do."""
+    """run_id: the caller's own id for it.  dry_run: say what it would do.
+
+    namespace: whose work it is; left out, that of the documents among its inputs.
+    """
 
     playbook: Name
     inputs: Plain = {}
     run_id: Short = ""
     dry_run: bool = False
+    namespace: Short = ""
 
 
 class RunList(Listing, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ class RunLine(Shape, frozen=True, kw_only=True):
     ended_at: str | None = None
     reason: str = ""
     cause: str = ""
+    namespace: str = "default"
 
 
 class Runs(Page, frozen=True, kw_only=True):

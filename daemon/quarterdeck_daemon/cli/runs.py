@@ -31,18 +31,21 @@ runs = noun("runs", "Look at runs and steer them.", default="list")
 @click.argument("playbook")
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…")
 @click.option("--run-id", metavar="ID", help="Yours; a second start under it is refused.")
+@click.option("--namespace", metavar="NAME", default="", help="Whose work it is; else that of the documents it is given.")
 @click.option("--wait", is_flag=True, help="Until it ends (0, or 1) or waits for approval (5).")
 @click.option("--timeout", metavar="TIME", default="60s", show_default=True, help="With --wait; then 124.")
 @changes
 @click.pass_context
 def run(
-    ctx: click.Context, session: Session, playbook: str, inputs: tuple[str, ...], run_id: str | None, wait: bool,
-    timeout: str,
+    ctx: click.Context, session: Session, playbook: str, inputs: tuple[str, ...], run_id: str | None,
+    namespace: str, wait: bool, timeout: str,
 ) -> None:  # fmt: skip
     """Start PLAYBOOK with inputs: name=text, name:=JSON, name=@FILE."""
     params: Plain = {"playbook": playbook, "inputs": pairs(inputs)}
     if run_id:
         params["run_id"] = run_id
+    if namespace:
+        params["namespace"] = namespace
     if session.dry_run:
         _show_plan(session, session.ask("run.start", params | {"dry_run": True}))
         return

@@ -6,7 +6,7 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
-from .entities import Action, ActionStatus, Approval, Evidence, Plain, Verdict
+from .entities import Action, ActionStatus, Approval, Evidence, Plain, Run, Verdict
 from .table import Draft
 from .turn import Applier, strings, take_number
 
@@ -41,13 +41,25 @@ def _proposed(draft: Draft, event: Event) -> None:
     body = msgspec.convert(event.body, _Proposed)
     plain = {name: getattr(body, name) for name in body.__struct_fields__ if name not in ("action", "made_from")}
     draft.put(
-        Action(id=body.action, seq=event.seq, status="proposed", at_us=event.at_us, labels=event.labels, **plain)
-    )
+        Action(
+            id=body.action, seq=event.seq, status="proposed", at_us=event.at_us, labels=event.labels,
+            namespaces=_namespaces(draft, body), **plain,
+        )
+    )  # fmt: skip
     take_number(draft, body.action, event.seq)
     for parent in body.made_from:
         draft.link(f"action:{body.action}", "derived_from", parent, event.seq)
     if body.compensates:
         draft.link(f"action:{body.action}", "compensates", f"action:{body.compensates}", event.seq)
+
+
+def _namespaces(draft: Draft, body: _Proposed) -> tuple[str, ...]:
+    """Those of its run; a correction without one has those of what it corrects."""
+    run = draft.get(Run, body.run) if body.run else None
+    corrected = draft.get(Action, body.compensates) if body.compensates else None
+    if run is not None:
+        return run.namespaces
+    return corrected.namespaces if corrected is not None else ("default",)
 
 
 def _action_of(draft: Draft, event: Event) -> Action:

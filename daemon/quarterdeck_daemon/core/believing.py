@@ -24,7 +24,12 @@ def believe(turn: Turn, run: Run, agent: str, fact: ProposedFact, labels: Labels
         namespace=fact.namespace,
     )
     try:
-        assert_fact(turn, bounded_fact(turn.draft, command, f"agent:{agent}"), run=run.id, made_from=made_from)
+        assert_fact(
+            turn,
+            bounded_fact(turn.draft, command, f"agent:{agent}", within=run.namespace),
+            run=run.id,
+            made_from=made_from,
+        )
     except QuarterdeckError as error:
         if isinstance(error, OutOfScope):
             refuse(turn, error, run=run.id)

@@ -226,6 +226,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     run_id: str = ""
     dry_run: bool = False
     labels: Labels = OPERATOR
+    namespace: str = ""  # "": that of the documents that it is given, else the default.
 
 
 class SteerRun(Command, frozen=True, kw_only=True):

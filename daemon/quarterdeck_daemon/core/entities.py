@@ -261,6 +261,13 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
     ended_us: int | None = None
     reason: str = ""
     signals: dict[str, Plain] = {}  # Signals that came before their waiter.
+    namespace: str = "default"  # Whose work it is; its steps see this one and the house's own, `default`.
+    seen: tuple[str, ...] = ()  # Other namespaces of which its steps saw something.
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """What somebody must be allowed to see who is shown it."""
+        return (self.namespace, *self.seen)
 
     @property
     def live(self) -> bool:
@@ -278,6 +285,7 @@ class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     at_us: int
     remedies: tuple[str, ...]
     resolved: str = ""
+    namespaces: tuple[str, ...] = ("default",)  # Of its run.
 
     @property
     def live(self) -> bool:
@@ -363,6 +371,7 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     error: Plain = {}
     compensates: str = ""  # The action this one corrects.
     compensated_by: str = ""
+    namespaces: tuple[str, ...] = ("default",)  # Of its run: whoever is shown it must be allowed to see all of them.
 
     @property
     def live(self) -> bool:

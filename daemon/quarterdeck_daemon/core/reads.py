@@ -38,6 +38,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[Labels, ...]
     versions: tuple[Entity, ...]
 
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Whose the things are that were seen."""
+        found: set[str] = set()
+        for one in self.versions:
+            found.update(one.namespaces if isinstance(one, Action) else ())
+            found.update((one.namespace,) if isinstance(one, Memory | Document | Fact) else ())
+        return frozenset(found)
+
 
 class _Reader:
     def __init__(self, table: ScopedTable, now_us: int) -> None:

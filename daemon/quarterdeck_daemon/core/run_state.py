@@ -37,6 +37,7 @@ def _started(draft: Draft, event: Event) -> None:
             at_us=event.at_us,
             labels=event.labels,
             cause=event.cause or "",
+            namespace=body.namespace,
         )
     )
     take_number(draft, body.run, event.seq)
@@ -51,6 +52,7 @@ class _RunStarted(msgspec.Struct):
     playbook_hash: str
     inputs: Plain
     steps: tuple[Step, ...]
+    namespace: str = "default"  # Logs from before runs had one.
 
 
 def _run_of(draft: Draft, event: Event) -> Run:
@@ -112,6 +114,8 @@ def _step_started(draft: Draft, event: Event) -> None:
         until_us=None,
         recall={},
     )
+    if others := [name for name in strings(event.body.get("namespaces", ())) if name not in run.seen]:
+        draft.put(replace(run, seen=(*run.seen, *others)))
     for source in sources:
         draft.link(f"run:{run.id}", "read", source, event.seq)
 
@@ -181,6 +185,7 @@ def _filed(draft: Draft, event: Event) -> None:
         attempts=int(str(body["attempts"])),
         at_us=event.at_us,
         remedies=strings(body["remedies"]),
+        namespaces=_run_of(draft, event).namespaces,
     )
     draft.put(letter)
     take_number(draft, letter.id, event.seq)

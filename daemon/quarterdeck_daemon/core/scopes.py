@@ -37,7 +37,19 @@ from .commands import (
     WithdrawMemories,
 )
 from .declared import ANY, EVERYTHING, Declared, ReadScope, WriteScope
-from .entities import ENTITIES, Document, Entity, Fact, Memory, Plain, Refusals, Scopes
+from .entities import (
+    ENTITIES,
+    Action,
+    DeadLetter,
+    Document,
+    Entity,
+    Fact,
+    Memory,
+    Plain,
+    Refusals,
+    Run,
+    Scopes,
+)
 from .hashing import value_hash
 from .table import Draft, Table
 from .turn import Applier, Turn
@@ -45,6 +57,7 @@ from .turn import Applier, Turn
 UNBOUND: Final = frozenset(("operator", "kernel", "worker", "effector", "clock", "supervisor"))
 CLIENTS: Final = frozenset(("editor", "script", "observer"))
 CONTENT: Final = frozenset(("memory", "document", "fact", "asset", "run", "deadletter", "action", "alert"))
+COMMONS: Final = "default"  # What is the house's own, and no namespace's.
 ANSWERS: Final = "receipt"  # Answers given to others; nobody reads them but the kernel.
 AGAIN_US: Final = 3_600_000_000  # The same refusal is recorded once in this time.
 KEPT_MAX: Final = 64  # Refusals remembered of one party; beyond it only that there are more is recorded.
@@ -77,6 +90,10 @@ def rule_against(scope: ReadScope, entity: Entity) -> str:
         return _place_against(scope, entity.namespace, entity.tier, entity.labels)
     if isinstance(entity, Document):
         return _place_against(scope, entity.namespace, "", entity.labels)
+    if isinstance(entity, Run | Action | DeadLetter):
+        hidden = next((name for name in entity.namespaces if not _in(scope.namespaces, name)), "")
+        if hidden:
+            return f"the namespace {hidden}"
     labels: object = getattr(entity, "labels", None)
     return _place_against(scope, "", "", labels) if isinstance(labels, Labels) else ""
 
@@ -142,8 +159,16 @@ class ScopedTable:
             raise OutOfScope(self.who, f"fact:{kind}/*", f"facts of the kind {kind}")
 
 
-def scoped(table: Table, who: str) -> ScopedTable:
-    return ScopedTable(table, declared_for(table, who).read, who)
+def scoped(table: Table, who: str, *, within: str | None = None) -> ScopedTable:
+    """The table as this party sees it; with `within`, in the work of one namespace."""
+    scope = declared_for(table, who).read
+    return ScopedTable(table, scope if within is None else confined(scope, within), who)
+
+
+def confined(scope: ReadScope, namespace: str) -> ReadScope:
+    """What is seen of a scope in the work of one namespace: that one, and what is the house's own."""
+    here = tuple(name for name in dict.fromkeys((namespace, COMMONS)) if _in(scope.namespaces, name))
+    return msgspec.structs.replace(scope, namespaces=here)
 
 
 # --- the rule for writing -------------------------------------------------------------------------
@@ -299,9 +324,18 @@ BOUNDS: dict[type[Command], Callable[[_Writing, Command], Command]] = {
 }
 
 
-def bounded_fact(table: Table, command: PutFact, who: str) -> PutFact:
-    """Return the fact as this party may put it. Raises OutOfScope. For what an agent's step proposes."""
-    done = _fact(_Writing(table, declared_for(table, who), who), command)
+def bounded_fact(table: Table, command: PutFact, who: str, *, within: str) -> PutFact:
+    """Return the fact as this party may put it in the work of a namespace, where it then belongs.
+
+    Raises OutOfScope. For what an agent's step proposes: what it saw there is not carried into another one.
+    """
+    declared = declared_for(table, who)
+    here = (within,) if _in(declared.write.namespaces, within) else ()
+    write = msgspec.structs.replace(declared.write, namespaces=here)
+    bounds = msgspec.structs.replace(declared, read=confined(declared.read, within), write=write)
+    if not command.namespace and table.get(Fact, f"{command.fact_kind}/{command.key}") is None:
+        command = msgspec.structs.replace(command, namespace=within)
+    done = _fact(_Writing(table, bounds, who), command)
     assert isinstance(done, PutFact), "what goes in comes out"
     return done
 

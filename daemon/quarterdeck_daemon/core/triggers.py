@@ -36,7 +36,7 @@ def start_triggered(turn: Turn, event: Event) -> None:
             turn.emit("trigger.refused", body, labels=document.labels)
             continue
         if wanted:
-            begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels)
+            begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels, namespace=document.namespace)
 
 
 def start_correction(turn: Turn, event: Event) -> None:
@@ -55,7 +55,7 @@ def start_correction(turn: Turn, event: Event) -> None:
     except QuarterdeckError:
         correct_plainly(turn, action, str(event.body["reason"]))
         return
-    begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels)
+    begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels, namespace=action.namespaces[0])
 
 
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {

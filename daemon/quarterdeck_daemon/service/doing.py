@@ -36,7 +36,7 @@ from ..core.orders import (
     ReconcileEffect,
     RunStep,
 )
-from ..core.scopes import declared_for
+from ..core.scopes import confined, declared_for
 from ..core.shown import rebuild
 from ..store.api import Store
 from ..store.scoped import versions_of
@@ -185,7 +185,8 @@ class Doing:
     async def _hits(self, need: Needs, wanted: Plain) -> dict[str, list[Plain]]:
         run = self._store.get(Run, need.entity)
         assert run is not None, "it waits"
-        scope = declared_for(self._store, f"agent:{run.steps[need.step].agent}").read
+        declared = declared_for(self._store, f"agent:{run.steps[need.step].agent}").read
+        scope = confined(declared, run.namespace)
         hits: dict[str, list[Plain]] = {}
         for name, search in wanted.items():
             query = _map(search)

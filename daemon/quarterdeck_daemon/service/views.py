@@ -118,6 +118,7 @@ def run_row(run: Run) -> Plain:
         "id": run.id,
         "run_id": run.id,
         "playbook": run.playbook,
+        "namespace": run.namespace,
         "status": run.status,
         "reason": run.reason,
         "at": iso(run.at_us),

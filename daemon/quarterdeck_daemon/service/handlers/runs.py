@@ -29,6 +29,7 @@ def handlers(house: House) -> dict[str, Handler]:
             run_id=params.run_id,
             dry_run=params.dry_run,
             labels=labels_for(asked, None),
+            namespace=params.namespace,
         )
         reply, seq = await house.change(asked, command)
         return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)
