@@ -12,7 +12,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .plain import Plain, number, strings, text
 from .session import Session, program
-from .text import line
+from .text import counted, line
 from .words import changes, noun, reads, verb_of
 
 LONG_MS = 1_800_000
@@ -29,7 +29,7 @@ def create(session: Session, name: str | None) -> None:
     result = session.change("backup.create", params, does="copy the log")
     if result is not None:
         id = text(result.result, "id")
-        did = f"{id}: {number(result.result, 'seq')} events, {number(result.result, 'size_bytes'):,} bytes"
+        did = f"{id}: {counted(number(result.result, 'seq'), 'event')}, {number(result.result, 'size_bytes'):,} bytes"
         then = (
             session.command(f"backup verify {id}")
             + "; carry it off this machine together with .quarterdeck/chain.key"
@@ -54,7 +54,7 @@ def list_backups(session: Session) -> None:
 def verify(session: Session, name: str) -> None:
     """Compare every file of a backup and verify its chain. Exit status: 0 sound, 1 not."""
     found = session.ask("backup.verify", {"name": name}, deadline_ms=LONG_MS)
-    said = [f"{name} is sound: {number(found, 'events')} events verified"] if found.get("ok") else []
+    said = [f"{name} is sound: {counted(number(found, 'events'), 'event')} verified"] if found.get("ok") else []
     session.show(found, said + [session.printer.paint(line(one), "red") for one in strings(found.get("faults"))])
     if not found.get("ok"):
         raise click.exceptions.Exit(1)
@@ -69,7 +69,7 @@ def forget(session: Session, folder: Path) -> None:
     result = session.change("backup.forget", {"path": path}, does=f"make {path} forget")
     if result is not None:
         one = result.result
-        did = f"{number(one, 'records')} records and {number(one, 'blobs')} files are gone from {path}"
+        did = f"gone from {path}: {counted(number(one, 'records'), 'record')} and {counted(number(one, 'blobs'), 'file')}"
         did = did if one.get("changed") else f"{path} had nothing more to forget"
         session.done(result, path, did, then="repeat it for every other copy", undo="none; it is gone")
 
@@ -127,11 +127,13 @@ def _workspace(session: Session) -> Path | None:
 
 
 def _told(one: Plain) -> Iterator[str]:
-    yield f"  the chain verifies over {number(one, 'events'):,} events, to position {number(one, 'seq')}"
+    yield f"  the chain verifies over {counted(number(one, 'events'), 'event')}, to position {number(one, 'seq')}"
     if text(one, "origin"):
         count = number(one, "forgettings")
-        what = "nothing was" if not one.get("forgets") and not count else f"{count or 'some'} forgetting(s) were"
-        yield f"  {what} carried out in {line(text(one, 'origin'))} since" + (", and hold here too" if count else "")
+        some = counted(count, "forgetting") if count else "some forgettings"
+        what = some if one.get("forgets") or count else "nothing"
+        origin = line(text(one, "origin"))
+        yield f"  carried out in {origin} since: {what}" + ("; it holds here too" if count else "")
     for lack in strings(one.get("lacks")):
         yield f"  not in it: {line(lack)}"
 
@@ -139,10 +141,11 @@ def _told(one: Plain) -> Iterator[str]:
 def _settled(made: Plain) -> Iterator[str]:
     counts = {name: len(strings(made.get(name))) for name in ("paused", "withdrawn", "unknown")}
     words = {
-        "paused": "run(s) paused",
-        "withdrawn": "waiting action(s) withdrawn, since they may have left meanwhile",
-        "unknown": "action(s) were on the wire and are `unknown`",
+        "paused": ("run", "paused"),
+        "withdrawn": ("waiting action", "withdrawn: it may have left meanwhile"),
+        "unknown": ("action", "on the wire then, `unknown` now"),
     }
     for name, count in counts.items():
         if count:
-            yield f"  {count} {words[name]}"
+            thing, became = words[name]
+            yield f"  {counted(count, thing)} {became}"

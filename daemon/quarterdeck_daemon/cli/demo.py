@@ -23,7 +23,7 @@ from .home import open_screen
 from .plain import Plain, number, record, records, strings, text
 from .runs import steps_of
 from .session import CONFIG_NAME, Session
-from .text import line
+from .text import counted, line
 from .words import reads, verb
 
 MARKER = ".quarterdeck-demo"
@@ -158,7 +158,7 @@ def _look(session: Session, before: Plain) -> Plain:
 
 def progress(found: Plain, files: int) -> str:
     """Return counts in words."""
-    return f"{number(found, 'documents')} of {files} documents read, {number(found, 'runs')} runs settled"
+    return f"{number(found, 'documents')} of {counted(files, 'document')} read, {counted(number(found, 'runs'), 'run')} settled"
 
 
 def _tell(session: Session, found: Plain, files: int, *, end: bool = False) -> None:
@@ -209,8 +209,10 @@ def left_alone(run: Plain) -> tuple[str, str] | None:
 
 def lines(session: Session, done: Plain) -> Iterator[str]:
     items = records(done.get("waiting"))
-    yield f"{number(done, 'documents')} documents read, {number(done, 'mails')} of them mail"
-    yield f"{number(done, 'leads')} leads found, {number(done, 'drafted')} answers drafted, {len(items)} wait for your yes"
+    yield f"{counted(number(done, 'documents'), 'document')} read, {number(done, 'mails')} of them mail"
+    found, drafted = counted(number(done, "leads"), "lead"), counted(number(done, "drafted"), "answer")
+    wait = "waits" if len(items) == 1 else "wait"
+    yield f"{found} found, {drafted} drafted, {len(items)} {wait} for your yes"
     for reason in strings(done.get("not_qualified")):
         yield f"  not answered: {line(reason)}"
     alone = record(done.get("left_alone"))
@@ -221,7 +223,7 @@ def lines(session: Session, done: Plain) -> Iterator[str]:
     runs = record(done.get("runs"))
     failed = sum(number(runs, name) for name in ("failed", "blocked", "exhausted", "timed_out", "stalled"))
     if failed:
-        yield f"{failed} runs gave up: see `{session.command('dead list')}`"
+        yield f"{counted(failed, 'run')} gave up: see `{session.command('dead list')}`"
     yield ""
     if items:
         yield from session.printer.table(proposal.HEADERS, proposal.rows(items))

@@ -286,7 +286,7 @@ def _origin(kind: Plain) -> str:
 
 
 def _kind_lines(item: Plain) -> Iterator[str]:
-    yield line(f"{text(item, 'id')}  {text(item, 'origin') or 'free-form'}; facts of it: {number(item, 'facts')}")
+    yield line(f"{text(item, 'id')}  {_origin(item)}; facts of it: {number(item, 'facts')}")
     if text(item, "refused"):
         yield line(f"  none is written until its file is mended: {text(item, 'refused')}")
     if text(item, "about"):

@@ -12,13 +12,13 @@ from .memory import memory
 from .plain import Plain, number, record, records, strings, text
 from .prompt import sure
 from .session import Session
-from .text import line
+from .text import counted, line
 from .times import local
 from .words import changes, confirms, reads, verb_of
 
 LONG_MS = 1_800_000
 SHOWN_MAX = 40
-PLURALS = {"memory": "memories", "alias": "names", "deadletter": "dead letters", "receipt": "answers to requests"}
+CALLED = {"alias": "name", "deadletter": "dead letter", "receipt": "answered request"}  # Else as they are called.
 
 
 @verb_of(memory, "forget", examples=(
@@ -103,8 +103,7 @@ def _section(title: str, rows: list[Plain]) -> Iterator[str]:
 
 
 def _counted(counts: Plain) -> str:
-    parts = [f"{count} {kind if count == 1 else PLURALS.get(kind, kind + 's')}" for kind, count in counts.items()]
-    return ", ".join(parts) or "nothing"
+    return ", ".join(counted(int(str(count)), CALLED.get(kind, kind)) for kind, count in counts.items()) or "nothing"
 
 
 def proof_lines(session: Session, result: Plain) -> Iterator[str]:
@@ -112,12 +111,13 @@ def proof_lines(session: Session, result: Plain) -> Iterator[str]:
     proof = record(result.get("proof"))
     yield f"forgotten: {text(result, 'id')}"
     left = number(proof, "events") + number(proof, "records") + number(proof, "files")
-    where = f"{number(proof, 'events')} events, {number(proof, 'records')} records, {number(proof, 'files')} files"
+    where = ", ".join(counted(number(proof, f"{one}s"), one) for one in ("event", "record", "file"))
     yield session.printer.paint(f"  still said in {where}", "yellow" if left else "green")
     if left and records(result.get("kept")):
         yield "  these are what stays, as listed above"
     chain = "verifies" if proof.get("chain") else "DOES NOT VERIFY"
-    yield f"  the chain {chain} over {number(proof, 'checked')} events; {number(proof, 'copies')} backup(s) reached"
+    checked, copies = counted(number(proof, "checked"), "event"), counted(number(proof, "copies"), "backup")
+    yield f"  the chain {chain} over {checked}; {copies} reached"
 
 
 @verb_of(
@@ -135,7 +135,8 @@ def verify_forgotten(session: Session, words: tuple[str, ...]) -> None:
 
 def _found_lines(session: Session, found: Plain) -> Iterator[str]:
     files = strings(found.get("files"))
-    where = f"{number(found, 'events')} events, {number(found, 'records')} records, {len(files)} files"
+    sizes = (("event", number(found, "events")), ("record", number(found, "records")), ("file", len(files)))
+    where = ", ".join(counted(size, one) for one, size in sizes)
     yield session.printer.paint(f"found in {where}", "green" if found.get("ok") else "yellow")
     yield from (f"  {line(name)}" for name in files[:SHOWN_MAX])
     yield f"the chain {'verifies' if found.get('chain') else 'DOES NOT VERIFY'}"

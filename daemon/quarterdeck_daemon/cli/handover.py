@@ -23,7 +23,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .memory_files import write_folder
 from .plain import Plain, record, records, text
-from .text import line
+from .text import counted, line
 from .times import iso, now
 from .values import read_file
 from .words import reads, verb
@@ -62,7 +62,7 @@ def handover(session: Session, file: Path, passphrase_file: Path | None, note: s
         counts = _collect(session, folder, note)
         _seal(folder, file, passphrase)
     shown: Plain = {"id": str(file), "path": str(file), "bytes": file.stat().st_size, **counts}
-    lines = [f"wrote {line(str(file))}: {counts['records']} records, {counts['files']} files"]
+    lines = [f"wrote {line(str(file))}: {counted(counts['records'], 'record')}, {counted(counts['files'], 'file')}"]
     if not given:
         shown["passphrase"] = passphrase
         lines.append(f"passphrase: {passphrase}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 from pathlib import Path
@@ -14,6 +15,8 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .session import CONFIG_NAME, Session, program
 from .words import changes, verb
 
+ZONE_NAME = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*")
+ZERO = frozenset(("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"))  # Names of UTC.
 FOLDERS = ("playbooks", "policies", "templates", "facts", "agents", "tests", "notes")
 
 CAUTIOUS_POLICY = """\
@@ -53,12 +56,28 @@ mail/
 """
 
 
+def machine_zone(localtime: Path = Path("/etc/localtime")) -> str:
+    """Return the name of this machine's time zone: of TZ, else of the file that `localtime` points to, else UTC."""
+    import zoneinfo
+
+    named = os.environ.get("TZ", "").removeprefix(":")
+    for name in (named, os.path.realpath(localtime)):
+        name = name.rpartition("zoneinfo/")[2].removeprefix("posix/").removeprefix("right/")
+        if not ZONE_NAME.fullmatch(name):
+            continue
+        try:
+            return "UTC" if zoneinfo.ZoneInfo(name).key in ZERO else name
+        except (LookupError, ValueError, OSError):  # A rule such as CET-1CEST, or a file of some other name: no time zone's name.
+            continue
+    return "UTC"
+
+
 def contents() -> dict[str, str]:
     """Return the files of a fresh workspace by name."""
     from ..service.workspace import DEFAULT_CONFIG_TEXT
 
     return {
-        CONFIG_NAME: DEFAULT_CONFIG_TEXT,
+        CONFIG_NAME: DEFAULT_CONFIG_TEXT.replace('timezone = "UTC"', f'timezone = "{machine_zone()}"', 1),
         "policies/10-cautious.toml": CAUTIOUS_POLICY,
         ".gitignore": GITIGNORE,
         **{f"{folder}/.gitkeep": "" for folder in FOLDERS if folder != "policies"},

@@ -20,6 +20,7 @@ from quarterdeck_protocol.document_params import PIECE_BYTES_MAX, STATES_MAX, UP
 from .plain import Plain, record, records, text
 from .session import Session
 from .sources import Source
+from .text import counted
 
 if TYPE_CHECKING:
     from quarterdeck_protocol.async_client import AsyncClient
@@ -60,7 +61,7 @@ class Account:
         """`190 new, 3 unchanged, 2 unreadable (195 documents in 4.1 s, 47.6 a second)`."""
         told = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count) or "nothing"
         rate = len(self.items) / self.took_s if self.took_s > 0 else 0.0
-        return f"{told} ({len(self.items):,} documents in {self.took_s:.1f} s, {rate:.1f} a second)"
+        return f"{told} ({counted(len(self.items), 'document')} in {self.took_s:.1f} s, {rate:.1f} a second)"
 
 
 def hand_in(session: Session, sources: Sequence[Source], params: Plain) -> Account:

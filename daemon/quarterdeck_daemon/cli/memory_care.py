@@ -10,7 +10,7 @@ import click
 from .memory import memory
 from .plain import Plain, number, record, records, strings, text
 from .session import Session
-from .text import cut, line, pad
+from .text import counted, line, pad
 from .times import local
 from .words import changes, reads, verb_of
 
@@ -37,12 +37,12 @@ def _health(session: Session, found: Plain) -> Iterator[str]:
         tone = TONES.get(text(one, "level"), "")
         figure = _figure(one)
         head = f"{pad(text(one, 'id'), NAME)} {figure:>{FIGURE}}  "
-        yield session.printer.paint(cut(head + line(text(one, "text")), COLUMNS), tone)
+        yield from (session.printer.paint(row, tone) for row in _wrapped(text(one, "text"), head))
         if text(one, "level") != "ok":
             yield from _steps(one)
     whole = "" if found.get("complete") else "  Time ran out; not all was looked at."
     yield ""
-    yield f"{number(found, 'looked_at'):,} memories looked at in {number(found, 'took_ms') / 1000:.1f} s.{whole}"
+    yield f"{counted(number(found, 'looked_at'), 'memory')} looked at in {number(found, 'took_ms') / 1000:.1f} s.{whole}"
 
 
 def _figure(one: Plain) -> str:
@@ -54,7 +54,7 @@ def _figure(one: Plain) -> str:
 def _steps(one: Plain) -> Iterator[str]:
     indent = " " * (NAME + FIGURE + 3)
     if examples := strings(one.get("examples")):
-        yield cut(f"{indent}such as {line(', '.join(examples))}", COLUMNS)
+        yield from _wrapped(f"such as {', '.join(examples)}", indent)
     yield from _wrapped(text(one, "todo"), f"{indent}> ")
 
 
@@ -111,11 +111,12 @@ def _kept(session: Session, found: Plain, *, dry_run: bool) -> Iterator[str]:
         rows = [(text(one, "id"), text(one, "rule"), text(one, "title")) for one in items]
         yield from session.printer.table(("ID", "BECAUSE", "TITLE"), rows)
     expired, compressed = number(found, "expired"), number(found, "compressed")
-    told = f"{expired:,} {would}expired, {compressed:,} {would}put behind {number(found, 'summaries'):,} summaries"
+    told = f"{expired:,} {would}expired, {compressed:,} {would}put behind {counted(number(found, 'summaries'), 'summary')}"
     yield f"{told}; {_size(number(found, 'saved_bytes'))} fewer to search."
     if pruned := number(found, "pruned"):
         size = _size(number(found, "pruned_bytes"))
-        yield f"{pruned:,} file(s) of replaced documents {would}removed, {size}; their text stays."
+        files = counted(pruned, "original file")
+        yield f"{files} of replaced documents {would}removed, {size}; the text stays."
     if expired + compressed and not dry_run:
         session.printer.talk(f"undo: {session.command('memory restore ID')}")
 
@@ -132,7 +133,7 @@ def _retention(session: Session, found: Plain) -> Iterator[str]:
     for one in items:
         yield from _costs(one)
     kept = record(found.get("kept"))
-    yield f"Out of recall and readable: {number(kept, 'items'):,} memories, {_size(number(kept, 'bytes'))}."
+    yield f"Out of recall and readable: {counted(number(kept, 'items'), 'memory')}, {_size(number(kept, 'bytes'))}."
     disk = record(found.get("disk"))
     yield "On disk: " + ", ".join(f"{name} {_size(number(disk, name))}" for name in disk) + "."
     for hint in strings(found.get("hints")):

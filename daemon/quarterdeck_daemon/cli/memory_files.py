@@ -22,7 +22,7 @@ from .markdown_view import Sheet, content_of, parse, path_of, render
 from .memory import memory
 from .output import to_json
 from .plain import Plain, record, records, strings, text
-from .text import line
+from .text import counted, line
 from .times import position
 from .words import changes, reads, verb_of
 
@@ -35,8 +35,7 @@ FILE_BYTES_MAX = 4 * 1024 * 1024
 FILES_MAX = 200_000
 EXPORT_MS = 600_000
 WATCH_S = 1.0
-CONFLICT_STATUS = 8
-UNCHANGED, CONFLICTS = "unchanged", "conflicts"
+UNCHANGED, CONFLICTS, ORIGINALS = "unchanged", "conflicts", "originals"
 
 
 @verb_of(memory, "export", examples=(
@@ -121,11 +120,17 @@ class Tally:
             self.count(path, what)
 
 
+def _counted(item: tuple[str, int]) -> str:
+    """`3 unchanged`, `1 conflict`, `2 originals`: the words that are things have a plural."""
+    name, count = item
+    return counted(count, name[:-1]) if name in (CONFLICTS, ORIGINALS) else f"{count:,} {name}"
+
+
 def _report(session: Session, folder: Path, tally: Tally, *, quiet_when_idle: bool = False) -> None:
     moved = {name: count for name, count in tally.counts.items() if name != UNCHANGED}
     if quiet_when_idle and not moved:
         return
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(tally.counts.items())) or "nothing there"
+    counts = ", ".join(map(_counted, sorted(tally.counts.items()))) or "nothing there"
     lines = [f"{line(str(folder))}: {counts}"]
     lines += [f"  conflict {line(str(one['path']))}: {line(str(one['why']))}" for one in tally.conflicts]
     session.show({"folder": str(folder), **tally.counts, "items": tally.conflicts}, lines)
@@ -203,7 +208,7 @@ def _write_original(folder: Path, part: Plain, tally: Tally) -> None:
     with path.open("wb" if part.get("offset") == 0 else "ab") as file:
         file.write(data)
     if part.get("offset") == 0:
-        tally.count(path, "originals")
+        tally.count(path, ORIGINALS)
 
 
 # --- in -------------------------------------------------------------------------------------------

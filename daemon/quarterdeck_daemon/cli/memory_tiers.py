@@ -12,7 +12,7 @@ from .edit import difference, in_editor
 from .memory import memory
 from .plain import Plain, number, record, strings, text
 from .session import Session
-from .text import cut, line
+from .text import counted, cut, line
 from .times import iso, local, moment, span
 from .words import changes, reads, verb_of
 
@@ -80,7 +80,7 @@ def marks_of(one: Plain) -> str:
     elif one.get("withdrawn"):
         marks.append("withdrawn")
     if stands_for := strings(one.get("stands_for")):
-        marks.append(f"stands for {len(stands_for)} notes")
+        marks.append(f"stands for {counted(len(stands_for), 'note')}")
     return ", ".join(marks)
 
 

@@ -13,7 +13,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .plain import Plain, number, record, records, text
 from .prompt import sure
 from .session import Session
-from .text import line
+from .text import counted, line
 from .words import changes, confirms, noun, reads, verb_of
 
 models = noun("models", "What makes the vectors of recall: list, pull, add, use, remove.", default="list")
@@ -54,10 +54,10 @@ def _lines(session: Session, found: Plain) -> Iterator[str]:
             yield line(f"{text(one, 'id')} is used, but {text(one, 'problem')}: {text(one, 'fix')}")
     index = record(found.get("index"))
     if index.get("migrating_to"):
-        done = f"{number(index, 'migrated')} of {number(index, 'rows')} rows"
+        done = f"{number(index, 'migrated')} of {counted(number(index, 'rows'), 'row')}"
         yield line(f"moving to {text(index, 'migrating_to')}: {done}; until then {text(index, 'embedder')} answers")
     elif index.get("embedder"):
-        yield line(f"index: {text(index, 'embedder')}, {number(index, 'rows')} rows")
+        yield line(f"index: {text(index, 'embedder')}, {counted(number(index, 'rows'), 'row')}")
 
 
 @verb_of(models, "pull", examples=("quarterdeck models pull minilm",))

@@ -15,7 +15,7 @@ from quarterdeck_protocol.media import HEAD_BYTES, PLAIN, SUFFIXES, media_type_o
 
 from .plain import Plain, text
 from .session import Session
-from .text import cut, line
+from .text import counted, cut, line
 from .words import changes, verb
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _rehearse(session: Session, found: Found) -> None:
     listed: list[Plain] = [
         {"name": one.name, "media_type": one.media_type, "size_bytes": one.size_bytes} for one in found.sources
     ]
-    lines = [f"would hand in {len(listed):,} document(s), {size_mb:.1f} MB"]
+    lines = [f"would hand in {counted(len(listed), 'document')}, {size_mb:.1f} MB"]
     lines += [f"  {count:,} {kind}" for kind, count in kinds.most_common()]
     session.show({"dry_run": True, "items": listed, "left_out": found.left_out}, lines)
 

@@ -11,7 +11,7 @@ from quarterdeck_protocol.codes import EXIT_STATUS, QuarterdeckError
 
 from .plain import Plain, number, records, text
 from .session import Session
-from .text import line
+from .text import counted, line
 from .times import length
 from .words import reads, verb
 
@@ -91,7 +91,7 @@ def _numbers(session: Session, status: Plain) -> Iterator[str]:
     for name, (count, command) in rows.items():
         yield f"{name:<11}{count}" + (f"  ({command})" if count else "")
     yield f"cost today ${line(text(status, 'cost_today') or '0')}"
-    yield f"log        {number(status, 'seq')} events"
+    yield f"log        {counted(number(status, 'seq'), 'event')}"
     for alert in records(status.get("alerts")):
         hint = text(alert, "hint")
         said = line(text(alert, "text") + (f"  ->  {hint}" if hint else ""))

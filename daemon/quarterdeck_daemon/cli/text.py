@@ -37,6 +37,16 @@ def line(text: str) -> str:
     return text.rstrip()
 
 
+def plural(word: str) -> str:
+    """Return the plural of a word of ours: `files`, `summaries`; the last word of several changes."""
+    return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}s"
+
+
+def counted(count: int, word: str) -> str:
+    """Return `1 record`, `0 records`, `1,200 memories`."""
+    return f"{count:,} {word if count == 1 else plural(word)}"
+
+
 def width(text: str) -> int:
     """Return the number of terminal columns of a safe line."""
     if text.isascii():

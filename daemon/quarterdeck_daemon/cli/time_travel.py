@@ -12,7 +12,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .plain import Plain, number, record, records, strings, text
 from .prompt import sure
 from .session import Session
-from .text import block, cut, line
+from .text import block, counted, cut, line, plural
 from .times import local, position
 from .words import changes, confirms, noun, reads, verb, verb_of
 
@@ -22,7 +22,6 @@ VALUE_COLUMNS = 160
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 TONES = {"added": "green", "changed": "yellow", "removed": "red"}
 KINDS = ("fact", "memory", "document", "link", "file", "run", "action", "setting", "snapshot", "alert")
-PLURALS = {"memory": "memories"}
 
 snapshot = noun("snapshot", "Names for moments: create, list, remove.", default="list")
 
@@ -109,14 +108,14 @@ def diff_lines(session: Session, found: Plain) -> Iterator[str]:
     """Yield what a person reads: a head, then one block for each kind."""
     a, b = number(found, "a"), number(found, "b")
     yield f"from {a} ({local(found.get('a_at')) or 'the beginning'}) to {b} ({local(found.get('b_at'))})"
-    counted = ", ".join(_counted(kind, record(row)) for kind, row in record(found.get("counts")).items())
-    yield f"{number(found, 'events')} events: {counted or 'nothing differs'}"
+    differs = ", ".join(_counted(kind, record(row)) for kind, row in record(found.get("counts")).items())
+    yield f"{counted(number(found, 'events'), 'event')}: {differs or 'nothing differs'}"
     kind = ""
     for item in records(found.get("items")):
         if text(item, "kind") != kind:
             kind = text(item, "kind")
             yield ""
-            yield session.printer.paint(PLURALS.get(kind, f"{kind}s"), "bold")
+            yield session.printer.paint(plural(kind), "bold")
         yield from _item_lines(session, item)
     if found.get("next"):
         session.printer.talk("there is more: --limit, --kind, or nearer moments")
@@ -124,7 +123,7 @@ def diff_lines(session: Session, found: Plain) -> Iterator[str]:
 
 def _counted(kind: str, row: Plain) -> str:
     parts = [f"{number(row, what)} {what}" for what in SIGNS if number(row, what)]
-    return f"{PLURALS.get(kind, kind + 's')} {' '.join(parts)}"
+    return f"{plural(kind)} {' '.join(parts)}"
 
 
 def _item_lines(session: Session, item: Plain) -> Iterator[str]:
@@ -140,7 +139,7 @@ def _item_lines(session: Session, item: Plain) -> Iterator[str]:
     if text(item, "reason"):
         yield f"      because {cut(line(text(item, 'reason')), VALUE_COLUMNS)}"
     if number(item, "chunks"):
-        yield f"      {number(item, 'chunks')} pieces"
+        yield f"      {counted(number(item, 'chunks'), 'piece')}"
     for row in records(item.get("fields")):
         yield f"      {_field(row)}"
     for one in block(text(item, "text")).split("\n") if item.get("text") else ():
@@ -196,7 +195,7 @@ def rewind(
     if not (_does_something(plan, params) or resume) and not (write_files and records(plan.get("files"))):
         session.show(plan, ()) if session.printer.json else session.printer.talk("nothing to do")
         return
-    if not (more["plan_hash"] or sure(session, f"Change {number(plan, 'total')} records?")):
+    if not (more["plan_hash"] or sure(session, f"Change {counted(number(plan, 'total'), 'record')}?")):
         session.printer.talk("nothing was changed")
         return
     params |= {"plan_hash": more["plan_hash"] or text(plan, "plan_hash"), "reason": session.reason}
@@ -233,7 +232,7 @@ def plan_lines(session: Session, plan: Plain, *, write_files: bool) -> Iterator[
     if number(plan, "total") > len(shown):
         yield f"  … and {number(plan, 'total') - len(shown)} more"
     if number(plan, "commits") > 1:
-        yield f"in {number(plan, 'commits')} steps; if it is interrupted it can be resumed"
+        yield f"in {counted(number(plan, 'commits'), 'step')}; if it is interrupted it can be resumed"
     yield from _rest_lines(plan, write_files)
     yield session.printer.paint(f"plan {text(plan, 'plan_hash')}", "dim")
 
@@ -297,7 +296,7 @@ def _report(session: Session, done: Plain, seq: int, written: list[str]) -> None
     id, undo = text(done, "id"), session.command(text(done, "undo_words").removeprefix("quarterdeck "))
     value = {**done, "seq": seq, "files_written": written, "undo_command": undo}
     cancelled = strings(done.get("cancelled"))
-    rows = [f"{id}: changed {number(done, 'total')} records"]
+    rows = [f"{id}: changed {counted(number(done, 'total'), 'record')}"]
     rows += [f"ended {', '.join(cancelled)}"] if cancelled else []
     rows += [f"wrote {name}; what was there is {name}.before-rewind" for name in written]
     session.show(value, [line(row) for row in rows])
@@ -342,8 +341,10 @@ def _forked(session: Session, params: Plain) -> Plain:
 
 def _fork_lines(made: Plain) -> Iterator[str]:
     state = "verified" if made.get("verified") else "NOT VERIFIED"
-    yield line(f"made {text(made, 'path')}: {number(made, 'events')} events up to {number(made, 'at_seq')}, {state}")
-    yield line(f"  {number(made, 'files')} steering files, {number(made, 'blobs')} originals; stopped")
+    events = counted(number(made, "events"), "event")
+    files, originals = counted(number(made, "files"), "steering file"), counted(number(made, "blobs"), "original")
+    yield line(f"made {text(made, 'path')}: {events} up to {number(made, 'at_seq')}, {state}")
+    yield line(f"  {files}, {originals}; stopped")
     for name, words in (
         ("paused", "runs paused"), ("withdrawn", "actions withdrawn, they live on in the origin"),
         ("unknown", "were on the wire at that moment; the origin knows what became of them"),

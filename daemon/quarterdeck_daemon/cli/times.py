@@ -21,6 +21,11 @@ _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 MORNING_HOUR = 9  # What "tomorrow" alone means.
 
 
+COMING_HINT = "Write 10m, 2h, 14:00, tomorrow 9:00 or 2026-03-01T14:00."
+PAST_HINT = (
+    "Write a sequence number (1200), how long ago (10m, 2h, 3d), `yesterday 14:00`, `last tuesday`, "
+    "`3 days ago`, 2026-11-20, 2026-11-20T14:05, or a snapshot's name."
+)
 WORDS_CHARS_MAX = 100  # Of a time in words.
 _NAME = re.compile(r"(snapshot:)?[^\W\d_][\w.-]*")  # What the name of a snapshot may look like.
 _CALENDAR = re.compile(r"(mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|"
@@ -62,8 +67,8 @@ def moment(words: str, *, past: bool) -> datetime:
     when = _iso_time(words) or (_in_words(words) if past else None)
     if when is None:
         raise QuarterdeckError(
-            "bad_value", f"`{words}` is not a time.", hint="Write 10m, 2h, 14:00, tomorrow 9:00 or 2026-03-01T14:00."
-        )
+            "bad_value", f"`{words}` is not a time.", hint=PAST_HINT if past else COMING_HINT
+        )  # fmt: skip
     return when
 
 

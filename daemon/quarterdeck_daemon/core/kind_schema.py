@@ -68,12 +68,18 @@ def schemas_of(table: Table | Draft, kind: str) -> list[Described]:
     return found
 
 
+def said_of(path: str, reason: str) -> str:
+    """The reason of a refusal without the file's name, where that stands before it anyway."""
+    rest = reason.removeprefix(f"{path} ").removeprefix(f"{path}: ")
+    return f"it {rest}" if rest.startswith("is no ") else rest
+
+
 def check_in_force(table: Table | Draft, kind: str) -> None:
     """Raise QuarterdeckError `schema` while the operator's file of this kind is broken: nothing goes unchecked."""
     asset = table.get(Asset, f"kind/{kind}")
     if asset is None or not asset.refused:
         return
-    reason = asset.refused.removeprefix(f"{asset.path} ").removeprefix(f"{asset.path}: ")
+    reason = said_of(asset.path, asset.refused)
     raise QuarterdeckError(
         "schema",
         f"no {kind} is written while {asset.path} is broken: {reason}",

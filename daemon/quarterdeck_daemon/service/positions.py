@@ -25,6 +25,10 @@ FUTURE_US = 60_000_000  # Clocks of two programs may differ by so much.
 SNAPSHOT_PREFIX = "snapshot:"  # Optional; says that a name is meant.
 NOW = "now"  # No snapshot has this name.
 COMMAND_EVENTS_MAX = 50_000
+HINT = (
+    "Write a sequence number, a time like 2026-11-20T14:05:12Z, now, or a snapshot's name; "
+    "on the command line also 2h, `yesterday 14:00` or `last tuesday`."
+)
 
 
 class Positions:
@@ -97,9 +101,7 @@ class Positions:
             return snapshot.at_seq
         names = [one.id for one in self._store.scan(Snapshot) if not one.removed]
         near = difflib.get_close_matches(name, names, n=1)
-        hint = (
-            f"Did you mean {near[0]}?" if near else "A time is like 2026-11-20T14:05:12Z; now, or a snapshot's name."
-        )
+        hint = f"Did you mean {near[0]}?" if near else HINT
         raise QuarterdeckError(
             "bad_value", f"{name[:80]!r} is no ISO 8601 time and no snapshot has this name", hint=hint
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.commands import AssetFile, Configure, DeclareScopes, LoadAssets
 from ..core.durations import duration_us
+from ..core.kind_schema import said_of
 from .assets import PLACES, SkippedAsset, scan_assets
 from .grants import declared_scopes
 from .house import House
@@ -52,8 +53,7 @@ async def load(house: House) -> None:
         (one.path, one.reason) for one in skipped if not one.name
     ]:
         log.warning("%s is not in use: %s", path, reason)
-        said = str(reason).removeprefix(f"{path} ").removeprefix(f"{path}: ")
-        text = f"{path} is not in use: {said}"
+        text = f"{path} is not in use: {said_of(str(path), str(reason))}"
         house.alerts[f"asset/{path}"] = {
             "level": "warning",
             "text": text,

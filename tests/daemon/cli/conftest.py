@@ -138,7 +138,7 @@ class Shell:
         self.folder = folder
         # No variable of the machine that runs the tests changes what is printed.
         dropped = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "QUARTERDECK_WORKSPACE", "EDITOR", "VISUAL")
-        self.env = {name: value for name, value in os.environ.items() if name not in dropped}
+        self.env = {name: value for name, value in os.environ.items() if name not in dropped} | {"TZ": "UTC"}
 
     def __call__(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ran:
         done = subprocess.run(

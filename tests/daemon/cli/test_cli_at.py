@@ -22,3 +22,11 @@ def test_what_has_no_past_says_so(house: House, shell: Shell) -> None:
     ran = shell("at", "600", "status")
     assert (ran.status, house.calls("system.status")) == (2, [])
     assert "how things are now" in ran.err
+
+
+def test_a_time_that_is_none_is_answered_with_examples_of_what_is(house: House, shell: Shell) -> None:
+    for words in (("at", "some day", "approvals"), ("recall", "tea", "--as-of", "25:00 maybe")):
+        ran = shell(*words)
+        assert ran.status == 2
+        assert all(one in ran.err for one in ("1200", "2h", "yesterday 14:00", "2026-11-20T14:05", "snapshot's name"))
+    assert house.asked == []

@@ -146,7 +146,7 @@ def test_retention_shows_the_settings_runs_a_pass_and_tries_one(house: House, sh
         "looked_at": 10, "items": [{"id": "m1", "rule": "long-term is kept 90d", "title": "Old"}],
     }  # fmt: skip
     tried = shell("memory", "retention", "--dry-run").out
-    assert tried.splitlines()[-1] == "1 would be expired, 8 would be put behind 1 summaries; 4.0 KiB fewer to search."
+    assert tried.splitlines()[-1] == "1 would be expired, 8 would be put behind 1 summary; 4.0 KiB fewer to search."
     shell("memory", "retention", "--run")
     assert house.calls("memory.keep") == [{"dry_run": True}, {"dry_run": False}]
 
@@ -157,3 +157,36 @@ def test_under_at_the_past_is_listed_and_not_changed(house: House, shell: Shell)
     assert house.calls("memory.list")[0]["as_of"] == 7
     ran = shell("at", "7", "memory", "pin", "m1")
     assert (ran.status, house.calls("memory.pin")) == (2, [])
+
+
+def test_health_wraps_what_is_long_instead_of_cutting_it(house: House, shell: Shell) -> None:
+    words = "memories that were never shown to anybody although they are older than thirty days by now"
+    row = {"id": "junk", "value": 1, "text": words, "level": "warning", "todo": "look", "examples": [f"m1: {words}"]}
+    house.answers["memory.health"] = {**HEALTH, "items": [row]}
+    out = shell("memory", "health").out
+    assert max(map(len, out.splitlines())) <= COLUMNS
+    assert " ".join(out.split()).count("older than thirty days by now") == 2
+    assert "…" not in out
+
+
+def _hit(id: str, title: str, words: str) -> dict[str, object]:
+    why = {"terms": ["tea"], "vector": 0.0}
+    return {"id": id, "score": 1.0, "title": title, "text": words, "source": "operator", "tier": "core", "why": why}
+
+
+def test_a_short_note_is_shown_once_and_a_long_one_with_its_title(house: House, shell: Shell) -> None:
+    items = [_hit("m1", "buy tea", "buy tea"), _hit("m2", "Tea", "Green tea only.")]
+    house.answers["memory.search"] = {"items": items, "behind": 0}
+    ran = shell("recall", "tea")
+    assert ran.out.splitlines() == [
+        "m1  1.00  buy tea", "  operator  core  matched tea",
+        "m2  1.00  Tea", "  Green tea only.", "  operator  core  matched tea",
+    ]  # fmt: skip
+    assert ran.err == ""
+
+
+def test_recall_says_when_meaning_did_not_count(house: House, shell: Shell) -> None:
+    house.answers["memory.search"] = {"items": [_hit("m1", "buy tea", "buy tea")], "behind": 0, "words_only": True}
+    assert shell("recall", "tea").err.splitlines() == [
+        "By words alone: the embedder does not answer now. See `quarterdeck doctor`."
+    ]

@@ -102,7 +102,7 @@ def test_an_old_export_brings_back_nothing_that_was_given_up(living: Path, shell
     ran = shell("memory", "import", "then")
     assert ran.status == 8
     assert "it was forgotten" in ran.out
-    assert "1 conflicts, 3 unchanged" in ran.out
+    assert "1 conflict, 3 unchanged" in ran.out
     assert [one["id"] for one in items_of(shell("memory", "list", "--json").json)] == before
     (note,) = living.glob("then/notes/m1-*.md")
     note.write_text(note.read_text().replace("at dawn", "at noon"))
@@ -121,3 +121,15 @@ def test_a_time_that_was_shown_can_be_given_back(living: Path, shell: Shell) -> 
     assert shown.count(":") == 2
     assert shell("at", shown, "memory", "list").status == 0
     assert shell("at", "12:00:77", "memory", "list").status == 2
+
+
+def test_sync_counts_every_file_once(living: Path, shell: Shell) -> None:
+    for number in range(3):
+        assert shell("remember", f"number {number}").status == 0
+    assert shell("memory", "sync", "view").out == "view: 3 written\n"
+    assert shell("memory", "sync", "view").out == "view: 3 unchanged\n"
+    edited = sorted((living / "view").rglob("*.md"))[0]
+    edited.write_text(edited.read_text().replace("number", "numeral"))
+    said = shell("memory", "sync", "view").out
+    assert "1 changed" in said
+    assert "2 unchanged" in said

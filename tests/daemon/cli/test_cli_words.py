@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quarterdeck_daemon.cli import text
 from quarterdeck_daemon.cli.commands import COMMANDS
 from quarterdeck_daemon.cli.entry import run
 from quarterdeck_daemon.cli.help import EXIT_STATUSES
 from quarterdeck_daemon.cli.root import make_root
+from quarterdeck_daemon.cli.text import counted
 from quarterdeck_protocol.codes import EXIT_STATUS, Code, QuarterdeckError
 
 if TYPE_CHECKING:
@@ -209,3 +211,21 @@ def test_the_version_needs_no_option_parser(workspace: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, check=True)
     assert done.stdout.decode().splitlines()[1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("count", "word", "said"),
+    [
+        (1, "record", "1 record"), (0, "record", "0 records"), (1_200, "memory", "1,200 memories"),
+        (2, "summary", "2 summaries"), (2, "key", "2 keys"), (1, "steering file", "1 steering file"),
+        (3, "steering file", "3 steering files"),
+    ],
+)  # fmt: skip
+def test_one_is_one_record_and_two_are_records(count: int, word: str, said: str) -> None:
+    assert counted(count, word) == said
+
+
+def test_no_command_writes_a_count_with_a_plural_in_brackets() -> None:
+    """`file(s)` is what is written by somebody who does not know `counted`."""
+    folder = Path(text.__file__).parent
+    assert [path.name for path in sorted(folder.glob("*.py")) if "(s)" in path.read_text("utf-8")] == []

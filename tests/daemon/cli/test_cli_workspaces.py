@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quarterdeck_daemon.cli import demo
-from quarterdeck_daemon.cli.init import CAUTIOUS_POLICY, make_workspace
+from quarterdeck_daemon.cli.init import CAUTIOUS_POLICY, machine_zone, make_workspace
 from quarterdeck_daemon.cli.session import Session
 from quarterdeck_daemon.core.policy import parse_policy
 from quarterdeck_daemon.service.workspace import DEFAULT_CONFIG_TEXT, Config, load_config
@@ -182,3 +182,31 @@ def test_the_end_of_the_demo_says_what_was_done_and_what_to_type(
         "left alone: 1 invoice",
     ]
     assert any(row.startswith("  quarterdeck approve a17 ") for row in shown)
+
+
+@pytest.mark.parametrize(
+    ("named", "file", "zone"),
+    [
+        ("", "usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"),
+        ("", "usr/share/zoneinfo/posix/Asia/Tokyo", "Asia/Tokyo"),
+        (":America/New_York", "usr/share/zoneinfo/Europe/Berlin", "America/New_York"),
+        ("CET-1CEST", "usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"),
+        ("../../etc/passwd", "", "UTC"),
+        ("", "usr/share/zoneinfo/Etc/UTC", "UTC"),
+        ("", "usr/share/zoneinfo/Mars/Olympus", "UTC"),
+        ("", "", "UTC"),
+    ],
+)
+def test_init_writes_the_time_zone_of_the_machine(
+    named: str, file: str, zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", named)
+    link = tmp_path / "localtime"
+    if file:
+        link.symlink_to(tmp_path / file)
+    assert machine_zone(link) == zone
+
+
+def test_a_new_workspace_has_that_time_zone_in_its_settings(shell: Shell, tmp_path: Path) -> None:
+    assert shell("init", str(tmp_path / "new"), env={"TZ": "Asia/Tokyo"}).status == 0
+    assert load_config(tmp_path / "new").workspace.timezone == "Asia/Tokyo"

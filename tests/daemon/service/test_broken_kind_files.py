@@ -36,7 +36,7 @@ def refusal(bench: Bench, kind: str = "boat") -> QuarterdeckError:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (kind_file(NO_JSON), "is no JSON: JSON is malformed: invalid character (line 2)"),
+        (kind_file(NO_JSON), "it is no JSON: JSON is malformed: invalid character (line 2)"),
         (kind_file(NO_SCHEMA), "at properties.name.type"),
         (kind_file(unread="a link out of the workspace"), "a link out of the workspace"),
     ],

@@ -6,18 +6,17 @@ import asyncio
 
 from quarterdeck_protocol import model_messages as m
 from quarterdeck_protocol import params as p
-from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.entities import Plain
 from ..house import House
 from ..models import model_rows, use_model
 from ..rpc import Asked, Handler
+from .pages import only_now
 
 
 def handlers(house: House) -> dict[str, Handler]:
     async def listed(asked: Asked, params: p.Listing) -> object:
-        if params.as_of is not None:
-            raise QuarterdeckError("bad_value", "model.list tells how things are now, not how they were")
+        only_now("model.list", params.as_of)
         index = _index(house)
         rows = await asyncio.to_thread(model_rows, house.workspace, str(index["embedder"]))
         return {"items": rows, "next": None, "index": index}

@@ -36,3 +36,11 @@ def offset_of(cursor: str | None) -> int:
     if not cursor.isdecimal():
         raise QuarterdeckError("bad_value", f"{cursor[:40]!r} is no cursor", hint="Hand back the `next` of a page.")
     return int(cursor)
+
+
+def only_now(method: str, as_of: int | str | None) -> None:
+    """Raise `bad_value` for a list of what runs or lies on disk now, of which no past is kept."""
+    if as_of is not None:
+        raise QuarterdeckError(
+            "bad_value", f"{method} tells how things are now, not how they were", hint="Leave as_of out."
+        )

@@ -27,6 +27,7 @@ from ..residue import files_with, needles_of
 from ..rpc import Asked, Handler
 from ..views import iso
 from ..workspace import STATE_NAME
+from .pages import only_now
 
 SHOWN_MAX = 500  # Items of a plan that are listed; all are counted.
 FOUND_MAX = 1_000  # Things that a query may name.
@@ -57,6 +58,7 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def listing(asked: Asked, params: p.Listing) -> object:
         found = [folder for folder in backups_in(home) if (folder / MANIFEST).is_file()]
+        only_now("backup.list", params.as_of)
         views = [_backup_view(folder, _manifest(folder)) for folder in found if folder.name > (params.cursor or "")]
         return {
             "items": views[: params.limit],
