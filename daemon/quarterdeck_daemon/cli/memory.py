@@ -56,7 +56,7 @@ def recall(
     session.show_items(items, _hits(session, items), none="Nothing is remembered about that.")
     if found.get("words_only"):
         session.printer.talk("By words alone: the embedder does not answer now. See `quarterdeck doctor`.")
-    if found.get("behind"):
+    elif found.get("behind"):
         session.printer.talk("The index is being filled; something may be missing yet.")
 
 

@@ -76,6 +76,7 @@ class Recall:
         self._awaited = asyncio.Event()  # Somebody waits for what is not fed yet.
         self._numbers = itertools.count(1)
         self._fills_at_s = 0.0  # On the loop's clock.
+        self.words_only = False  # Whether meaning did not count in the last answer.
 
     def notice(self, events: Sequence[Event]) -> None:
         """Take in durable events, in order."""
@@ -270,6 +271,7 @@ class Recall:
             outcome = await self._hub.do(self._order("search", work, SEARCH_DEADLINE_MS), "indexer")
             if isinstance(outcome, RowsFound):
                 finds = msgspec.msgpack.decode(outcome.body, type=list[list[Find]])
+                self.words_only = outcome.words_only
                 return Answers(finds, self.behind, outcome.words_only)
             if isinstance(outcome, Failed) and outcome.failure.failure == "permanent":
                 raise _refusal(outcome)

@@ -201,6 +201,9 @@ def _recall(house: House) -> Plain:
     if not applied.embedder:
         said = f"the embedder {wanted} cannot be opened; recall goes by words alone"
         return _check("recall", False, said, "quarterdeck models list")
+    if house.recall.words_only:
+        said = f"the embedder {wanted} does not answer; recall goes by words alone"
+        return _check("recall", False, said, "quarterdeck logs --role indexer")
     if applied.migrating_to:
         return _check("recall", True, f"{applied.embedder} answers while {applied.migrating_to} is prepared")
     if applied.feed_from < applied.fed:
