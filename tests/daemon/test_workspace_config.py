@@ -72,7 +72,7 @@ def test_values_arrive_where_they_belong(tmp_path: Path) -> None:
 
 WRONG: dict[str, tuple[str, int, str]] = {
     "unknown key": ('[actions]\nhold = "8s"\nexpire = "7d"\n', 3, "Did you mean `expires`?"),
-    "unknown key far from all": ("[workers]\nzzzzzz = 1\n", 2, "Valid here: count, step_deadline."),
+    "unknown key far from all": ("[workers]\nzzzzzz = 1\n", 2, "Valid here: count, step_deadline, indexer_bytes."),
     "unknown table": ("[workspace]\n\n[worker]\ncount = 1\n", 3, "Did you mean `workers`?"),
     "unknown key in a nested table": ("[mail.out]\nprot = 1\n", 2, "Did you mean `port`?"),
     "unknown key in the second of many": (

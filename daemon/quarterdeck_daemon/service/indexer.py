@@ -54,6 +54,7 @@ from .workspace import CONFIG_NAME, Config, load_config
 
 MESSAGE_BYTES_MAX = 96 * 1024 * 1024
 OPEN_FILES_MAX = 1_024
+MEMORY_BYTES_MIN = 1 << 30  # With less it could not even load its libraries.
 PUTS_MAX = 64  # Waiting; the daemon sends one at a time.
 QUIET_S = 0.5  # Without rows for so long, files are tidied and graphs built.
 SWITCH_S = 0.001  # How long the thread that takes in rows may keep a search waiting.
@@ -278,7 +279,9 @@ def _vital(work: Callable[[], None]) -> None:
     try:
         work()
     finally:
-        log.critical("a thread of the indexer ended", exc_info=True)
+        wanted = isinstance(sys.exc_info()[1], MemoryError)
+        hint = "It needs more memory than [workers] indexer_bytes allows." if wanted else ""
+        log.critical("a thread of the indexer ended", exc_info=True, extra=fields(hint=hint))
         os._exit(1)
 
 
@@ -306,9 +309,12 @@ def _clear_others(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def harden() -> None:
-    """Limit what a bug in a library could cost."""
-    for what, wanted in ((resource.RLIMIT_NOFILE, OPEN_FILES_MAX), (resource.RLIMIT_CORE, 0)):
+def harden(memory_bytes: int) -> None:
+    """Limit what a bug in a library could cost. memory_bytes: of addresses, mapped files among them; 0 is no limit."""
+    limits = {resource.RLIMIT_NOFILE: OPEN_FILES_MAX, resource.RLIMIT_CORE: 0}
+    if memory_bytes:
+        limits[resource.RLIMIT_AS] = max(memory_bytes, MEMORY_BYTES_MIN)
+    for what, wanted in limits.items():
         _, hard = resource.getrlimit(what)
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         try:
@@ -322,9 +328,10 @@ def main() -> None:
     set_up_logging("indexer")
     hide(launch.token)
     end_with_parent()
-    harden()
+    config = load_config(Path(launch.workspace))
+    harden(config.workers.indexer_bytes)
     sys.setswitchinterval(SWITCH_S)
-    indexer = Indexer(launch, Shelf(launch, load_config(Path(launch.workspace))))
+    indexer = Indexer(launch, Shelf(launch, config))
     signal.signal(signal.SIGTERM, indexer.end)
     indexer.run()
 

@@ -30,6 +30,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, write_connection
 from quarterdeck_protocol.frames import Plain
 
+from ..embedders.address import address_of
 from .child import Patience
 from .control import Caller, Control
 from .fence import Fence, read_fence, write_fence
@@ -37,7 +38,7 @@ from .launch import Launch, Role
 from .logs import fields, hide, rotate, set_up_logging
 from .run_folder import END_S_MAX, Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock
 from .team import Seat, Team, ended
-from .workspace import load_config
+from .workspace import CONFIG_NAME, load_config
 
 FLAG_POLL_S = 0.1
 REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
@@ -45,7 +46,6 @@ TOKEN_BYTES = 32
 REASON_CHARACTERS_MAX = 500
 ROLES: tuple[Role, ...] = ("daemon", "effector", "worker", "indexer")
 OUTWARD: tuple[Role, ...] = ("effector",)
-OUTWARD_AND_WORKERS: tuple[Role, ...] = ("effector", "worker")
 RUN_CHILD: dict[str, list[str]] = {
     role: [sys.executable, "-P", "-m", f"quarterdeck_daemon.service.{role}"] for role in ROLES
 }
@@ -102,6 +102,7 @@ class Supervisor:
         self._tokens = {name: secrets.token_urlsafe(TOKEN_BYTES) for name in ("operator", *ROLES)}
         hide(*self._tokens.values())
         self._ending = asyncio.Event()
+        self._indexer_asks_outside = False  # By the settings that it started with.
         self._team = Team(self._seats(workers, {**RUN_CHILD, **(commands or {})}), patience or Patience(), self)
         self._control: Control | None = None
 
@@ -186,12 +187,24 @@ class Supervisor:
             path.unlink(missing_ok=True)
 
     def may_start(self, role: Role) -> bool:
-        """No start while ending; no effector while the disk does not say "stopped" though it should."""
-        return not self._ending.is_set() and (role != "effector" or self._fence_saved)
+        """No start while ending; nobody who reaches outside while the disk does not say "stopped" though it should."""
+        if self._ending.is_set() or self._fence_saved:
+            return not self._ending.is_set()
+        return role not in OUTWARD and not (role == "indexer" and embeds_outside(self.places.workspace))
 
     def has_started(self, role: Role, pid: int) -> None:
         if role == "daemon":
             self.lock.record(Owner(pid=os.getpid(), daemon=pid))
+        elif role == "indexer":
+            self._indexer_asks_outside = embeds_outside(self.places.workspace)
+
+    def _asking_outside(self) -> tuple[Role, ...]:
+        """The indexer, when it may be sending texts to an embedder on another machine right now.
+
+        By the settings that it started with, which are known: a stop waits for no disk. Its successor looks at the fence
+        before each request, and words alone are searched meanwhile.
+        """
+        return ("indexer",) if self._indexer_asks_outside else ()
 
     # --- the stop -----------------------------------------------------------------------------------
 
@@ -201,7 +214,7 @@ class Supervisor:
         The signal goes out before the fence is written: it costs nothing, and a slow disk can't delay it.
         Nobody is told "stopped" before both are done.
         """
-        dying = self._team.kill(OUTWARD_AND_WORKERS if asked.kill else OUTWARD)
+        dying = self._team.kill((*OUTWARD, *(("worker",) if asked.kill else ()), *self._asking_outside()))
         killed = [life.pid for life in dying]
         if not self.fence.stopped:
             self._set_fence(self._next_fence(stopped=True, reason=asked.reason, by=asked.by))
@@ -329,6 +342,18 @@ class Supervisor:
         _params(params, NoParams)
         self._ending.set()
         return {"stopping": True, "pid": os.getpid(), "wait_ms": int(END_S_MAX * 1_000)}
+
+
+def embeds_outside(workspace: Path) -> bool:
+    """Whether the settings name an embedder on another machine, in use or left over. Unreadable ones may name any."""
+    try:
+        url = load_config(workspace).embedder.endpoint.url
+        return bool(url) and not address_of(url).loopback
+    except (QuarterdeckError, OSError) as error:
+        if not (workspace / CONFIG_NAME).exists():
+            return False  # Then no indexer starts either; what one started with is kept by its start.
+        log.warning("the settings cannot be read; the indexer counts as outward", extra=fields(error=str(error)))
+        return True
 
 
 def _params(given: Plain, kind: type[Params]) -> Params:

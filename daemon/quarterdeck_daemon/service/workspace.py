@@ -54,6 +54,7 @@ class Actions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     count: WorkerCount = 2
     step_deadline: Duration = "30s"
+    indexer_bytes: Amount = 8 << 30
 
 
 class MailIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +159,7 @@ expires = "7d"           # silence is "not done" after this
 [workers]
 count = 2                # processes that parse documents and run agents
 step_deadline = "30s"    # a step that has not answered by then is ended
+indexer_bytes = 8589934592   # addresses that the search index may use, mapped files among them; 0 is no limit
 
 [mail.in]
 kind = "none"            # "maildir", "mbox", "eml" (a folder of .eml files) or "none"
