@@ -34,6 +34,7 @@ from ..store.errors import LogCorrupt, StoreFailed
 QUEUE_MAX = 10_000  # Commands that wait; beyond it the caller is told `busy`.
 URGENT = (EngageStop, ReleaseStop)  # Written even when the disk is nearly full.
 BATCH_MAX = 512  # Commands that share one sync.
+SAME_US = 1_000  # A clock that stands still, or steps back by no more than that, is no clock that was set back.
 
 log = logging.getLogger("quarterdeck.engine")
 
@@ -182,7 +183,7 @@ class Engine:
         return outcome
 
     def _decide(self, item: _Waiting, table: Table, head: int) -> Decision | QuarterdeckError:
-        env = Env(now_us=self.now_us(), chance=self._chance.random(), last_us=self._last_us)
+        env = Env(now_us=self._moment_us(), chance=self._chance.random(), last_us=self._last_us)
         try:
             decision = decide(
                 table,
@@ -213,6 +214,11 @@ class Engine:
             # A mistake of ours: nothing of this command was written, the others go on.
             log.exception("command %s failed", type(item.command).__name__)
             return QuarterdeckError("internal", f"{type(item.command).__name__}: {error}", hint="quarterdeck logs")
+
+    def _moment_us(self) -> int:
+        """The time of the next command. No two have the same, so that the events of one are known by theirs."""
+        now_us = self.now_us()
+        return self._last_us + 1 if self._last_us - SAME_US < now_us <= self._last_us else now_us
 
     def _answer(self, item: _Waiting, outcome: Decision | QuarterdeckError) -> None:
         if isinstance(outcome, QuarterdeckError):

@@ -148,6 +148,8 @@ class House:
     def position(self, as_of: int | str | None) -> int | None:
         """Return the log position for `as_of`: a position, an ISO time, a snapshot's name, or None for now.
 
+        A position within a command is read as that after it: no state ever was half of one.
         Raises QuarterdeckError `out_of_range` for a position outside the log, `bad_value` for no time and no name.
         """
-        return self.positions.of(as_of)
+        position = self.positions.of(as_of)
+        return self.positions.command_whole(position) if position is not None and isinstance(as_of, int) else position

@@ -84,6 +84,23 @@ class Positions:
             end -= 1
         return end
 
+    def command_whole(self, seq: int) -> int:
+        """Return the position after the whole command of which this event is a part, for reading.
+
+        Its events became true together, so what is shown after one of them is shown after all of them. They have one
+        time, one actor and one cause.
+        """
+        head, end = self._store.head.seq, seq
+        while 0 < end < head and end - seq < COMMAND_EVENTS_MAX and self._together(end, end + 1):
+            end += 1
+        return end
+
+    def _together(self, one: int, other: int) -> bool:
+        a, b = self._store.event(one), self._store.event(other)
+        assert a is not None, "the log has no holes"
+        assert b is not None, "the log has no holes"
+        return a.at_us == b.at_us and a.cause == b.cause
+
     def _latest_us(self, seq: int) -> int:
         """The latest time of all events up to this one."""
         event = self._store.event(seq)

@@ -363,6 +363,7 @@ async def test_alerts_are_listed_newest_first_page_by_page() -> None:
         on = Bench()
         on.store = house.on.store
         for topic in "abcd":
+            on.now_us += 1
             raised(on, topic)
         await house.ask("alert.resolve", id="alert2", reason="done")
         page = await house.ask("alert.list", limit=2)

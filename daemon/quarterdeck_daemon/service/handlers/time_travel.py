@@ -179,7 +179,7 @@ def _wish(house: House, params: t.Rewind, begun: Rewind | None) -> tuple[Scope, 
 
 
 def _to_seq(house: House, params: t.Rewind) -> int:
-    to_seq = house.position(params.to)
+    to_seq = house.positions.of(params.to)
     if to_seq is None and params.scope.startswith("rewind:"):
         earlier = house.store.get(Rewind, params.scope.partition(":")[2])
         to_seq = earlier.from_seq if earlier is not None else None
@@ -251,7 +251,7 @@ async def _fork(house: House, asked: Asked, params: t.Fork) -> object:
         if params.progress:
             await asked.send(phase)
 
-    at = house.position(params.at)
+    at = house.positions.of(params.at)
     await house.engine.settled()
     at_seq = house.positions.command_end(house.store.head.seq if at is None else at)
     wanted = Fork(origin=house.workspace, at_seq=at_seq, name=params.name, path=params.path, reason=params.reason)

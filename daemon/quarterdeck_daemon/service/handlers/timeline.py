@@ -69,7 +69,7 @@ def _read(house: House, params: p.TimelineRead) -> Plain:
     forward = params.after is not None
     top = house.engine.durable_seq + 1
     if params.as_of is not None:
-        top = min(top, (house.position(params.as_of) or 0) + 1)
+        top = min(top, (house.positions.of(params.as_of) or 0) + 1)
     before = min(top, params.before) if params.before is not None else top
     events = _source(house, params, after=params.after or 0, before=before, forward=forward)
     items: list[Event] = []
