@@ -217,7 +217,9 @@ class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
 # --- runs -----------------------------------------------------------------------------------------
 
-StepStatus = Literal["pending", "recalling", "started", "waiting", "backoff", "succeeded", "failed", "skipped"]
+StepStatus = Literal[
+    "pending", "recalling", "queued", "started", "waiting", "backoff", "succeeded", "failed", "skipped",
+]  # fmt: skip
 RunStatus = Literal[
     "running", "paused", "succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled",
 ]  # fmt: skip
@@ -244,6 +246,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: str = ""
     started_us: int | None = None
     ended_us: int | None = None
+    queued: str = ""  # Its place in the line of a limit or an open breaker, while it is queued.
+    failures: tuple[Plain, ...] = ()  # Every try that failed: {"attempt", "at_us", "agent", "error"}, oldest first.
+    override: Plain = {}  # Input that the operator put in place of the playbook's.
 
 
 class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -286,10 +291,140 @@ class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     remedies: tuple[str, ...]
     resolved: str = ""
     namespaces: tuple[str, ...] = ("default",)  # Of its run.
+    agent: str = ""
+    playbook: str = ""
+    action: str = ""  # The effect that failed, if that was it.
+    failures: tuple[Plain, ...] = ()  # Every try: {"attempt", "at_us", "agent", "error"}, oldest first.
+    input_seq: int = 0  # The event that holds input and context as the agent saw them last.
+    diagnosis: str = ""  # In plain words, with the likely cause.
+    cause: str = ""  # What its run followed from.
+    labels: Labels = OPERATOR
+    escalate_us: int | None = None  # When it becomes an alert of its own, if nobody has seen to it.
+    escalated: bool = False
 
     @property
     def live(self) -> bool:
         return not self.resolved
+
+
+# --- limits and failures --------------------------------------------------------------------------
+
+Priority = Literal["interactive", "normal", "batch"]
+Per = Literal["minute", "hour", "day", "month", "ever"]
+Over = Literal["throttle", "escalate", "stop"]
+
+
+class Amounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What work may use or has used. ms: of doing it. money: in minor units, such as cents."""
+
+    calls: int = 0
+    ms: int = 0
+    tokens: int = 0
+    money: int = 0
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The most of one span of time; 0 of an amount is no limit. over: what is done with work that does not fit."""
+
+    per: Per
+    most: Amounts
+    over: Over = "throttle"
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """of: "agent:composer", "agent:*" (each), "connector:mail", "model:draft", "run" (each) or "workspace"."""
+
+    of: str
+    at_once: int = 0  # 0: no limit.
+    caps: tuple[Cap, ...] = ()
+
+
+class Limits(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What quarterdeck.toml says about limits and failures. Id `workspace`."""
+
+    kind: ClassVar[str] = "limits"
+    rules: tuple[Limit, ...] = ()
+    breaker_failures: int = 5
+    breaker_window_us: int = 60_000_000
+    breaker_open_us: int = 30_000_000
+    escalate_us: int = 4 * 3_600_000_000  # A dead letter so old becomes an alert of its own; 0: never.
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One try of a step, or one effect, as limits see it. id: `r1/draft`, or `a7`."""
+
+    id: str
+    scopes: tuple[str, ...]  # All of them must have room.
+    amounts: Amounts  # The most that it may use.
+    priority: Priority = "normal"
+    run: str = ""
+    due_us: int | None = None  # When it is too late for it.
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was used and is reserved in the present span of time. more: what the operator gave on top, for this span."""
+
+    since_us: int = 0
+    used: Amounts = Amounts()
+    reserved: Amounts = Amounts()
+    more: Amounts = Amounts()
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Waiters of one priority, first to last, each naming the next."""
+
+    head: str
+    tail: str
+
+
+class Meter(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """How much of a limit is taken, and who waits for room. Its id is what is limited: `agent:composer`, `run:r1`."""
+
+    kind: ClassVar[str] = "meter"
+    in_use: int = 0
+    spans: dict[Per, Span] = {}
+    own: tuple[Cap, ...] = ()  # Of a run: what its playbook or its start said.
+    lines: dict[Priority, Line] = {}
+    waiting: int = 0
+    turns: int = 0  # Called from the lines so far; which of them is next follows from it.
+    until_us: int | None = None  # When it is worth looking again.
+
+    @property
+    def live(self) -> bool:
+        return self.waiting > 0
+
+
+class Waiter(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A place in a line. Id `w12`."""
+
+    kind: ClassVar[str] = "waiter"
+    scope: str
+    work: Work
+    at_us: int
+    next: str = ""
+
+
+class Reservation(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What a piece of work may use, taken out of its limits before it is dispatched. Its id is the work's."""
+
+    kind: ClassVar[str] = "reservation"
+    scopes: tuple[str, ...]
+    amounts: Amounts
+    at_us: int
+    open: bool = True
+
+
+class Breaker(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether an agent, connector or model is given work. Id as of what it protects: `connector:mail`."""
+
+    kind: ClassVar[str] = "breaker"
+    state: Literal["closed", "open", "half_open"] = "closed"
+    failures: tuple[int, ...] = ()  # When, as far as they count; each success takes the oldest away.
+    until_us: int | None = None  # Open: when one try is let through. Half open: when that try counts as lost.
+    probe: str = ""  # The work that tries.
+    opened: int = 0  # Times in a row.
+    since_us: int = 0
+    failure: str = ""  # Class of the last one.
 
 
 # --- actions --------------------------------------------------------------------------------------
@@ -371,6 +506,14 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     error: Plain = {}
     compensates: str = ""  # The action this one corrects.
     compensated_by: str = ""
+    queued: str = ""  # Its place in the line of a limit or an open breaker, while it is held there.
+    compensation: Plain = {}  # How to take it back, when its verb's own way does not do: {"verb", "args"}.
+    after: str = ""  # The action that must be over before this one leaves: a rollback goes in order.
+    left_seq: int = 0  # Of the first intent: effects are taken back newest first.
+    looks: int = 0  # Times the other side was asked what became of it.
+    look_us: int | None = None  # When it is asked next.
+    looking: bool = False  # It is being asked now.
+    held_back: str = ""  # Why it was not released with the rest after a stop.
     namespaces: tuple[str, ...] = ("default",)  # Of its run: whoever is shown it must be allowed to see all of them.
 
     @property
@@ -391,6 +534,8 @@ class Stop(Entity, frozen=True, kw_only=True, omit_defaults=True):
     by: str
     at_us: int
     in_flight: tuple[str, ...] = ()  # Actions that were on the wire.
+    states: dict[str, str] = {}  # How each action that had not ended stood at that moment: id -> status.
+    unlisted: int = 0  # Further ones, beyond what is listed.
 
 
 class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -423,6 +568,7 @@ class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):
     about: tuple[str, ...] = ()  # Entities, as `kind:id`.
     details: Plain = {}
     resolved: str = ""  # How it ended; empty while it is open.
+    runbook: str = ""  # Name of the page that says what to do: `quarterdeck runbook NAME`.
 
     @property
     def live(self) -> bool:
@@ -462,6 +608,45 @@ class Rewind(Entity, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def live(self) -> bool:
         return not self.finished
+
+
+UndoState = Literal[
+    "waiting", "compensating", "compensated", "withdrawn", "corrected", "cannot", "compensation_failed", "not_needed",
+]  # fmt: skip
+UNDO_ITEM_OVER: frozenset[str] = frozenset(
+    ("compensated", "withdrawn", "corrected", "cannot", "compensation_failed", "not_needed")
+)
+
+
+class UndoItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One action of an undoing. `by`: the action that takes it back."""
+
+    action: str
+    state: UndoState
+    by: str = ""
+    note: str = ""  # In words: what is done, or why nothing can be.
+
+
+class Undoing(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """Effects being taken back, newest first, as one plan. Id `u3`. It moves as its actions do, so a crash costs nothing.
+
+    scope  what was named: "action:a17", "run:r3", "agent:outreach", "undoing:u2" or "everything"
+    """
+
+    kind: ClassVar[str] = "undoing"
+    scope: str
+    items: tuple[UndoItem, ...]
+    status: Literal["compensating", "compensated", "compensation_failed"]
+    at_us: int
+    by: str
+    since_us: int | None = None
+    until_us: int | None = None
+    reason: str = ""
+    ended_us: int | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status == "compensating"
 
 
 class Edge(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -566,8 +751,9 @@ ENTITIES: dict[str, type[Entity]] = {
     for cls in (
         Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Erasure, Receipt, Counter,
         Shelf, Use, Upkeep,
-        Rewind, Edge, ClockMark, Origin,
+        Rewind, Edge, ClockMark, Origin, Undoing,
         CaptureMark,
         Scopes, Refusals,
+        Limits, Meter, Waiter, Reservation, Breaker,
     )
 }  # fmt: skip

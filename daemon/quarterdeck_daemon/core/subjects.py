@@ -22,6 +22,7 @@ from .entities import (
     Alert,
     Alias,
     Asset,
+    Breaker,
     CaptureMark,
     ClockMark,
     Counter,
@@ -31,10 +32,13 @@ from .entities import (
     Entity,
     Erasure,
     Fact,
+    Limits,
     Memory,
+    Meter,
     Origin,
     Receipt,
     Refusals,
+    Reservation,
     Rewind,
     Run,
     Scopes,
@@ -44,6 +48,7 @@ from .entities import (
     Stop,
     Upkeep,
     Use,
+    Waiter,
 )
 
 FORGOTTEN = "forgotten:"  # Begins the names of what must not come in again.
@@ -128,7 +133,7 @@ _RUN_KINDS = (
     "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
     "step.started", "step.succeeded", "step.failed", "step.skipped", "step.waiting", "step.recalling",
     "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "deadletter.filed",
-    "deadletter.resolved",
+    "deadletter.resolved", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
 )  # fmt: skip
 _MEMORY_KINDS = (
     "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",
@@ -146,6 +151,9 @@ _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
     "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
     "upkeep.ended", "capture.done", "document.pruned",
+    "limits.configured", "budget.set", "budget.raised", "budget.reserved", "budget.settled", "line.joined",
+    "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
+    "breaker.closed",
 )  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
     "memory.endorsed": _memory_or_fact,
@@ -247,4 +255,5 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Edge: _version,
     Refusals: _own,
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
+    **dict.fromkeys((Limits, Meter, Waiter, Reservation, Breaker), _none),  # Ids, counts and times.
 }
