@@ -20,7 +20,8 @@ ALLOWED = {
     "quarterdeck_protocol": set(),
     "quarterdeck_tui": {"quarterdeck_protocol"},
     "quarterdeck_lsp": {"quarterdeck_protocol"},
-    "core": {"quarterdeck_protocol"},
+    "almanac": {"quarterdeck_protocol"},
+    "core": {"almanac", "quarterdeck_protocol"},
     "store": {"core", "quarterdeck_protocol"},
     "parsers": {"core", "quarterdeck_protocol"},
     "agents": {"core", "quarterdeck_protocol"},
@@ -28,7 +29,7 @@ ALLOWED = {
     "connectors": {"core", "outward", "quarterdeck_protocol"},
     "embedders": {"core", "outward", "quarterdeck_protocol"},
     "recall": {"core", "store", "embedders", "quarterdeck_protocol"},
-    "service": {"core", "store", "parsers", "agents", "connectors", "embedders", "recall", "quarterdeck_protocol"},
+    "service": {"almanac", "core", "store", "parsers", "agents", "connectors", "embedders", "recall", "quarterdeck_protocol"},
     "cli": {"service", "quarterdeck_protocol"},
 }
 # What would make the core impure, or a client heavy: modules that a part may not touch at all.
@@ -46,6 +47,7 @@ FORBIDDEN = {
         "rocksdict",
         "subprocess",
     },
+    "almanac": {"zmq", "socket", "threading", "asyncio", "time", "random", "os", "pathlib", "rocksdict", "subprocess"},
     "quarterdeck_tui": {"zmq", "msgpack", "rocksdict", "tantivy"},
     "cli": {"zmq", "rocksdict", "tantivy", "msgpack"},
 }
