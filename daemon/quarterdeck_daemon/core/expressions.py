@@ -34,6 +34,27 @@ class Unanswerable(ValueError):
     """The expression has no answer for these values; the message says which part."""
 
 
+class Scope:
+    """Values handed to CEL once, for many expressions: handing them over costs more than most answers do.
+
+    A value that CEL cannot hold is left out, so that only what asks for it has no answer.
+    """
+
+    def __init__(self, values: Plain) -> None:
+        try:
+            self.context: object = _engine().Context(values)
+        except Exception:  # The binding raises whatever fits; found out value by value.
+            self.context = _engine().Context({name: value for name, value in values.items() if _fits(value)})
+
+
+def _fits(value: object) -> bool:
+    try:
+        _engine().Context({"value": value})
+    except Exception:
+        return False
+    return True
+
+
 class Program:
     """A compiled expression."""
 
@@ -54,6 +75,18 @@ class Program:
         try:
             return cast(object, self._program.execute(values))
         except Exception as error:  # The binding raises whatever fits: ZeroDivisionError, IndexError, KeyError …
+            raise Unanswerable(_short(f"{self.text!r}: {error}")) from error
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The names that it reads, without those that it gives itself in `all`, `exists`, `map` or `filter`."""
+        return frozenset(cast(list[str], self._program.variables()))
+
+    def answer_in(self, scope: Scope) -> object:
+        """Evaluate over a scope. Raises Unanswerable as `answer` does."""
+        try:
+            return cast(object, self._program.execute(scope.context))
+        except Exception as error:
             raise Unanswerable(_short(f"{self.text!r}: {error}")) from error
 
     def _walk(self, path: list[str], values: Plain) -> object:
@@ -92,6 +125,23 @@ def resolve(template: object, values: Plain) -> object:
     if isinstance(template, list):
         return [resolve(value, values) for value in template]
     return template
+
+
+def templates_in(text: str) -> list[str]:
+    """The expressions that `resolve` would ask for in a text."""
+    whole = _WHOLE.match(text)
+    if whole and "${" not in whole.group(1):
+        return [whole.group(1).strip()]
+    return [found.strip() for found in _INNER.findall(text)]
+
+
+def listed(text: str, values: Plain) -> list[object]:
+    """The list that an expression gives. Raises Unanswerable for anything else."""
+    templates = templates_in(text)
+    answer = program(templates[0] if templates else text).answer(values)
+    if not isinstance(answer, list):
+        raise Unanswerable(f"{text!r} gives {type(answer).__name__}, a fan-out needs a list")
+    return answer
 
 
 def _short(reason: str) -> str:
