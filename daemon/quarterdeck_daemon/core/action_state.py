@@ -34,6 +34,8 @@ class _Proposed(msgspec.Struct):
     undo: str = ""
     group: str = ""
     compensates: str = ""
+    compensation: Plain = {}
+    after: str = ""
     made_from: tuple[str, ...] = ()
 
 
@@ -74,9 +76,13 @@ def _ended(status: ActionStatus) -> Applier:
         if not isinstance(error, dict):
             reason = event.body.get("reason") or event.body.get("rule")
             error = {"message": reason} if reason else {}
-        draft.put(replace(_action_of(draft, event), seq=event.seq, status=status, error=error, release_us=None))
+        action = _action_of(draft, event)
+        draft.put(replace(action, seq=event.seq, status=status, error=error, **_AT_REST))
 
     return apply
+
+
+_AT_REST: Plain = {"release_us": None, "look_us": None, "looking": False}
 
 
 def _approved(draft: Draft, event: Event) -> None:
@@ -104,8 +110,16 @@ def _permitted(draft: Draft, event: Event) -> None:
 
 
 def _held(draft: Draft, event: Event) -> None:
-    until = event.body["until_us"]
-    draft.put(replace(_action_of(draft, event), seq=event.seq, status="held", release_us=until))
+    fields: Plain = {**_AT_REST, "status": "held", "release_us": event.body["until_us"]}
+    draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
+
+
+def _held_back(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back=str(event.body["reason"])))
+
+
+def _let_go(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back=""))
 
 
 def _snoozed(draft: Draft, event: Event) -> None:
@@ -115,7 +129,23 @@ def _snoozed(draft: Draft, event: Event) -> None:
 def _intended(draft: Draft, event: Event) -> None:
     action = _action_of(draft, event)
     fields: Plain = {"status": "intent", "epoch": event.body["epoch"], "tries": action.tries + 1, "release_us": None}
+    draft.put(replace(action, seq=event.seq, left_seq=action.left_seq or event.seq, **fields))
+
+
+def _unknown(draft: Draft, event: Event) -> None:
+    action = _action_of(draft, event)
+    fields: Plain = {
+        **_AT_REST,
+        "status": "unknown",
+        "error": event.body["error"],
+        "look_us": event.body.get("look_us"),
+    }
     draft.put(replace(action, seq=event.seq, **fields))
+
+
+def _looked_for(draft: Draft, event: Event) -> None:
+    action = _action_of(draft, event)
+    draft.put(replace(action, seq=event.seq, looks=action.looks + 1, look_us=None, looking=True))
 
 
 def _sent(draft: Draft, event: Event) -> None:
@@ -123,8 +153,8 @@ def _sent(draft: Draft, event: Event) -> None:
 
 
 def _succeeded(draft: Draft, event: Event) -> None:
-    result = event.body["result"]
-    draft.put(replace(_action_of(draft, event), seq=event.seq, status="succeeded", result=result, error={}))
+    fields: Plain = {**_AT_REST, "status": "succeeded", "result": event.body["result"], "error": {}}
+    draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
 
 
 def _compensated(draft: Draft, event: Event) -> None:
@@ -149,5 +179,8 @@ APPLY: dict[str, Applier] = {
     "effect.sent": _sent,
     "effect.succeeded": _succeeded,
     "effect.failed": _ended("failed"),
-    "effect.unknown": _ended("unknown"),
+    "effect.unknown": _unknown,
+    "effect.looked_for": _looked_for,
+    "action.held_back": _held_back,
+    "action.let_go": _let_go,
 }

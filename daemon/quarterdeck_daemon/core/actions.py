@@ -2,9 +2,12 @@
 
     proposed ─┬─ denied                        (policy)
               ├─ rejected / expired / withdrawn
-              └─ held ── intent ── sent ─┬─ succeeded ── compensated
+              └─ held ── intent ── sent ─┬─ succeeded ── compensated / compensation_failed
                    │                     ├─ failed
-                   └─ withdrawn          └─ unknown ── (reconciled, or settled by the operator)
+                   └─ withdrawn          └─ unknown ── (looked for, or settled by the operator)
+
+What a doubtful outcome leads to depends on the verb's class. A has a key of its own: it is sent again under it.
+B is looked for on the other side, a few times. C is never sent again and nobody can look: the operator is asked.
 
 Invariant: `effect.intended` is emitted in one place only, and that place asserts that the arguments'
 hash equals the one that the policy or the operator permitted.
@@ -19,8 +22,9 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
+from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
-from .entities import Action, Asset, Fact, Plain, Run, Step, Stop, Verdict
+from .entities import ACTION_ENDED, Action, Asset, Fact, Plain, Run, Step, Stop, Verdict
 from .forking import fork_of
 from .hashing import action_hash, value_hash
 from .lookup import find
@@ -29,10 +33,16 @@ from .policy import PolicyFile, Question, judge, parse_policy
 from .settings import settings_of
 from .table import Table
 from .turn import Turn
-from .verbs import VERBS, targets_of
+from .verbs import VERBS, class_of, targets_of
 
 EFFECT_TRIES_MAX = 5
 EFFECT_BACKOFF_US = 2_000_000
+LOOK_WAITS_US = (
+    2_000_000,
+    10_000_000,
+    60_000_000,
+)  # Before each look for a doubtful outcome; then the operator is asked.
+DOUBTFUL = frozenset(("uncertain", "crash", "timeout"))
 
 
 # --- proposing ------------------------------------------------------------------------------------
@@ -50,8 +60,9 @@ def _seen_by(run: Run) -> tuple[str, ...]:
 
 def propose_as(
     turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
-    made_from: tuple[str, ...] = (),
+    made_from: tuple[str, ...] = (), after: str = "",
 ) -> str:  # fmt: skip
+    """Propose for anybody. after: the action that must be over before this one leaves. Returns the action's id."""
     id = f"a{turn.number('a')}"
     name = f"{proposed.connector}.{proposed.verb}"
     targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
@@ -78,7 +89,8 @@ def propose_as(
         "step": step,
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": turn.env.now_us + settings.expires_us,
-        "compensates": _mended(turn, proposed),
+        "compensates": _mended(turn, proposed, trusted=agent == "kernel"),
+        "after": after,
         "made_from": list(made_from),
     }
     turn.emit("action.proposed", body, run=run or None, labels=labels, actor=f"agent:{agent}")
@@ -109,11 +121,12 @@ def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
     return _judge(turn, question)
 
 
-def _mended(turn: Turn, proposed: ProposedAction) -> str:
-    """The action that this one corrects, if it really is one that left through the same connector."""
+def _mended(turn: Turn, proposed: ProposedAction, *, trusted: bool) -> str:
+    """The action that this one corrects, if it really is one that left; for agents, through the same connector."""
     mended = turn.draft.get(Action, proposed.compensates) if proposed.compensates else None
-    fits = mended is not None and mended.status == "succeeded" and mended.connector == proposed.connector
-    return proposed.compensates if fits else ""
+    if mended is None or mended.status not in ("succeeded", "compensation_failed"):
+        return ""
+    return mended.id if trusted or mended.connector == proposed.connector else ""
 
 
 def known_addresses(table: Table) -> tuple[str, ...]:
@@ -156,7 +169,7 @@ def hold(turn: Turn, action: Action) -> None:
 def release(turn: Turn, action: Action) -> None:
     """The hold is over: record the intent. After this the effect may happen."""
     stop = turn.draft.get(Stop, "stop")
-    if (stop is not None and stop.engaged) or _run_is_paused(turn, action):
+    if (stop is not None and stop.engaged) or _run_is_paused(turn, action) or _waits_its_turn(turn, action):
         return
     hash = action_hash(action.connector, action.verb, action.args, action.targets)
     assert action.status == "held", "only a held action is released"
@@ -173,8 +186,22 @@ def release(turn: Turn, action: Action) -> None:
 
 def _run_is_paused(turn: Turn, action: Action) -> bool:
     """What a paused run was about to send waits with it."""
-    run = turn.draft.get(Run, action.run) if action.run else None
+    run = turn.draft.get(Run, action.run) if action.run and not action.compensates else None
     return run is not None and run.status == "paused"
+
+
+def _waits_its_turn(turn: Turn, action: Action) -> bool:
+    """Kept back after a stop, or taking back what is older than something that is not yet taken back."""
+    before = turn.draft.get(Action, action.after) if action.after else None
+    return bool(action.held_back) or (before is not None and before.status not in ACTION_ENDED)
+
+
+def release_when_due(turn: Turn, *, after: str) -> None:
+    """An action is over: let those go that waited for it and whose hold has ended meanwhile."""
+    for action in list(turn.draft.live(Action)):
+        due = action.status == "held" and action.release_us is not None and action.release_us <= turn.env.now_us
+        if due and action.after == after:
+            release(turn, action)
 
 
 def permitted_hash(action: Action) -> str:
@@ -206,6 +233,7 @@ def effect_answered(turn: Turn, command: EffectAnswered) -> Plain:
 
 
 def _succeeded(turn: Turn, action: Action, result: Plain, *, already: bool = False) -> None:
+    _doubt_is_over(turn, action, "it happened")
     body: Plain = {"action": action.id, "result": result, "already": already}
     turn.emit(
         "effect.succeeded", body, run=action.run or None, labels=action.labels, actor=f"connector:{action.connector}"
@@ -217,24 +245,67 @@ def _succeeded(turn: Turn, action: Action, result: Plain, *, already: bool = Fal
 
 def _effect_failed(turn: Turn, action: Action, failure: Failure) -> None:
     error: Plain = msgspec.to_builtins(failure)
-    if failure.failure == "stopped":
+    if failure.failure in DOUBTFUL or action.status == "unknown":
+        _in_doubt(turn, action, error)
+    elif failure.failure == "stopped":
         # The fence knows of a stop that the log has yet to hear of: no hot loop until it has.
         _send_again(turn, action, EFFECT_BACKOFF_US, failure.message)
-    elif failure.failure in ("uncertain", "crash", "timeout"):
-        body: Plain = {"action": action.id, "error": error}
-        turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
     elif failure.failure == "transient" and action.tries < EFFECT_TRIES_MAX:
-        _send_again(turn, action, EFFECT_BACKOFF_US * 2**action.tries, failure.message)
+        _send_again(turn, action, max(EFFECT_BACKOFF_US * 2**action.tries, failure.wait_ms * 1_000), failure.message)
     else:
-        turn.emit(
-            "effect.failed", {"action": action.id, "error": error}, run=action.run or None, labels=action.labels
+        _failed(turn, action, error)
+
+
+def _failed(turn: Turn, action: Action, error: Plain) -> None:
+    _doubt_is_over(turn, action, "it did not happen")
+    turn.emit("effect.failed", {"action": action.id, "error": error}, run=action.run or None, labels=action.labels)
+    if action.compensates:
+        turn.emit("action.compensation_failed", {"action": action.compensates, "by": action.id})
+
+
+# --- doubt ----------------------------------------------------------------------------------------
+
+
+def _in_doubt(turn: Turn, action: Action, error: Plain) -> None:
+    """It may have happened. What is done next depends on what the other side can be asked."""
+    effect_class = class_of(f"{action.connector}.{action.verb}")
+    if effect_class == "A" and action.tries < EFFECT_TRIES_MAX:
+        # The other side knows the key: sent again, it happens once all the same.
+        _send_again(turn, action, EFFECT_BACKOFF_US * 2**action.tries, str(error["message"]))
+        return
+    look = None if effect_class == "C" or action.looks >= len(LOOK_WAITS_US) else LOOK_WAITS_US[action.looks]
+    look_us = turn.env.now_us + look if look is not None else None
+    body: Plain = {"action": action.id, "error": error, "look_us": look_us}
+    turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
+    if look_us is None:
+        raise_alert(
+            turn,
+            "critical",
+            doubt_topic(action.id),
+            f"nobody knows whether {action.id} left the house: {action.summary}",
+            hint=f"Find out, then: quarterdeck settle {action.id} --happened, or --absent",
+            about=(f"action:{action.id}",),
+            labels=action.labels,
         )
-        if action.compensates:
-            turn.emit("action.compensation_failed", {"action": action.compensates, "by": action.id})
+
+
+def doubt_topic(id: str) -> str:
+    return f"effect.unknown/{id}"
+
+
+def _doubt_is_over(turn: Turn, action: Action, how: str) -> None:
+    if action.status == "unknown":
+        settle_topic(turn, doubt_topic(action.id), how)
+
+
+def look(turn: Turn, action: Action) -> None:
+    """The time has come to ask the other side what became of it."""
+    turn.emit("effect.looked_for", {"action": action.id}, run=action.run or None, labels=action.labels)
 
 
 def _send_again(turn: Turn, action: Action, wait_us: int, reason: str) -> None:
-    """It provably did not leave: hold it again, under the same operation id."""
+    """It provably did not leave, or may be repeated: hold it again, under the same operation id."""
+    _doubt_is_over(turn, action, "it did not happen")
     body: Plain = {"action": action.id, "until_us": turn.env.now_us + wait_us, "reason": reason}
     turn.emit("action.held", body, run=action.run or None, labels=action.labels)
 
@@ -246,10 +317,7 @@ def settle(turn: Turn, command: SettleAction) -> Plain:
     if command.happened:
         _succeeded(turn, action, {"settled_by": turn.actor, "reason": command.reason})
     else:
-        error: Plain = {"code": "settled", "message": command.reason or "the operator says it did not happen"}
-        turn.emit(
-            "effect.failed", {"action": action.id, "error": error}, run=action.run or None, labels=action.labels
-        )
+        _failed(turn, action, {"code": "settled", "message": command.reason or "the operator says it did not happen"})
     return {"id": action.id, "status": find(turn, Action, action.id).status}
 
 
@@ -262,11 +330,13 @@ def expire(turn: Turn, action: Action) -> None:
 
 
 def wake(turn: Turn, action: Action, now: int) -> None:
-    """Something about this action was due: its hold or its expiry."""
+    """Something about this action was due: its hold, its expiry or a look for what became of it."""
     if action.status == "held" and action.release_us is not None and action.release_us <= now:
         release(turn, action)
     elif action.status == "proposed" and action.expires_us is not None and action.expires_us <= now:
         expire(turn, action)
+    elif action.status == "unknown" and action.look_us is not None and action.look_us <= now:
+        look(turn, action)
 
 
 DECIDE: dict[type[Command], Callable[..., Plain]] = {

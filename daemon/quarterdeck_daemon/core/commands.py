@@ -7,7 +7,7 @@ import msgspec
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
 from .declared import Declared
-from .entities import Plain, Tier
+from .entities import Amounts, Cap, Limit, Per, Plain, Tier
 from .orders import Finding, Outcome
 
 
@@ -281,6 +281,21 @@ class UndoAction(Command, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Undo(Command, frozen=True, kw_only=True):
+    """Take back what a scope did: "action:a17", "run:r3", "agent:outreach", "undoing:u2" or "everything".
+
+    since_us, until_us  only what was proposed then; for agents and everything     dry_run  only say what would happen
+    plan_hash           of the plan that was seen: another one is a conflict
+    """
+
+    scope: str
+    since_us: int | None = None
+    until_us: int | None = None
+    dry_run: bool = False
+    plan_hash: str = ""
+    reason: str = ""
+
+
 class SettleAction(Command, frozen=True, kw_only=True):
     """The operator says what became of an effect whose outcome nobody could find out."""
 
@@ -299,12 +314,21 @@ class EngageStop(Command, frozen=True, kw_only=True):
 
 
 class ReleaseStop(Command, frozen=True, kw_only=True):
-    """Open again; with `runs`, only those go on and the others are paused."""
+    """Open again; with `runs` or `actions`, only those go on: other runs are paused, other actions held back."""
 
     epoch: int
     reason: str
     by: str = "operator"
     runs: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
+
+
+class LetGo(Command, frozen=True, kw_only=True):
+    """Let go on what a partial release kept back: runs that it paused, actions that it held back."""
+
+    runs: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class AssetFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -338,6 +362,39 @@ class Configure(Command, frozen=True, kw_only=True):
     pinned_tokens: int = 2_000
     working_tokens: int = 4_000
     working_us: int = 7 * 86_400_000_000
+
+
+class ConfigureLimits(Command, frozen=True, kw_only=True):
+    """What the settings say about limits and failures; see core/entities.py, `Limits`."""
+
+    rules: tuple[Limit, ...] = ()
+    breaker_failures: int = 5
+    breaker_window_us: int = 60_000_000
+    breaker_open_us: int = 30_000_000
+    escalate_us: int = 4 * 3_600_000_000
+
+
+class RaiseBudget(Command, frozen=True, kw_only=True):
+    """Give more to what is limited, in the present span of time. scope: `run:r1`, `agent:composer` …"""
+
+    scope: str
+    per: Per
+    more: Amounts
+    reason: str = ""
+
+
+class SetBudget(Command, frozen=True, kw_only=True):
+    """Limit one run, in place of what its playbook says."""
+
+    run: str
+    caps: tuple[Cap, ...]
+
+
+class ResetBreaker(Command, frozen=True, kw_only=True):
+    """Close it by hand. id: `agent:composer`, `connector:mail`, `model:draft`."""
+
+    id: str
+    reason: str = ""
 
 
 class DeclareScopes(Command, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ from . import (
     time_travel,
     triggers,
     undo,
+    undoing,
 )
 from .commands import Command, Needs, Wake
 from .commit import Commit
@@ -194,11 +195,14 @@ def _step_need(run: Run, id: str) -> Needs | None:
 
 
 def _action_needs(action: Action, epoch: int) -> tuple[Needs, ...]:
+    if action.status == "unknown" and action.looking:
+        return (Needs(kind="reconcile", key=f"reconcile/{action.id}/look{action.looks}/{epoch}", entity=action.id),)
     if action.status in ("intent", "sent"):
         # An order from before a stop may not pass after it; find out first what became of it.
         kind = "effect" if action.epoch == epoch else "reconcile"
         return (Needs(kind=kind, key=f"{kind}/{action.id}/{action.tries}/{epoch}", entity=action.id),)
-    due = {"held": action.release_us, "proposed": action.expires_us}.get(action.status)
+    held = None if action.held_back else action.release_us
+    due = {"held": held, "proposed": action.expires_us, "unknown": action.look_us}.get(action.status)
     return (_wake(f"action:{action.id}", due),) if due is not None else ()
 
 
@@ -237,14 +241,14 @@ def _answered(draft: Draft, event: Event) -> None:
 
 
 _MODULES = (
-    memory, documents, facts, runs, run_state, actions, approvals, undo, stopping, assets, time_travel, forking, alerts,
+    memory, documents, facts, runs, run_state, actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts,
     endorsement, links, retention, proposals, scopes, erasure, pruning,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
 FOLLOW: dict[str, Follower] = _one_after_the_other(
-    reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, failing.FOLLOW, proposals.FOLLOW
+    reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, failing.FOLLOW, proposals.FOLLOW, undoing.FOLLOW
 )
 _APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
@@ -264,6 +268,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     scopes.APPLY,
     erasure.APPLY,
     pruning.APPLY,
+    undoing.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {

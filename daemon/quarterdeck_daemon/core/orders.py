@@ -28,6 +28,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str = ""
+    wait_ms: int = 0  # What the other side asked us to wait before the next try.
 
 
 # --- daemon -> process ----------------------------------------------------------------------------
@@ -188,6 +189,7 @@ class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     group: str = ""
     compensates: str = ""  # The action that this one mends, when it is a correction.
+    compensation: Plain = {}  # How to take it back: {"verb": "practice.cancel", "args": {…}}; "": as its verb says.
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .actions import propose_as
-from .commands import Command, UndoAction
+from .commands import Command, Undo, UndoAction
+from .compensations import STANDING
 from .entities import Action, Evidence, Plain, Run
 from .lookup import find
 from .orders import ProposedAction
 from .settings import settings_of
 from .turn import Turn
-
-CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.
+from .undoing import CORRECTION as CORRECTION
+from .undoing import undo_scope
 
 
 def undo(turn: Turn, command: UndoAction) -> Plain:
@@ -32,11 +33,30 @@ def undo(turn: Turn, command: UndoAction) -> Plain:
         turn.emit("action.correction_wanted", wanted, run=action.run or None, labels=action.labels)
         message = "It has left and cannot be called back. A correction mail will wait for your approval."
         return {"id": action.id, "status": action.status, "message": message}
+    if action.status in STANDING:
+        done = undo_scope(turn, Undo(scope=f"action:{action.id}", reason=command.reason))
+        item = record_of(done)
+        return {
+            "id": action.id,
+            "status": find(turn, Action, action.id).status,
+            "message": item["says"],
+            "compensation": item["by"],
+            "undoing": done["id"],
+        }
     raise QuarterdeckError(
         "conflict",
         f"{action.id} is {action.status} and cannot be undone",
         hint="See what happened: quarterdeck why " + action.id,
     )
+
+
+def record_of(done: Plain) -> Plain:
+    """The only item of an undoing of one action."""
+    items = done["items"]
+    assert isinstance(items, list), "items come as a list"
+    (item,) = items
+    assert isinstance(item, dict), "each is a map"
+    return item
 
 
 def _refuse_second_correction(turn: Turn, action: Action) -> None:

@@ -6,7 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from quarterdeck_protocol.labels import Sensitivity
+
 from .entities import Plain
+
+Touch = Literal["money", "secrets", "deletion", "execution", "steering"]
 
 
 class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,18 +18,56 @@ class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
     outward        reaches somebody outside the house
     reversible     can be taken back by a compensation that leaves nothing behind
     target_args    arguments that say where it goes; each an address, path or list of them
+    compensation   the verb that takes it back, "" when none does; see compensations.py
+    spends         money leaves
+    touches        what no standing permission covers: the policy asks every time (guards.py)
+    mended_by      what makes good what cannot be taken back, in words; "" when nothing does
+    amount_arg     the argument with an amount of money, an integer in minor units; its currency: `currency_arg`
+    receives       the most secret thing that may go there without asking
     """
 
     effect_class: Literal["A", "B", "C"]
     outward: bool
     reversible: bool
     target_args: tuple[str, ...]
+    compensation: str = ""
+    spends: bool = False
+    touches: tuple[Touch, ...] = ()
+    mended_by: str = ""
+    amount_arg: str = "amount"
+    currency_arg: str = "currency"
+    receives: Sensitivity = "private"
 
 
 VERBS: dict[str, VerbRule] = {
-    "mail.send": VerbRule(effect_class="B", outward=True, reversible=False, target_args=("to", "cc", "bcc")),
-    "files.write": VerbRule(effect_class="B", outward=False, reversible=True, target_args=("path",)),
+    "mail.send": VerbRule(
+        effect_class="B", outward=True, reversible=False, target_args=("to", "cc", "bcc"), mended_by="a correction mail"
+    ),
+    "files.write": VerbRule(
+        effect_class="B", outward=False, reversible=True, target_args=("path",), compensation="files.restore"
+    ),
+    "files.restore": VerbRule(
+        effect_class="B", outward=False, reversible=True, target_args=("path",), compensation="files.restore"
+    ),
+    # The practice connector: one pair of verbs for each class, so that what each class promises can be tried.
+    "practice.pay": VerbRule(
+        effect_class="A", outward=True, reversible=True, target_args=("to",), compensation="practice.refund", spends=True
+    ),
+    "practice.refund": VerbRule(effect_class="A", outward=True, reversible=False, target_args=("to",)),
+    "practice.book": VerbRule(
+        effect_class="B", outward=True, reversible=True, target_args=("room",), compensation="practice.cancel"
+    ),
+    "practice.cancel": VerbRule(
+        effect_class="B", outward=True, reversible=True, target_args=("room",), compensation="practice.book"
+    ),
+    "practice.post": VerbRule(effect_class="C", outward=True, reversible=False, target_args=("channel",)),
 }
+
+
+def class_of(name: str) -> Literal["A", "B", "C"]:
+    """The class of a verb; one that nobody knows counts as C, which is never repeated."""
+    rule = VERBS.get(name)
+    return rule.effect_class if rule is not None else "C"
 
 
 def targets_of(name: str, args: Plain) -> tuple[str, ...]:
