@@ -41,6 +41,11 @@ ASKING = {
     "nl": "wat wie welke wanneer waar waarom hoe hoeveel had was er hij zij ze mijn jouw haar hun dit dat deze die te",
     "sv": "vad vem vilka vilken vilket när var varför hur många hade han hon dem sin sitt de så men",
     "da": "hvad hvem hvilke hvilken hvornår hvor hvorfor hvordan mange havde han hun dem sin de så men",
+    # Of scripts without spaces each letter is a word of its own: those that build sentences.
+    "zh": "的 了 是 在 什 么 吗 呢 谁 哪 里 几 多 少 为 他 她 它 我 你 们 这 那 有 和 与 不 要 叫 怎 样 到 从"
+    " 把 被 就 都 也 很 会 能",
+    "ja": "あ い う え お か き く け こ さ し す せ そ た ち つ て と な に ぬ ね の は ひ ふ へ ほ ま み む め も や ゆ よ"
+    " ら り る れ ろ わ を ん が ぎ ぐ げ ご ざ じ ず ぜ ぞ だ ぢ づ で ど ば び ぶ べ ぼ ぱ ぴ ぷ ぺ ぽ っ ゃ ゅ ょ 何 誰",
     "ar": "من ماذا متى أين كيف كم هل لماذا أي في على الى عن مع هذا هذه ذلك تلك التي الذي الذين هو هي هم ان انه انها كان"
     " كانت ما لا لم لن قد كل بعد قبل بين عند او ثم حتى اذا غير منذ لقد",
 }

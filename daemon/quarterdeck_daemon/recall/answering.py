@@ -26,6 +26,7 @@ DENSE = 0.3  # From this share of rows on, words are searched without the filter
 NARROW_ROWS_MAX = 1_000  # Up to so many rows, words are searched among these alone.
 HITS_MAX = 50_000  # Looked at when a filter lets few through.
 COMMON_ROWS_MIN = 10  # In a small store even a name that few rows have is in a large share of them.
+NAME_ROWS_MAX = 100  # Looked at to see whether a name is in scope; one that more have is taken to be.
 SPARE = 3  # Times the limit: how many candidates are looked at where a text may stand in many versions.
 
 
@@ -84,7 +85,9 @@ class Answering:
         if question.mode != "vector":
             words = self._keyword.words(question.query, self._spoken(question.query), self._many())
         limit = max(self._weights.candidates, question.limit * SPARE)
-        by_words = self._by_words(words, passing.mask, passing.count, limit)
+        words = self._in_scope(words, passing.mask)
+        telling = [word for word in words if word.role != "who"] or words
+        by_words = self._by_words(telling, passing.mask, passing.count, limit)
         keys, scores = by_words
         cosines = np.zeros(len(keys), np.float32)
         if fluency > 0.0:
@@ -122,8 +125,6 @@ class Answering:
         looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
         order = np.argsort(-mixed.score, kind="stable")[:looked_at].tolist()
         found = self._keyword.covered(words, keys[order].tolist()) if words else {}
-        strange = self._strange(words, found, keys)
-        words = [msgspec.structs.replace(word, role="unknown") if word.text in strange else word for word in words]
         named = any(word.role == "who" for word in words)
         hits = [
             self._hit(place, float(mixed.score[place]), words, found.get(int(keys[place]), []), named)
@@ -142,13 +143,20 @@ class Answering:
         finds = [self._find(question, int(keys[hits[at].place]), mixed, hits[at], near[at]) for at in kept]
         return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
 
-    def _strange(self, words: Sequence[Word], found: dict[int, list[Word]], keys: Keys) -> set[str]:
-        """Names that the store knows and nothing in scope has: no candidate by words, so hardly another row."""
-        seen = {word.text for has in found.values() for word in has}
-        names = [word for word in words if word.role in ("who", "rare") and word.text not in seen]
-        if names:
-            seen.update(word.text for has in self._keyword.covered(names, keys.tolist()).values() for word in has)
-        return {word.text for word in names} - seen
+    def _in_scope(self, words: list[Word], mask: Mask) -> list[Word]:
+        """The words, with those names as unknown that other rows have and none of the mask has."""
+        if mask.all():
+            return words
+        return [
+            msgspec.structs.replace(word, role="unknown") if self._elsewhere(word, mask) else word for word in words
+        ]
+
+    def _elsewhere(self, word: Word, mask: Mask) -> bool:
+        if word.role not in ("who", "rare"):
+            return False
+        keys, _ = self._keyword.search([word], NAME_ROWS_MAX)
+        known = keys[keys < len(mask)]
+        return len(keys) < NAME_ROWS_MAX and not mask[known].any()
 
     def _hit(self, place: int, score: float, asked: Sequence[Word], has: Sequence[Word], named: bool) -> _Hit:
         covered = share_of(has, asked, self._weights)

@@ -22,7 +22,7 @@ _DATES = (
     " januar februar märz maerz mai juni juli oktober dezember montag dienstag mittwoch donnerstag freitag samstag"
     " sonntag gestern heute morgen"
 )
-_KINDS = "name names called favourite favorite long often"
+_KINDS = "name names called favourite favorite long often herr frau"
 _FRAME = frozenset((*_DATES.split(), *_KINDS.split()))
 
 

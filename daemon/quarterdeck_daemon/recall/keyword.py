@@ -30,7 +30,7 @@ from ..store.files import PRIVATE_FOLDER
 from .analysis import Analysis, term_analyzer
 from .asking import Role, is_frame, names_in
 from .sealed import Doubt, file_hash, read_note, write_note
-from .word_families import relatives
+from .word_families import ALONE_LETTERS_MIN, COMPOUNDING, relatives, splits
 
 VERSION = "keyword-4"
 WRITER_BYTES = 15_000_000
@@ -234,9 +234,22 @@ class KeywordPart:
         if languages[0] == RELATED and not name:
             kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
             terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
+        if languages[0] in COMPOUNDING and not any(map(self._having, terms)):
+            terms.update(dict.fromkeys(self._parts(text, languages[0])))
         rows, having = self.rows, max(map(self._having, terms), default=0)
         weight = math.log1p(max(rows - having, 0) / (having + 0.5))
         return Word(text, tuple(terms), weight, _role(text, name, having, many))
+
+    def _parts(self, compound: str, language: str) -> list[str]:
+        """Terms of its two halves where the store has both, else of the longest half that it has."""
+        single: list[str] = []
+        for halves in splits(compound):
+            known = [term for half in halves for term in self._analysis.terms(half, language) if self._having(term)]
+            if len(known) == len(halves):
+                return known
+            single += known
+        longest = max(single, key=len, default="")
+        return [longest] if len(longest) >= ALONE_LETTERS_MIN else []
 
     def rows_with(self, name: str, language: str) -> int:
         """How many rows have a name."""

@@ -38,7 +38,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     vector: Share = 0.6
     rule: Literal["top1", "z"] = "top1"
-    words_full: Factor = 0.4
+    words_full: Factor = 0.5
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
     candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 60

@@ -1,6 +1,7 @@
 """Words that belong together where a stemmer does not see it: irregular forms, and what endings make of a word.
 
-Questions ask in the base form ("did she run") what was told in another ("I ran"). English only.
+Questions ask in the base form ("did she run") what was told in another ("I ran"); English. Languages that write
+compounds as one word ask for the "Archivschlüssel" what was told of the "Schlüssel zum Archiv".
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ ENDINGS = (
 )  # fmt: skip
 ROOT_LETTERS_MIN = 4  # What an ending may be taken off from; a shorter word only takes endings on.
 WORD_LETTERS_MIN = 3
+COMPOUNDING = frozenset(("de", "nl", "sv", "da", "no"))
+PART_LETTERS_MIN = 4
+ALONE_LETTERS_MIN = 5  # Of a half that the store has without the other.
+COMPOUND_LETTERS_MAX = 40
 
 
 def irregular_forms() -> Iterator[tuple[str, str]]:
@@ -50,3 +55,10 @@ def relatives(stem: str) -> tuple[str, ...]:
     )
     made = {root + ending for root in roots for ending in ENDINGS} - {stem}
     return tuple(sorted(made, key=lambda one: (len(one), one)))
+
+
+def splits(word: str) -> Iterator[tuple[str, str]]:
+    """Each way to cut a word in two that could be words."""
+    if word.isalpha() and len(word) <= COMPOUND_LETTERS_MAX:
+        for at in range(PART_LETTERS_MIN, len(word) - PART_LETTERS_MIN + 1):
+            yield word[:at], word[at:]

@@ -228,7 +228,7 @@ compress = ""
 [recall]                 # how finds are ranked; the defaults are measured
 vector = 0.6             # share of likeness in meaning, 0 to 1; the rest is the words'
 rule = "top1"            # a score counts by the best of its side ("top1") or by how far it stands out ("z")
-words_full = 0.4         # share of what the words could score together that counts as a full match
+words_full = 0.5         # share of what the words could score together that counts as a full match
 recency = 0.02           # what a thing of this moment has over an old one
 half_life_days = 90.0    # after so many days half of that is left
 candidates = 60          # rows that words and likeness may each name

@@ -160,6 +160,16 @@ def test_a_name_that_many_rows_have_is_not_read_for_likeness(tmp_path: Path) -> 
     index.close()
 
 
+def test_a_name_that_many_rows_have_does_not_choose_the_candidates(tmp_path: Path) -> None:
+    """Else the shortest of what somebody said would come before what was asked for."""
+    index = opened(tmp_path / "index", weights=Weights(candidates=10))
+    index.put(people("a"), seq=50)
+    assert ids(index, "Which team does Nora lead?", limit=1) == ["a-answer"]
+    assert len(ids(index, "Which team does Nora lead?", mode="keyword")) == 1
+    assert len(ids(index, "Nora", mode="keyword")) == 10
+    index.close()
+
+
 def test_a_name_that_only_others_know_counts_as_missing(tmp_path: Path) -> None:
     """What is in another namespace must not make a question about it look answered in this one."""
     index = opened(tmp_path / "index")

@@ -120,6 +120,24 @@ def test_the_language_of_a_short_question_is_told_by_its_little_words(shared: Ke
     assert [shared.spoken(query, "en") for query in asked] == ["de", "fr", "en", "en"]
 
 
+def test_a_compound_finds_what_was_told_of_its_halves(tmp_path: Path) -> None:
+    part = opened(tmp_path / "words")
+    part.put([Text(1, "", "Der Schlüssel zum Archiv", "de"), Text(2, "", "Acht Stühle", "de")], (), seq=1, step=1)
+    asked = ("Archivschlüssel", "Schlüsseldienst", "Weihnachten", "Archiv")
+    assert [keys(part, query, "de") for query in asked] == [[1], [1], [], [1]]
+    assert keys(part, "Archivschlüssel", "en") == []
+    part.close()
+
+
+def test_letters_that_build_sentences_are_not_looked_for(tmp_path: Path) -> None:
+    part = opened(tmp_path / "words")
+    texts = [Text(1, "", "電話は事務所にあります", "ja"), Text(2, "", "他的狗在办公室", "zh")]
+    part.put(texts, (), seq=1, step=1)
+    asked = (("電話はどこですか", "ja"), ("狗在哪里", "zh"), ("どこですか", "ja"))
+    assert ["".join(word.text for word in part.words(*one)) for one in asked] == ["電話", "狗", "どこですか"]
+    part.close()
+
+
 def test_irregular_forms_and_words_of_one_family_meet(tmp_path: Path) -> None:
     part = opened(tmp_path / "words")
     part.put(
