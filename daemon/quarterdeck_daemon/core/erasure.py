@@ -49,7 +49,11 @@ def begin(turn: Turn, command: BeginErasure) -> Plain:
     """Record the plan, end what is under way of it, and put the tombstones."""
     under_way = next(turn.draft.live(Erasure), None)
     if under_way is not None:
-        raise QuarterdeckError("conflict", f"{under_way.id} is still being forgotten", hint="Wait for it to end.")
+        raise QuarterdeckError(
+            "conflict",
+            f"{under_way.id} is still being forgotten",
+            hint="It ends by itself; `quarterdeck alerts` says what holds it up, if something does.",
+        )
     id = f"er{turn.number('er')}"
     names: Plain = msgspec.to_builtins(command.removal)
     planned = turn.emit(

@@ -10,6 +10,8 @@ Leaves   what goes to forget_plan.py, how rows and keys go to the store, backups
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +34,7 @@ from .recall import Recall
 from .residue import OWN_FILE_BYTES_MAX, blacken, files_with, needles_of
 from .workspace import STATE_NAME
 
-AGAIN_S = 30.0  # After a step failed, a full disk say.
+AGAIN_S = 10.0  # After a step failed, a full disk say.
 INDEX_WAIT_S = 30.0
 OWN_FOLDERS = frozenset((STATE_NAME, ".git", ".venv", "node_modules"))
 
@@ -40,7 +42,10 @@ log = logging.getLogger("quarterdeck.forgetting")
 
 
 class Forgetting:
-    """One erasure at a time. `resume` at start takes up one that was cut short."""
+    """One erasure at a time. `run` goes on with one that was cut short, at the start or later.
+
+    trouble: why the one that has begun is not finished yet; "" when nothing holds it up.
+    """
 
     def __init__(
         self, store: Store, engine: Engine, recall: Recall, workspace: Path, *, on_erased: Callable[[], None]
@@ -49,6 +54,9 @@ class Forgetting:
         self._workspace, self._home = workspace, workspace / STATE_NAME
         self._on_erased = on_erased
         self._work: dict[str, asyncio.Task[Plain]] = {}
+        self._left = asyncio.Event()  # Something was cut short.
+        self._left.set()
+        self.trouble = ""
         self.lock = asyncio.Lock()  # From the plan until it is begun, nobody else plans.
 
     # --- beginning ---
@@ -79,20 +87,31 @@ class Forgetting:
         """Carry out what was begun, or wait for whoever does. Goes on also when nobody waits any more."""
         if id not in self._work:
             self._work[id] = asyncio.create_task(self._carry_out(id))
-            self._work[id].add_done_callback(lambda task: self._work.pop(id, None))
-        return await asyncio.shield(self._work[id])
+            self._work[id].add_done_callback(lambda task: self._ended(id, task))
+        try:
+            return await asyncio.shield(self._work[id])
+        except (QuarterdeckError, OSError) as error:
+            raise _cut_short(id, error) from error
+
+    def _ended(self, id: str, task: asyncio.Task[Plain]) -> None:
+        self._work.pop(id, None)
+        error = None if task.cancelled() else task.exception()
+        self.trouble = "" if error is None else f"{id} has begun and is not finished: {error}"
+        if error is not None:
+            log.error("%s", self.trouble)
+            self._left.set()
 
     async def run(self) -> None:
-        """Finish what was cut short; for the start of the daemon. Tries again until it is done."""
-        for erasure in list(self._store.live(Erasure)):
-            log.info("going on with %s", erasure.id)
-            while True:
-                try:
+        """Finish what was cut short, by the end of the last life or by a full disk; try again until it is done."""
+        while True:
+            await self._left.wait()
+            self._left.clear()
+            if self.trouble:
+                await asyncio.sleep(AGAIN_S)
+            for erasure in list(self._store.live(Erasure)):
+                log.info("going on with %s", erasure.id)
+                with contextlib.suppress(QuarterdeckError):  # `_ended` has told of it and asked for another try.
                     await self.finish(erasure.id)
-                    break
-                except (QuarterdeckError, OSError) as error:
-                    log.error("%s cannot go on: %s", erasure.id, error)
-                    await asyncio.sleep(AGAIN_S)
 
     # --- carrying out ---
 
@@ -114,7 +133,7 @@ class Forgetting:
         assert planned is not None, "the list is the last that is forgotten"
         assert names is not None, "and so are the names in it"
         removal = msgspec.convert(names, Removal)
-        store.erase(removal)
+        await self._in_steps(removal)
         self._on_erased()
         await self._recall.purge(INDEX_WAIT_S)
         await asyncio.to_thread(store.scour)
@@ -131,9 +150,17 @@ class Forgetting:
         planned = store.event(erasure.list_seq)
         if planned is not None and not erased(planned):
             subject = f"erasure:{erasure.id}"
-            store.erase(Removal(epoch=store.epoch, subjects=(subject,), events=(erasure.list_seq,)))
+            await self._in_steps(Removal(epoch=store.epoch, subjects=(subject,), events=(erasure.list_seq,)))
             await asyncio.to_thread(self._reach_copies)
         await self._engine.execute(CloseErasure(id=erasure.id))
+
+    async def _in_steps(self, removal: Removal) -> None:
+        """Erase without keeping others waiting: only what belongs to the writer's thread is done in it."""
+        for step in self._store.erasing(removal):
+            if step.aside:
+                await asyncio.to_thread(step.do)
+            else:
+                step.do()
 
     def _reach_copies(self) -> int:
         """Make every backup in the state folder forget it as well. Returns how many there are."""
@@ -183,3 +210,12 @@ class Forgetting:
         return await asyncio.to_thread(
             files_with, self._workspace, needles, without=OWN_FOLDERS, bytes_max=OWN_FILE_BYTES_MAX
         )
+
+
+def _cut_short(id: str, error: QuarterdeckError | OSError) -> QuarterdeckError:
+    """What who waits for it is told: it has begun, and need not be asked for again."""
+    hint = "It goes on by itself as soon as that is mended; `quarterdeck alerts` says when it is not."
+    said = f"{id} has begun and is not finished: {error}"
+    if isinstance(error, QuarterdeckError):
+        return QuarterdeckError(error.code, said, hint=hint, details={**error.details, "erasure": id})
+    return QuarterdeckError("no_space" if error.errno == errno.ENOSPC else "unavailable", said, hint=hint)

@@ -6,7 +6,10 @@ now (a steering file that is broken, work that gave up): they have no number and
 
 from __future__ import annotations
 
+import shutil
+
 from ..core.entities import Action, Alert, DeadLetter, Plain
+from ..store.room import FREE_BYTES_MIN
 from .house import House
 from .views import iso
 
@@ -37,10 +40,24 @@ def standing_alerts(house: House) -> list[Plain]:
     if letters:
         gave_up = "one piece of work gave up" if letters == 1 else f"{letters:,} pieces of work gave up"
         found.append(_standing("deadletters", {"level": "warning", "text": gave_up, "hint": "quarterdeck dead list"}))
+    if house.forgetting.trouble:
+        hint = "It goes on by itself as soon as that is mended."
+        alert: Plain = {"level": "critical", "text": house.forgetting.trouble, "hint": hint}
+        found.append(_standing("forgetting", alert))
+    found += _room(house)
     if house.recall.behind > BEHIND_WORTH_TELLING:
         text = f"the index is {house.recall.behind:,} memories behind"
         found.append(_standing("index.behind", {"level": "info", "text": text}))
     return found
+
+
+def _room(house: House) -> list[Plain]:
+    """Below the floor nothing is taken in, so that a stop can still be recorded."""
+    free = shutil.disk_usage(house.workspace).free
+    if free >= FREE_BYTES_MIN:
+        return []
+    text = f"the disk is full: {free >> 20} MiB are free, below {FREE_BYTES_MIN >> 20} MiB nothing is taken in"
+    return [_standing("disk", {"level": "critical", "text": text, "hint": "Free some space; reading goes on."})]
 
 
 def alert_view(alert: Alert) -> Plain:

@@ -29,9 +29,8 @@ class Room:
             status = os.statvfs(self._path)
             self._free, self._looked = status.f_bavail * status.f_frsize, now
         if self._free < self._min:
-            reason = (
-                f"{self._free} bytes are free, and the last {self._min} are kept for the stop and the audit trail"
-            )
+            kept = f"the last {self._min >> 20} MiB are kept for the stop and the audit trail"
+            reason = f"{self._free >> 20} MiB are free, and {kept}"
             raise NoSpace(self._path, reason, free_bytes=self._free)
 
     def check_for(self, size_bytes: int) -> None:
@@ -39,7 +38,8 @@ class Room:
         status = os.statvfs(self._path)
         free = status.f_bavail * status.f_frsize
         if free < size_bytes + self._min:
-            reason = f"{free} bytes are free, {size_bytes} are needed for a while"
+            needed = (size_bytes + self._min) >> 20
+            reason = f"{free >> 20} MiB are free, {needed + 1} MiB are needed for a while"
             raise NoSpace(self._path, reason, free_bytes=free)
 
     def take(self, size_bytes: int) -> None:

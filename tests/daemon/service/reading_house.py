@@ -38,7 +38,7 @@ class Reading:
         none = cast(Callable[..., None], None)
         parts = dict.fromkeys(("config", "doing", "hub", "link"), none) | {"recall": SimpleNamespace(behind=0)}
         tally = Tally(self.store)
-        self.house = House(Path("nowhere"), store=self.store, engine=self.engine, tally=tally, **parts)  # type: ignore[arg-type]  # Not touched by reads.
+        self.house = House(Path(), store=self.store, engine=self.engine, tally=tally, **parts)  # type: ignore[arg-type]  # Not touched by reads.
 
     async def do(self, command: Command, actor: str = "operator") -> Executed:
         return await self.engine.execute(command, actor=actor)

@@ -161,7 +161,7 @@ def _space(house: House) -> Plain:
     return _check(
         "disk",
         free > FREE_BYTES_WARN,
-        f"{free / 1e9:.1f} GB free",
+        f"{free >> 20:,} MiB free",
         "Free some space; below 64 MB nothing is taken in.",
     )
 
