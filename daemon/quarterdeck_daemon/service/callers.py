@@ -24,7 +24,7 @@ from ..core.entities import Entity, Link
 from ..core.scopes import UNBOUND, OutOfScope, declared_for
 from ..recall.api import Question
 from ..recall.narrowing import narrowed
-from ..store.api import Head, Removal, Removed, Store, Verification
+from ..store.api import Head, Removal, Removed, Step, Store, Verification
 from ..store.scoped import ScopedStore
 from .rpc import Asked, Handler
 
@@ -170,6 +170,9 @@ class CallerStore:
 
     def erase(self, removal: Removal) -> Removed:
         return self._store.erase(removal)
+
+    def erasing(self, removal: Removal) -> Iterable[Step]:
+        return self._store.erasing(removal)
 
     def scour(self) -> None:
         self._store.scour()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -50,6 +50,13 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     versions: int = 0
     links: int = 0
     blobs: int = 0
+
+
+class Step(NamedTuple):
+    """A part of a longer work. aside: it may run in a thread while others read and append."""
+
+    aside: bool
+    do: Callable[[], None]
 
 
 class Store(Protocol):
@@ -142,6 +149,10 @@ class Store(Protocol):
         Events stay, say that they are {"erased": True}, and the chain verifies. A value written later under the
         same name stays: it has another key. Raises `conflict`, before anything is changed, for events in clear.
         """
+        ...
+
+    def erasing(self, removal: Removal) -> Iterable[Step]:
+        """The same as `erase`, in steps to be done in this order. Those that are not `aside` belong to the writer."""
         ...
 
     def scour(self) -> None:

@@ -164,22 +164,34 @@ class ContentKeys:
 
     def forget(self, subjects: Iterable[str], indexes: Iterable[int] = ()) -> None:
         """Take out the keys of the subjects, and of indexes that were found stored. Durable on return."""
+        self.use(self.written_without(subjects, indexes))
+
+    def written_without(self, subjects: Iterable[str], indexes: Iterable[int]) -> KeyState:
+        """Make the keys that are left and write them down, durable on return. `use` is the other half of forgetting.
+
+        Slow with many; may run in a thread while others seal and open with the keys of before.
+        """
         wanted = {*indexes, *(self.index_of(subject) for subject in subjects)}
         state = self._state.without(wanted)
         if self._path is not None:
             replace_shredding(self._path, state.packed())
+        return state
+
+    def use(self, state: KeyState) -> None:
+        """From now on there are only these keys. What another thread derives of the old ones right now is not kept."""
         self._state = state
-        self._ciphers.clear()
-        self._places.clear()
+        self._ciphers, self._places = {}, {}
 
     def _place(self, subject: str) -> tuple[bytes, AESSIV]:
         """Index and cipher of a subject, as they are until something is forgotten."""
-        index = self.index_of(subject)
-        cipher = self._cipher(index)
-        assert cipher is not None, "index_of gives an index that has a key"
-        if len(self._places) >= CIPHERS_MAX:
-            self._places.clear()  # All at once: taking out the oldest costs more than the few that are missed.
-        place = self._places[subject] = (index.to_bytes(INDEX_BYTES, "big"), cipher)
+        places = self._places  # As in `_cipher`.
+        cipher = None
+        while cipher is None:  # Again only when its key was taken out between the two.
+            index = self.index_of(subject)
+            cipher = self._cipher(index)
+        if len(places) >= CIPHERS_MAX:
+            places.clear()  # All at once: taking out the oldest costs more than the few that are missed.
+        place = places[subject] = (index.to_bytes(INDEX_BYTES, "big"), cipher)
         return place
 
     def _hashed(self, subject: str, attempt: int) -> int:
@@ -190,14 +202,15 @@ class ContentKeys:
         return int.from_bytes(digest, "big")
 
     def _cipher(self, index: int) -> AESSIV | None:
-        cipher = self._ciphers.get(index)
+        ciphers = self._ciphers  # Before the state: what follows from older keys goes where nobody looks any more.
+        cipher = ciphers.get(index)
         if cipher is None:
             key = self._state.tree.leaf(index)
             if key is None:
                 return None
-            if len(self._ciphers) >= CIPHERS_MAX:
-                self._ciphers.clear()
-            cipher = self._ciphers[index] = AESSIV(key)
+            if len(ciphers) >= CIPHERS_MAX:
+                ciphers.clear()
+            cipher = ciphers[index] = AESSIV(key)
         return cipher
 
 

@@ -7,7 +7,8 @@ rows of a name go is decided row by row: one that can still be opened was writte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -34,7 +35,7 @@ from .database import Batch, Database
 from .opening import walk
 from .sealing import Sealing
 
-ENTITIES_PER_BATCH = 100
+ENTITIES_PER_BATCH = 20  # So long an append may have to wait.
 CHOSEN_KINDS = (
     "alias",
     "asset",
@@ -72,24 +73,33 @@ class Eraser:
             found.add(self._sealing.index_of_blob(blob) if blob else None)
         return {index for index in found if index is not None}
 
-    def delete(self, removal: Removal) -> tuple[Removed, list[str]]:
-        """Delete what can no longer be opened. Returns the counts, and the entities of which no value is left."""
+    def delete(self, removal: Removal, writing: threading.Lock) -> tuple[Removed, list[str]]:
+        """Delete what can no longer be opened. Returns the counts, and the entities of which no value is left.
+
+        writing: held for ENTITIES_PER_BATCH at a time, so that no row is written between a look and its deletion.
+        """
         counts = {"records": 0, "versions": 0, "links": 0}
         gone: list[str] = []
         names = (*removal.entities, *removal.thinned)
         for start in range(0, len(names), ENTITIES_PER_BATCH):
-            batch, edges = self._db.batch(), set[bytes]()
-            for entity in names[start : start + ENTITIES_PER_BATCH]:
-                kept_from = self._delete_values(batch, entity, counts)
-                edges.update(self._link_rows(entity, kept_from))  # An edge between two of them is found twice.
-                if kept_from == SEQ_MAX:
-                    gone.append(entity)
-            for row in edges:
-                batch.delete("links", row)
-            counts["links"] += len(edges)
-            self._db.write(batch)
+            with writing:
+                gone += self._delete_batch(names[start : start + ENTITIES_PER_BATCH], counts)
         blobs = self._blobs.remove_forgotten(removal.blobs)
         return Removed(**counts, blobs=blobs), gone
+
+    def _delete_batch(self, names: Sequence[str], counts: dict[str, int]) -> list[str]:
+        gone: list[str] = []
+        batch, edges = self._db.batch(), set[bytes]()
+        for entity in names:
+            kept_from = self._delete_values(batch, entity, counts)
+            edges.update(self._link_rows(entity, kept_from))  # An edge between two of them is found twice.
+            if kept_from == SEQ_MAX:
+                gone.append(entity)
+        for row in edges:
+            batch.delete("links", row)
+        counts["links"] += len(edges)
+        self._db.write(batch)
+        return gone
 
     def forgotten(self) -> Iterator[str]:
         """Yield every entity that has a value whose key is gone."""

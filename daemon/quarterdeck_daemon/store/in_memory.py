@@ -17,7 +17,7 @@ from quarterdeck_protocol.events import Event
 from ..core.commit import Commit
 from ..core.entities import ENTITIES, Entity, Link
 from ..core.subjects import subject_of_entity
-from .api import Head, Removal, Removed, Verification
+from .api import Head, Removal, Removed, Step, Verification
 from .blobs import blob_hash
 from .chain import EMPTY, KEY_BYTES, Chain
 from .codec import SEALED, SEQ_MAX, header, joined, link_keys, link_of, link_prefix, part, seq_of
@@ -201,6 +201,12 @@ class InMemoryStore:
             del self._blobs[name]
         records, versions, links = (sum(counts) for counts in zip(*parts, strict=True)) if parts else (0, 0, 0)
         return Removed(records=records, versions=versions, links=links, blobs=len(blobs))
+
+    def erasing(self, removal: Removal) -> Iterator[Step]:
+        def do() -> None:
+            self.erase(removal)
+
+        yield Step(False, do)
 
     def scour(self) -> None:
         """There are no files."""

@@ -41,6 +41,7 @@ from .codec import (
 )
 from .database import Batch
 from .erasing import Eraser, scoured_ranges
+from .erasing_steps import Erasing, all_done
 from .errors import LogCorrupt, NoSpace, StoreFailed
 from .files import PRIVATE_FOLDER
 from .intake import Intake, take_in
@@ -72,6 +73,7 @@ class RocksStore:
         self._failure: NoSpace | StoreFailed | None = None
         self._syncing = threading.Lock()
         self._closed = False
+        self._writing = threading.Lock()  # Held by an append, and while rows are deleted.
         self._written = self._synced = 0  # Batches; a batch may hold no event, so the head does not tell.
         for key, _ in walk(self._db, "meta", _LIVE + NUL, after_prefix(_LIVE + NUL)):
             _, kind, id = key.split(NUL)
@@ -112,11 +114,12 @@ class RocksStore:
         if not reserve:
             self._room.check()
         intake = take_in(self._chain, self._sealing, self._head, commits)
-        batch = self._db.batch()
-        self._batch_log(batch, intake)
-        changed = self._batch_records(batch, intake)
-        size_bytes = batch.size_bytes  # Before writing: that empties the batch.
-        self._guarded(lambda: self._db.write(batch))
+        with self._writing:
+            batch = self._db.batch()
+            self._batch_log(batch, intake)
+            changed = self._batch_records(batch, intake)
+            size_bytes = batch.size_bytes  # Before writing: that empties the batch.
+            self._guarded(lambda: self._db.write(batch))
         self._head = intake.head
         self._written += 1
         self._room.take(size_bytes)
@@ -330,31 +333,28 @@ class RocksStore:
 
     def erase(self, removal: Removal) -> Removed:
         """Take out the keys, then the rows and files; see api.py. The keys first: what is unreadable is forgotten."""
-        self.sync()
-        if removal.epoch == self.epoch:
-            indexes = self._eraser.indexes(removal)
-            self._guarded(lambda: self._sealing.keys.forget(removal.subjects, indexes))
-        self._cache.clear()
-        return self._take_away(removal)
+        return all_done(self.erasing(removal))
+
+    def erasing(self, removal: Removal) -> Erasing:
+        parts = (self._eraser, self._sealing.keys, self._writing, self.sync, self._guarded, self._cache.clear)
+        return Erasing(removal, *parts, self._taken_away)
 
     def sweep(self) -> Removed:
         """Take away whatever has lost its key: for a copy that was handed newer keys."""
         names = tuple(self._eraser.forgotten())
-        return self._take_away(Removal(epoch=self.epoch, entities=names, blobs=tuple(self._blobs.names())))
+        return self.erase(Removal(epoch=-1, entities=names, blobs=tuple(self._blobs.names())))
 
     def scour(self) -> None:
         """Rewrite files; see api.py. Raises NoSpace, before anything is done, without room for a second copy."""
         self._room.check_for(sum(path.stat().st_size for path in self._path.glob("*.sst")))
         self._guarded(lambda: self._db.rewrite(scoured_ranges()))
 
-    def _take_away(self, removal: Removal) -> Removed:
-        removed, gone = self._guarded(lambda: self._eraser.delete(removal))
+    def _taken_away(self, gone: list[str]) -> None:
         self._guarded(lambda: note_keys(self._db, self._chain, self._sealing.keys))
         self._written += 1
-        self.sync()
+        self._cache.clear()
         for kind, _, id in (entity.partition(":") for entity in gone):
             self._live.get(kind, set()).discard(id)
-        return removed
 
     # whole state
 

@@ -26,7 +26,7 @@ from ..core.entities import ENTITIES, Document, Entity, Link
 from ..core.scopes import OutOfScope, rule_against
 from ..core.shown import Versions
 from ..core.subjects import subject_of
-from .api import Head, Removal, Removed, Store, Verification
+from .api import Head, Removal, Removed, Step, Store, Verification
 
 HIDDEN: Final[dict[str, object]] = {"hidden": "out of scope"}
 ANSWERED: Final = "request.answered"
@@ -185,6 +185,9 @@ class ScopedStore:
         self._no_writing()
 
     def erase(self, removal: Removal) -> Removed:
+        self._no_writing()
+
+    def erasing(self, removal: Removal) -> Iterable[Step]:
         self._no_writing()
 
     def scour(self) -> None:
