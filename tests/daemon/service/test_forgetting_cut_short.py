@@ -15,33 +15,26 @@ from quarterdeck_daemon.service import forgetting
 from quarterdeck_daemon.service.forgetting import Forgetting
 from quarterdeck_daemon.service.open_alerts import open_alerts
 from quarterdeck_daemon.service.recall import Recall
-from quarterdeck_daemon.store.api import Removal, Removed
 from quarterdeck_daemon.store.errors import NoSpace
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .reading_house import Reading, reading
 
 
-async def _purge(_: float) -> bool:
-    return True
-
-
 class Case:
-    """A note that is being forgotten in a house whose disk is full for the first `full` tries."""
+    """A note that is being forgotten in a house whose disk is full for the first `full` tries, after the keys went."""
 
     def __init__(self, on: Reading, folder: Path, full: int) -> None:
         self.on, self.full = on, full
-        self._erase = on.store.erase
-        on.store.erase = self.erase  # type: ignore[method-assign]  # What a full disk does, at a moment of ours.
-        recall = cast(Recall, SimpleNamespace(purge=_purge))
+        recall = cast(Recall, SimpleNamespace(purge=self.purge))
         self.forgetting = Forgetting(on.store, on.engine, recall, folder, on_erased=lambda: None)
         on.house.forgetting = self.forgetting
 
-    def erase(self, removal: Removal) -> Removed:
+    async def purge(self, _: float) -> bool:
         self.full -= 1
         if self.full >= 0:
             raise NoSpace(Path(), "0 MiB are free", free_bytes=0)
-        return self._erase(removal)
+        return True
 
     async def begun(self) -> str:
         await self.on.do(Remember(text="Ines called"))
@@ -78,7 +71,7 @@ async def test_a_forgetting_that_ran_out_of_room_is_told_and_goes_on_by_itself(
             while case.forgetting.trouble:
                 await asyncio.sleep(0.01)
         keeping_on.cancel()
-        assert (case.alerts(), case.full) == ([], -2)  # Three in vain; then the text, then the list of what went.
+        assert (case.alerts(), case.full) == ([], -1)  # Three in vain, and one more.
 
 
 async def test_without_going_on_it_would_stay_half_done_for_ever(tmp_path: Path) -> None:
