@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Literal
@@ -71,18 +72,21 @@ def between(rule: Rule, after_us: int, upto_us: int, *, limit: int) -> tuple[lis
     return found, False
 
 
-def last_before(rule: Rule, after_us: int, upto_us: int) -> int | None:
-    """Return the last moment in (after, upto]. Looks back further and further, so that years cost no more than days."""
+def latest(rule: Rule, after_us: int, upto_us: int, *, count: int) -> list[int]:
+    """Return the last `count` moments in (after, upto], in order; fewer when there are no more.
+
+    Looks back further and further, so that years of every minute cost no more than an hour of it.
+    """
     back = LOOK_BACK_US
     while True:
         start = max(after_us, upto_us - back)
-        last = None
+        found: deque[int] = deque(maxlen=count)
         for at_us in times(rule, start):
             if at_us > upto_us:
                 break
-            last = at_us
-        if last is not None or start <= after_us:
-            return last
+            found.append(at_us)
+        if len(found) == count or start <= after_us:
+            return list(found)
         back *= LOOK_BACK_FACTOR
 
 

@@ -227,13 +227,14 @@ class StartRun(Command, frozen=True, kw_only=True):
     dry_run: bool = False
     labels: Labels = OPERATOR
     namespace: str = ""  # "": that of the documents that it is given, else the default.
+    objective: str = ""  # What it serves.
 
 
 class SteerRun(Command, frozen=True, kw_only=True):
-    """Pause, resume or cancel a run."""
+    """Pause, resume, cancel or kill a run."""
 
     id: str
-    verb: str  # "pause", "resume" or "cancel".
+    verb: str  # "pause", "resume", "cancel" or "kill".
     reason: str = ""
 
 
@@ -246,6 +247,43 @@ class SteerStep(Command, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class EditStep(Command, frozen=True, kw_only=True):
+    """Give a step other input before it runs, or another output in place of its own; None: that stays.
+
+    rerun_after  steps that used the old output are done again, as far as nothing of theirs has left
+    """
+
+    id: str
+    step: str
+    input: Plain | None = None
+    output: Plain | None = None
+    rerun_after: bool = False
+    reason: str = ""
+
+
+class ReassignStep(Command, frozen=True, kw_only=True):
+    """Have another agent do a step that has not succeeded yet; one under way or failed begins anew."""
+
+    id: str
+    step: str
+    agent: str
+    reason: str = ""
+
+
+class DecideGate(Command, frozen=True, kw_only=True):
+    """The operator's word on a step that waits for it. shown_hash: of the question that was read."""
+
+    id: str
+    step: str
+    approve: bool
+    shown_hash: str
+    reason: str = ""
+
+
+class ExamineRuns(Command, frozen=True, kw_only=True):
+    """Look at every run that has not ended: what cannot go on is put in quarantine, alone."""
+
+
 class SignalRun(Command, frozen=True, kw_only=True):
     id: str
     signal: str
@@ -254,8 +292,10 @@ class SignalRun(Command, frozen=True, kw_only=True):
 
 class ResolveDeadLetter(Command, frozen=True, kw_only=True):
     id: str
-    remedy: str  # "retry" or "drop".
+    remedy: str  # "retry", "edit", "reroute", "compensate" or "drop".
     reason: str = ""
+    input: Plain = {}  # For "edit": what takes the place of the step's input, by name.
+    agent: str = ""  # For "reroute".
 
 
 # --- actions --------------------------------------------------------------------------------------
@@ -301,6 +341,37 @@ class SettleAction(Command, frozen=True, kw_only=True):
 
     id: str
     happened: bool
+    reason: str = ""
+
+
+# --- permissions and trust ------------------------------------------------------------------------
+
+
+class GivePermission(Command, frozen=True, kw_only=True):
+    """A standing permission of the operator's; see grants.py. to: patterns of targets, or `known`."""
+
+    agent: str
+    action: str
+    to: tuple[str, ...]
+    uses_max: int
+    expires_us: int
+    per_day: int = 0
+    amount_max: int | None = None
+    reason: str = ""
+
+
+class RevokePermission(Command, frozen=True, kw_only=True):
+    id: str
+    reason: str = ""
+
+
+class SetAutonomy(Command, frozen=True, kw_only=True):
+    """How far an agent may go in one kind of action. decline: it stays as it is, in spite of what was proposed."""
+
+    agent: str
+    action: str
+    level: str = ""
+    decline: bool = False
     reason: str = ""
 
 

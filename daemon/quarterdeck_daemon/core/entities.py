@@ -196,7 +196,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: str | None = None
 
 
-AssetKind = Literal["playbook", "policy", "template", "agent", "kind"]
+AssetKind = Literal["playbook", "policy", "template", "agent", "kind", "preset"]
 
 
 class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -222,7 +222,7 @@ StepStatus = Literal[
     "pending", "recalling", "queued", "started", "waiting", "backoff", "succeeded", "failed", "skipped",
 ]  # fmt: skip
 RunStatus = Literal[
-    "running", "paused", "succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled",
+    "running", "paused", "quarantined", "succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled",
 ]  # fmt: skip
 RUN_ENDED: frozenset[str] = frozenset(
     ("succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled")
@@ -250,6 +250,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queued: str = ""  # Its place in the line of a limit or an open breaker, while it is queued.
     failures: tuple[Plain, ...] = ()  # Every try that failed: {"attempt", "at_us", "agent", "error"}, oldest first.
     override: Plain = {}  # Input that the operator put in place of the playbook's.
+    parent: str = ""  # Of a child of a fan-out: the step that it is a share of.
+    item: object = None  # What the child is for.
+    children: tuple[str, ...] = ()  # Of a fan-out: the ids of its children, in the order of the list.
+    gate: str = ""  # What the operator is asked before the step goes on.
+    thread: tuple[str, ...] = ()  # Message ids of the mails to which an answer is waited for.
+    child: str = ""  # The run that is this step's work.
+    given_output: bool = False  # Its output is the operator's word, not its own work.
+    agent_version: str = ""  # Of the agent that was started last.
 
 
 class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -272,6 +280,22 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
     origin: str = ""  # What began it, if it was not somebody: `schedule:s2`.
     objective: str = ""  # The objective or project that it serves.
     chain: int = 0  # Runs before it of which one followed from the other.
+    parent: str = ""  # The run of which it is a step.
+    parent_step: str = ""
+    depth: int = 0  # Runs above it.
+    priority: Priority = "normal"
+    window: str = ""  # Hours in which its steps may begin, such as 22:00-06:00.
+    outputs: Plain = {}  # What it gave back when it ended.
+    queued: dict[str, tuple[Plain, ...]] = {}  # Signals behind the first of each name, in order.
+    moved_us: int = 0  # When something moved last.
+    stall_us: int = 0  # After so long without a move it ends as stalled; 0: never.
+    late_us: int | None = None  # When its promised time is over; None: it has none, or that was told.
+    deadline_us: int | None = None  # When it ends as timed_out.
+    opens_us: int | None = None  # When its window opens again; None: nothing waits for that.
+    paused_us: int | None = None  # Since when it is paused.
+    paused_by: str = ""  # The run above, when that was paused and took this one along.
+    trouble: str = ""  # Why it is in quarantine.
+    agents: dict[str, str] = {}  # Version of each agent when the run first used it.
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -309,6 +333,16 @@ class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def live(self) -> bool:
         return not self.resolved
+
+
+class Thread(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A mail of ours to which a run waits, or will wait, for an answer. Its id is the mail's message id."""
+
+    kind: ClassVar[str] = "thread"
+    run: str
+    step: str
+    action: str
+    replies: tuple[str, ...] = ()  # Documents that answer it, in the order in which they came.
 
 
 # --- limits and failures --------------------------------------------------------------------------
@@ -456,6 +490,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     risk: Risk
     hold_us: int
     reasons: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()  # Numbers of the built-in rules that spoke, the deciding one first; see guards.py.
+    grant: str = ""  # The standing permission that allowed it.
+    level: str = ""  # Of autonomy, when it had a say.
+    typed: bool = False  # A yes must be typed, not pressed.
+    alone: bool = False  # Decided by itself: never in a group, never "always".
+    report: bool = False  # Allowed, and told afterwards.
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -523,6 +563,8 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     looking: bool = False  # It is being asked now.
     held_back: str = ""  # Why it was not released with the rest after a stop.
     namespaces: tuple[str, ...] = ("default",)  # Of its run: whoever is shown it must be allowed to see all of them.
+    basis: str = ""  # What the confidence rests on, in words; without enough data there is none.
+    seen: Plain = {}  # What the policy knew besides, so that other rules can be asked about it later; see questions.py.
 
     @property
     def live(self) -> bool:
@@ -542,6 +584,8 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: int = 0
     inputs: Plain = {}
     labels: Labels = OPERATOR
+    namespace: str = ""
+    chain: int = 0
 
 
 class Schedule(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -699,6 +743,100 @@ class Part(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "part"
     gone: bool = False  # It serves another one now, or none.
+
+
+# --- permissions and trust ------------------------------------------------------------------------
+
+Level = Literal["", "observe", "suggest", "act_with_approval", "act_and_report", "autonomous"]
+
+
+class Grant(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A standing permission, given by the operator: one agent, one kind of action, so many times, until then. Id `g3`.
+
+    to: patterns of targets, or `known`; every target must fit one.  A status other than `active` is final.
+    """
+
+    kind: ClassVar[str] = "grant"
+    agent: str
+    action: str  # `connector.verb`, exactly.
+    to: tuple[str, ...]
+    uses_max: int
+    expires_us: int
+    at_us: int
+    by: str
+    reason: str = ""
+    per_day: int = 0  # 0: no limit of its own.
+    amount_max: int | None = None  # Minor units; None: an action that names an amount does not fit.
+    used: int = 0
+    day: int = 0  # Days since 1970 in UTC of the last use.
+    used_that_day: int = 0
+    status: Literal["active", "used_up", "expired", "revoked"] = "active"
+    ended: str = ""  # Why, in words.
+
+    @property
+    def live(self) -> bool:
+        return self.status == "active"
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one agent's actions of one kind, counted from the log.
+
+    unchanged, edited, rejected  by the operator     done    allowed and carried out without asking
+    failed, undone               afterwards          streak  good ends in a row since the last bad one
+    """
+
+    unchanged: int = 0
+    edited: int = 0
+    rejected: int = 0
+    done: int = 0
+    failed: int = 0
+    undone: int = 0
+    streak: int = 0
+
+    @property
+    def decisions(self) -> int:
+        return self.unchanged + self.edited + self.rejected + self.done
+
+
+class Record(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The track record of an agent in one kind of action. Id `composer/mail.send`."""
+
+    kind: ClassVar[str] = "record"
+    tally: Tally = Tally()
+    recent: str = ""  # The last ends, a letter each, latest last; see track.py.
+    last_us: int = 0
+
+
+class Reached(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """A target that something has been sent to. Id `mail.send/` and a hash of the target."""
+
+    kind: ClassVar[str] = "reached"
+    count: int = 1
+    first_us: int = 0
+
+
+class Autonomy(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """How far an agent may go in one kind of action, as the operator decided. Id as of the record."""
+
+    kind: ClassVar[str] = "autonomy"
+    level: Level = ""
+    since_us: int = 0
+    by: str = ""
+    reason: str = ""
+    proposed: Level = ""  # What its record speaks for; waits for the operator.
+    proposed_us: int = 0
+    why: str = ""
+    quiet_until: int = 0  # No further proposal before so many decisions: the last one was declined.
+
+
+class Consent(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """The operator has agreed that a sink receives a class of data. Id: a hash of both."""
+
+    kind: ClassVar[str] = "consent"
+    sink: str  # `mail.send`, or with the pattern of a sink that the operator described.
+    sensitivity: str
+    action: str
+    at_us: int
 
 
 # --- the workspace itself -------------------------------------------------------------------------
@@ -935,7 +1073,9 @@ ENTITIES: dict[str, type[Entity]] = {
         Rewind, Edge, ClockMark, Origin, Undoing,
         CaptureMark,
         Scopes, Refusals,
+        Grant, Record, Reached, Autonomy, Consent,
         Schedule, Watch, Task, Objective, Part,
         Limits, Meter, Waiter, Reservation, Breaker,
+        Thread,
     )
 }  # fmt: skip

@@ -19,16 +19,23 @@ from quarterdeck_protocol.events import Event
 from . import (
     action_state,
     actions,
+    admission,
     alerts,
     approvals,
     assets,
+    breakers,
+    budgets,
+    dead_letters,
     documents,
     endorsement,
     erasure,
     facts,
     failing,
+    firing,
     forking,
     lessons,
+    limits,
+    lines,
     links,
     memory,
     proposals,
@@ -37,6 +44,8 @@ from . import (
     retention,
     run_state,
     runs,
+    schedule_state,
+    schedules,
     scopes,
     stopping,
     tiers,
@@ -47,7 +56,7 @@ from . import (
 )
 from .commands import Command, Needs, Wake
 from .commit import Commit
-from .entities import Action, DeadLetter, Document, Entity, Plain, Receipt, Run, Stop
+from .entities import Action, DeadLetter, Document, Entity, Meter, Plain, Receipt, Run, Schedule, Stop, Waiter
 from .hashing import same_request
 from .subjects import erased
 from .table import Draft, Table
@@ -159,7 +168,7 @@ def _needs(turn: Turn) -> tuple[Needs, ...]:
 def all_needs(table: Table) -> tuple[Needs, ...]:
     """What all live entities need; asked at start and when a stop is released."""
     stop = table.get(Stop, "stop")
-    kinds: tuple[type[Entity], ...] = (Document, Run, Action)
+    kinds: tuple[type[Entity], ...] = (Document, Run, Action, Schedule, Meter, DeadLetter)
     return tuple(need for cls in kinds for entity in table.live(cls) for need in needs_of(entity, stop))
 
 
@@ -167,12 +176,20 @@ def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
     """What must be done for one entity as it stands. Reading goes on while stopped, the rest waits."""
     if isinstance(entity, Document):
         return (_parse(entity),) if entity.live else ()
+    if isinstance(entity, DeadLetter):
+        due = entity.escalate_us if entity.live and not entity.escalated else None
+        return (_wake(f"deadletter:{entity.id}", due),) if due is not None else ()
+    if isinstance(entity, Meter):
+        due = entity.until_us if entity.live else None
+        return (_wake(f"meter:{entity.id}", due),) if due is not None else ()
     if stop is not None and stop.engaged:
         return ()
     if isinstance(entity, Run):
         return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None)
     if isinstance(entity, Action):
         return _action_needs(entity, stop.epoch if stop else 0)
+    if isinstance(entity, Schedule):
+        return (_wake(f"schedule:{entity.id}", entity.wake_us),) if entity.live and entity.wake_us else ()
     return ()
 
 
@@ -216,6 +233,17 @@ def _wake(entity: str, at_us: int) -> Needs:
 def wake(turn: Turn, command: Wake) -> Plain:
     """What an entity waited for is due, unless it has moved on meanwhile."""
     kind, _, id = command.entity.partition(":")
+    if kind == "meter":
+        admission.serve(turn, id)
+        return {}
+    if kind == "deadletter":
+        if (letter := turn.draft.get(DeadLetter, id)) is not None:
+            dead_letters.wake(turn, letter, command.due_us)
+        return {}
+    if kind == "schedule":
+        if (schedule := turn.draft.get(Schedule, id)) is not None:
+            firing.wake(turn, schedule)
+        return {}
     if kind == "action":
         action = turn.draft.get(Action, id)
         if action is not None:
@@ -240,15 +268,34 @@ def _answered(draft: Draft, event: Event) -> None:
     draft.puts["receipt", id] = receipt
 
 
+def _called(turn: Turn, event: Event) -> None:
+    """An effect has its turn at a limit; a step goes on by an event of its own."""
+    waiter = turn.draft.get(Waiter, str(event.body["waiter"]))
+    action = turn.draft.get(Action, waiter.work.id) if waiter is not None and event.body["why"] == "called" else None
+    if action is not None and action.status == "held":
+        actions.release(turn, action)
+
+
 _MODULES = (
     memory, documents, facts, runs, run_state, actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts,
-    endorsement, links, retention, proposals, scopes, erasure, pruning,
+    endorsement, links, retention, proposals, scopes, erasure, pruning, schedules,
+    limits, budgets, breakers, dead_letters,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
     DECIDE |= _module.DECIDE
 FOLLOW: dict[str, Follower] = _one_after_the_other(
-    reminders.FOLLOW, triggers.FOLLOW, runs.FOLLOW, failing.FOLLOW, proposals.FOLLOW, undoing.FOLLOW
+    firing.ENDINGS,
+    schedules.FOLLOW,
+    reminders.FOLLOW,
+    triggers.FOLLOW,
+    dead_letters.FOLLOW,
+    admission.FOLLOW,
+    {"line.left": _called},
+    runs.FOLLOW,
+    proposals.FOLLOW,
+    undoing.FOLLOW,
+    firing.FOLLOW,
 )
 _APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
@@ -269,9 +316,15 @@ _APPLIERS: dict[str, Applier] = _merged(
     erasure.APPLY,
     pruning.APPLY,
     undoing.APPLY,
+    schedule_state.APPLY,
+    limits.APPLY,
+    budgets.APPLY,
+    lines.APPLY,
+    breakers.APPLY,
+    dead_letters.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {
     kind: lessons.keep_lessons(tiers.keep_shelves(apply)) for kind, apply in _APPLIERS.items()
 }
-LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter)
+LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter, Schedule)

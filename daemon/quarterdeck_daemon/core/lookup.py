@@ -19,6 +19,9 @@ _LISTS = {
     "action": "`quarterdeck approvals`",
     "deadletter": "`quarterdeck dead list`",
     "alert": "`quarterdeck alerts`",
+    "schedule": "`quarterdeck schedules list`",
+    "task": "`quarterdeck tasks list`",
+    "objective": "`quarterdeck objectives list`",
 }
 
 

@@ -18,7 +18,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .durations import duration_us
 from .entities import Plain
 from .expressions import Unanswerable, program, templates_in
-from .local_time import parse_window
+from .local_time import window_fault
 from .moments import moment_us
 from .playbook_form import (
     CONTEXT_TOKENS_MAX,
@@ -34,6 +34,7 @@ from .playbook_form import (
 )
 from .playbook_shape import shape_faults
 from .playbook_text import Fault, Path, Read, read_text
+from .schedule_spec import SPECS_MAX, ScheduleSpec, check_spec
 from .verbs import VERBS
 
 FAULTS_MAX: Final = 100
@@ -102,6 +103,7 @@ class _Checks:
         for index, one in enumerate(triggers if isinstance(triggers, list) else ()):
             if (trigger := _as(one, Trigger)) is not None:
                 self._trigger(("on", index), trigger)
+        self._schedules()
         self._cycle()
         return self.found
 
@@ -112,8 +114,8 @@ class _Checks:
 
     def _window(self) -> None:
         text = self.plain.get("window")
-        if isinstance(text, str) and text and parse_window(text) is None:
-            self.say(("window",), f"{text!r} is no span of the day", hint="Write it like 22:00-06:00.")
+        if isinstance(text, str) and text and (fault := window_fault(text)):
+            self.say(("window",), fault, hint="Write it like 22:00-06:00 or 20:00-23:30 mon-fri.")
 
     def _trigger(self, path: Path, trigger: Trigger) -> None:
         if trigger.event not in TRIGGER_EVENTS:
@@ -123,6 +125,22 @@ class _Checks:
             program(trigger.when)
         except Unanswerable as error:
             self.say((*path, "when"), f"on {trigger.event}: {error}")
+
+    def _schedules(self) -> None:
+        listed = self.plain.get("schedules")
+        names: set[str] = set()
+        for index, one in enumerate(listed if isinstance(listed, list) else ()):
+            spec = _as(one, ScheduleSpec)
+            try:
+                if spec is not None:
+                    check_spec(spec, self.inputs)
+            except QuarterdeckError as error:
+                self.say(("schedules", index), error.message, hint=error.hint)
+            if spec is not None and spec.id and spec.id in names:
+                self.say(("schedules", index), f"two schedules are called {spec.id!r}")
+            names |= {spec.id} if spec is not None else set()
+        if isinstance(listed, list) and len(listed) > SPECS_MAX:
+            self.say(("schedules",), f"a playbook has at most {SPECS_MAX} schedules")
 
     def _cycle(self) -> None:
         graph = {spec.id: spec.needs for _, spec in self.steps}

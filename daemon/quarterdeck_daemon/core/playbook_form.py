@@ -14,7 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from .entities import Plain
+from .news import NEWS
 from .orders import FailureClass
+from .schedule_spec import ScheduleSpec
 
 STEPS_MAX: Final = 200
 PLAYBOOK_BYTES_MAX: Final = 256 * 1024
@@ -24,7 +26,7 @@ FAN_OUT_MAX: Final = 200  # Children of one `each`.
 DEPTH_MAX: Final = 5  # Runs within runs.
 CHILDREN_MAX: Final = 500  # Runs that one run may start, their own not counted.
 READ_KINDS: Final = frozenset(("document", "fact", "facts", "template", "recall", "action", "context"))
-TRIGGER_EVENTS: Final = frozenset(("mail.received",))
+TRIGGER_EVENTS: Final = frozenset(NEWS)
 
 Duration = Annotated[str, Meta(description="A length of time: 500ms, 8s, 30m, 2h, 7d.")]
 Expression = Annotated[
@@ -90,8 +92,9 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What starts a run by itself."""
 
-    event: Annotated[str, Meta(description="Kind of event: mail.received.")]
+    event: Annotated[str, Meta(description="Kind of event: mail.received, fact.asserted, run.ended …")]
     when: Annotated[str, Meta(description="A CEL expression over the news, such as `doc`.")] = "true"
+    inputs: Annotated[Plain, Meta(description="Inputs of the run; a text may hold `${…}` over the news.")] = {}
 
 
 class Compensate(
@@ -185,6 +188,7 @@ class Playbook(
     version: int = 1
     description: str = ""
     triggers: Annotated[tuple[Trigger, ...], Meta(description="What starts a run by itself.")] = ()
+    schedules: Annotated[tuple[ScheduleSpec, ...], Meta(description="When a run begins by itself.")] = ()
     inputs: Annotated[dict[str, Input], Meta(description="Parameters by name.")] = {}
     outputs: Annotated[Plain, Meta(description="What a run gives back, from `inputs` and `steps`.")] = {}
     priority: Annotated[

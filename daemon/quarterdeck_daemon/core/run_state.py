@@ -10,14 +10,16 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import join
 
-from .commands import Command, ResolveDeadLetter, SignalRun, SteerRun, SteerStep
-from .entities import DeadLetter, Plain, Run, Step, StepStatus
+from .commands import Command, SignalRun, SteerRun, SteerStep
+from .entities import DeadLetter, Plain, Priority, Run, Step, StepStatus
 from .lookup import find
+from .objective_parts import move_part
 from .table import Draft
 from .turn import Applier, Turn, strings, take_number
 
 replace = msgspec.structs.replace
 SIGNALS_MAX = 100  # That came before anyone waited for them.
+FAILURES_MAX = 50  # Of one step, the last ones.
 
 
 # --- events of runs -------------------------------------------------------------------------------
@@ -38,8 +40,13 @@ def _started(draft: Draft, event: Event) -> None:
             labels=event.labels,
             cause=event.cause or "",
             namespace=body.namespace,
+            origin=body.origin,
+            objective=body.objective,
+            chain=body.chain,
+            priority=body.priority,
         )
     )
+    move_part(draft, f"run:{body.run}", "", body.objective, event.seq)
     take_number(draft, body.run, event.seq)
     for value in body.inputs.values():
         if isinstance(value, str) and value.startswith("doc"):
@@ -53,6 +60,10 @@ class _RunStarted(msgspec.Struct):
     inputs: Plain
     steps: tuple[Step, ...]
     namespace: str = "default"  # Logs from before runs had one.
+    origin: str = ""
+    objective: str = ""
+    chain: int = 0
+    priority: Priority = "normal"
 
 
 def _run_of(draft: Draft, event: Event) -> Run:
@@ -78,8 +89,8 @@ def _ended(draft: Draft, event: Event) -> None:
 
 def _let_go(step: Step) -> Step:
     """Work under way belongs to nobody when its run has ended; reopened, it begins anew. Actions live on."""
-    if step.status in ("recalling", "started", "backoff") or (step.status == "waiting" and not step.actions):
-        return replace(step, status="pending", until_us=None, recall={}, signal="")
+    if step.status in ("recalling", "queued", "started", "backoff") or (step.status == "waiting" and not step.actions):
+        return replace(step, status="pending", until_us=None, recall={}, signal="", queued="")
     return step
 
 
@@ -128,6 +139,7 @@ def _step_over(status: StepStatus) -> Applier:
             fields["output"] = output
         if "error" in event.body:
             fields["error"] = event.body["error"]
+            fields["failures"] = _with_failure(draft, event)
         run = _change(draft, event, **fields)
         taken = run.steps[str(event.body["step"])].signal if status == "succeeded" else ""
         signals = {name: payload for name, payload in run.signals.items() if name != taken}
@@ -153,11 +165,38 @@ def _step_proposed(draft: Draft, event: Event) -> None:
 
 
 def _retry_scheduled(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="backoff", until_us=event.body["until_us"], error=event.body["error"])
+    fields: Plain = {"until_us": event.body["until_us"], "error": event.body["error"]}
+    _change(draft, event, status="backoff", failures=_with_failure(draft, event), **fields)
+
+
+def _with_failure(draft: Draft, event: Event) -> tuple[Plain, ...]:
+    """The failures of the event's step with the one that the event tells of."""
+    step = _run_of(draft, event).steps[str(event.body["step"])]
+    agent = str(event.body.get("was", step.agent))
+    failure: Plain = {"attempt": step.attempts, "at_us": event.at_us, "agent": agent, "error": event.body["error"]}
+    return (*step.failures[-FAILURES_MAX + 1 :], failure)
+
+
+def _step_queued(draft: Draft, event: Event) -> None:
+    _change(draft, event, status="queued", queued=event.body["waiter"], until_us=None, recall={})
+
+
+def _step_rerouted(draft: Draft, event: Event) -> None:
+    """Another agent has it now. keep: it is not begun anew by that."""
+    fields: Plain = {"agent": event.body["agent"]}
+    if "error" in event.body:
+        fields |= {"error": event.body["error"], "failures": _with_failure(draft, event)}
+    if not event.body.get("keep"):
+        fields |= {"status": "pending", "attempts": 0, "until_us": None, "queued": ""}
+    _change(draft, event, **fields)
+
+
+def _step_edited(draft: Draft, event: Event) -> None:
+    _change(draft, event, override=event.body["input"])
 
 
 def _step_pending(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="pending", until_us=None, ended_us=None)
+    _change(draft, event, status="pending", until_us=None, ended_us=None, queued="")
 
 
 def _step_retried(draft: Draft, event: Event) -> None:
@@ -185,7 +224,12 @@ def _filed(draft: Draft, event: Event) -> None:
         attempts=int(str(body["attempts"])),
         at_us=event.at_us,
         remedies=strings(body["remedies"]),
-        namespaces=_run_of(draft, event).namespaces,
+        namespaces=_run_of(draft, event).namespaces if event.run else strings(body["namespaces"]),
+        **{name: body[name] for name in ("agent", "playbook", "action", "diagnosis", "cause") if name in body},
+        failures=msgspec.convert(body.get("failures", ()), tuple[Plain, ...]),
+        input_seq=msgspec.convert(body.get("input_seq", 0), int),
+        labels=event.labels,
+        escalate_us=msgspec.convert(body.get("escalate_us"), int | None),
     )
     draft.put(letter)
     take_number(draft, letter.id, event.seq)
@@ -240,16 +284,6 @@ def steer_step(turn: Turn, command: SteerStep) -> Plain:
     return {"run_id": run.id, "step": step.id, "status": find(turn, Run, run.id).status}
 
 
-def resolve_dead_letter(turn: Turn, command: ResolveDeadLetter) -> Plain:
-    letter = find(turn, DeadLetter, command.id)
-    if letter.resolved:
-        raise QuarterdeckError("conflict", f"{letter.id} was resolved already ({letter.resolved})")
-    if command.remedy == "retry":
-        return steer_step(turn, SteerStep(id=letter.run, step=letter.step, verb="retry", reason=command.reason))
-    turn.emit("deadletter.resolved", {"id": letter.id, "remedy": "drop", "reason": command.reason}, run=letter.run)
-    return {"id": letter.id, "resolved": "drop"}
-
-
 def signal(turn: Turn, command: SignalRun) -> Plain:
     """Keep the signal first, so that it is there even when nobody waits for it yet."""
     run = find(turn, Run, command.id)
@@ -266,7 +300,6 @@ DECIDE: dict[type[Command], Callable[..., Plain]] = {
     SteerRun: steer,
     SteerStep: steer_step,
     SignalRun: signal,
-    ResolveDeadLetter: resolve_dead_letter,
 }
 APPLY: dict[str, Applier] = {
     "run.started": _started,
@@ -284,6 +317,9 @@ APPLY: dict[str, Applier] = {
     "step.recalling": _step_recalling,
     "step.proposed": _step_proposed,
     "step.retry_scheduled": _retry_scheduled,
+    "step.queued": _step_queued,
+    "step.rerouted": _step_rerouted,
+    "step.edited": _step_edited,
     "step.resumed": _step_pending,
     "step.retried": _step_retried,
     "memory.recalled": _touch_run,

@@ -17,10 +17,11 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
 from .actions import propose
+from .admission import may_begin
 from .believing import believe
 from .commands import Command, RecallAnswered, StartRun, StepAnswered
 from .durations import duration_us
-from .entities import ACTION_ENDED, Action, Document, Plain, Run, Step
+from .entities import ACTION_ENDED, Action, Document, Objective, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
 from .failing import fail, take_failure
 from .lookup import find
@@ -59,7 +60,11 @@ def start(turn: Turn, command: StartRun) -> Plain:
     if turn.draft.get(Run, id) is not None:
         raise QuarterdeckError("conflict", f"there is a run {id} already", hint=f"See it: quarterdeck runs show {id}")
     namespace = command.namespace or _namespace_of(turn, inputs)
-    begin_run(turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace)
+    if command.objective:
+        find(turn, Objective, command.objective)
+    begin_run(
+        turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace, objective=command.objective
+    )
     return {"run_id": id, "status": find(turn, Run, id).status}
 
 
@@ -81,8 +86,10 @@ def _outline(step: StepSpec) -> Plain:
 
 
 def begin_run(
-    turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels, *, namespace: str
-) -> None:
+    turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels, *, namespace: str,
+    origin: str = "", objective: str = "", chain: int = 0, priority: str = "", cause: str | None = None,
+) -> None:  # fmt: skip
+    """origin: what began it, `schedule:s2`.  objective: what it serves.  chain: runs before it that it follows from."""
     body: Plain = {
         "run": id,
         "playbook": playbook.name,
@@ -92,7 +99,9 @@ def begin_run(
     }
     if namespace != COMMONS:
         body["namespace"] = namespace
-    turn.emit("run.started", body, run=id, labels=labels)
+    more: Plain = {"origin": origin, "objective": objective, "chain": chain, "priority": priority}
+    body |= {name: value for name, value in more.items() if value}
+    turn.emit("run.started", body, run=id, labels=labels, cause=cause)
 
 
 # --- advancing ------------------------------------------------------------------------------------
@@ -174,6 +183,9 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
         if spec.wait.signal in run.signals:
             _deliver(turn, run, run.steps[spec.id])
         return
+    spec = assigned(run, spec)
+    if not may_begin(turn, run, spec):
+        return
     recall = searches(turn.draft, spec, values_of(run))
     if recall:
         body = {"run": run.id, "step": spec.id, "recall": recall}
@@ -182,7 +194,13 @@ def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
         _start_step(turn, run, spec, {})
 
 
+def assigned(run: Run, spec: StepSpec) -> StepSpec:
+    """The step with the agent that has it now: its playbook's, or the one that it was handed to."""
+    return msgspec.structs.replace(spec, agent=run.steps[spec.id].agent or spec.agent)
+
+
 def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
+    spec = assigned(run, spec)
     values = values_of(run)
     asked = run.steps[spec.id].recall
     reads = {name: with_query(read, asked.get(name)) for name, read in reads_of(turn.draft, spec).items()}
@@ -196,7 +214,7 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
         "step": spec.id,
         "agent": spec.agent,
         "attempt": run.steps[spec.id].attempts + 1,
-        "input": resolve(spec.input, values),
+        "input": {**_map(resolve(spec.input, values)), **run.steps[spec.id].override},
         "context": {"workspace": _about(turn), **reading.given},
         "sources": list(reading.sources),
         "deadline_ms": _deadline_ms(turn, spec),
@@ -206,6 +224,11 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
     if others := sorted(reading.namespaces - {run.namespace}):
         body["namespaces"] = others
     turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
+
+
+def _map(value: object) -> Plain:
+    assert isinstance(value, dict), "the input of a step is a map"
+    return value
 
 
 def _about(turn: Turn) -> Plain:
@@ -361,4 +384,6 @@ FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "effect.failed": settle_step,
     "step.resumed": advance,
     "step.retried": advance,
+    "step.rerouted": advance,
+    "step.failed": advance,
 }

@@ -5,6 +5,7 @@
     a fact, all its versions                      fact:client/acme
     a run, its steps, actions and dead letters    run:r1         (an action without a run: action:a3)
     an alert, a receipt, a named snapshot         itself
+    a schedule, a task, an objective              itself
     a link between facts, a steering file's text  each by itself
 
 What holds no content of anybody (stop, settings, counters, tombstones) is not sealed: None. The content of an
@@ -35,20 +36,25 @@ from .entities import (
     Limits,
     Memory,
     Meter,
+    Objective,
     Origin,
+    Part,
     Receipt,
     Refusals,
     Reservation,
     Rewind,
     Run,
+    Schedule,
     Scopes,
     Settings,
     Shelf,
     Snapshot,
     Stop,
+    Task,
     Upkeep,
     Use,
     Waiter,
+    Watch,
 )
 
 FORGOTTEN = "forgotten:"  # Begins the names of what must not come in again.
@@ -133,7 +139,7 @@ _RUN_KINDS = (
     "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
     "step.started", "step.succeeded", "step.failed", "step.skipped", "step.waiting", "step.recalling",
     "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "deadletter.filed",
-    "deadletter.resolved", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
+    "deadletter.resolved", "run.attached", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
 )  # fmt: skip
 _MEMORY_KINDS = (
     "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",
@@ -155,6 +161,16 @@ _CLEAR_KINDS = (
     "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
     "breaker.closed",
 )  # fmt: skip
+_SCHEDULE_KINDS = (
+    "schedule.put", "schedule.paused", "schedule.resumed", "schedule.removed", "schedule.fired", "schedule.missed",
+    "schedule.skipped", "schedule.queued", "schedule.refused",
+)  # fmt: skip
+_TASK_KINDS = (
+    "task.created", "task.changed", "task.proposed", "task.accepted", "task.rejected", "task.overdue", "task.attached",
+)  # fmt: skip
+_OBJECTIVE_KINDS = (
+    "objective.put", "objective.changed", "objective.replan_proposed", "objective.replanned", "objective.replan_dropped",
+)  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
     "memory.endorsed": _memory_or_fact,
     "memory.restored": _restored,
@@ -172,6 +188,9 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "link.removed": _link,
     "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
     "request.answered": _receipt,
+    **dict.fromkeys(_SCHEDULE_KINDS, _named("schedule", "id")),
+    **dict.fromkeys(_TASK_KINDS, _named("task", "id")),
+    **dict.fromkeys(_OBJECTIVE_KINDS, _named("objective", "id")),
     **dict.fromkeys(_MEMORY_KINDS, _named("memory", "id")),
     **dict.fromkeys(_DOCUMENT_KINDS, _named("document", "document")),
     **dict.fromkeys(_FACT_KINDS, _named("fact", "kind", "key")),
@@ -254,6 +273,8 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Shelf: _version,
     Edge: _version,
     Refusals: _own,
+    **dict.fromkeys((Schedule, Task, Objective), _own),
+    **dict.fromkeys((Watch, Part), _none),  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Limits, Meter, Waiter, Reservation, Breaker), _none),  # Ids, counts and times.
 }
