@@ -12,9 +12,9 @@ The plan is a function of the log: what was shown can be recognised by its hash.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -43,7 +43,7 @@ from ..core.subjects import FORGOTTEN, subject_of, subject_of_entity
 from ..core.traces import Traces, probes_of, strings_in, text_of
 from ..store.api import Store
 
-SLICE = 200  # Rows that are looked at before others get their turn.
+SLICE_S = 0.004  # Work at a stretch, before others get their turn.
 ENTITIES_MAX = 100_000
 ROUNDS_MAX = 20
 FOLLOWED: frozenset[str] = frozenset(("derived_from", "read", "supersedes", "compensates"))
@@ -92,12 +92,13 @@ async def make_plan(store: Store, wanted: Wanted) -> Plan:
 
 
 async def sliced(rows: Iterable[T]) -> AsyncIterator[T]:
-    """The same rows, giving way to others now and then."""
-    at = iter(rows)
-    while batch := list(islice(at, SLICE)):
-        for row in batch:
-            yield row
-        await asyncio.sleep(0)
+    """The same rows, giving way to others whenever the work on them has taken SLICE_S."""
+    began_s = time.monotonic()
+    for row in rows:
+        yield row
+        if time.monotonic() - began_s > SLICE_S:
+            await asyncio.sleep(0)
+            began_s = time.monotonic()
 
 
 def all_values(store: Store, kinds: Iterable[type[Entity]] = tuple(ENTITIES.values())) -> Iterator[Entity]:
@@ -124,7 +125,7 @@ class _Planner:
             await self._look_through()
         await self._keep_by_law()
         for _ in range(ROUNDS_MAX):
-            self._follow()
+            await self._follow()
             if not await self._same_content():
                 break
         if not self._taken:
@@ -211,10 +212,9 @@ class _Planner:
 
     # --- following ---
 
-    def _follow(self) -> None:
+    async def _follow(self) -> None:
         """Everything that was made of what goes."""
-        while self._fresh:
-            subject = self._fresh.pop()
+        async for subject in sliced(iter(self._next, None)):
             for entity in self._members(subject):
                 for link in self._store.links_to(entity):
                     if link.relation in FOLLOWED and self._shaped(entity, link.source, link.relation):
@@ -223,6 +223,9 @@ class _Planner:
             raise QuarterdeckError(
                 "out_of_range", f"this would forget more than {ENTITIES_MAX:,} things at once", hint="Narrow it."
             )
+
+    def _next(self) -> str | None:
+        return self._fresh.pop() if self._fresh else None
 
     @staticmethod
     def _shaped(entity: str, by: str, relation: str) -> bool:
@@ -255,7 +258,7 @@ class _Planner:
 
     async def _same_content(self) -> bool:
         """Take what has the very same content under another name. Returns whether there was any."""
-        hashes = {hash for subject in self._taken for hash in self._content_of(subject)}
+        hashes = {hash async for subject in sliced(tuple(self._taken)) for hash in self._content_of(subject)}
         before = len(self._taken)
         async for entity in sliced(self._content_rows()):
             subject = subject_of_entity(entity)
@@ -304,10 +307,14 @@ class _Planner:
             counts=counts,
             kept=[{"entity": name, "why": why} for name, why in sorted(self._kept.items())],
             clear=tuple(self._clear),
-            unsealed=tuple(self._store.unsealed(events)),
+            unsealed=tuple([seq async for seq in sliced(self._unsealed(events))]),
             leaving=tuple(one.id for one in entities if isinstance(one, Action) and one.status in ON_THE_WIRE),
             shown=[_shown(one) for one in entities if isinstance(one, CONTENT)],
         )
+
+    def _unsealed(self, events: list[int]) -> Iterator[int]:
+        for seq in events:
+            yield from self._store.unsealed((seq,))
 
     async def _about(self, gone: set[str]) -> list[Entity]:
         """What speaks of something that goes by a name that somebody chose: edges, receipts, alerts."""
