@@ -43,10 +43,12 @@ def show(session: Session, who: str) -> None:
 
 
 def _short(scope: Plain) -> str:
-    """`default, acme: facts client, lead; memories any; up to private`."""
-    if not strings(scope.get("namespaces")):
-        effects = _any(strings(scope.get("effects")))
-        return f"proposes {effects}" if effects not in ("none", "any") else "nothing"
+    """`default, acme up to private; facts client, lead`."""
+    effects = strings(scope.get("effects"))
+    proposed = [f"proposes {_any(effects)}"] if effects and "*" not in effects else []
+    kinds = [name for name in ("facts", "memories") if strings(scope.get(name))]
+    if not strings(scope.get("namespaces")) or (not kinds and "records" not in scope):
+        return "; ".join(proposed) or "nothing"
     parts = [
         f"{name} {_any(strings(scope.get(name)))}"
         for name in ("facts", "memories")
@@ -54,7 +56,9 @@ def _short(scope: Plain) -> str:
     ]
     records = strings(scope.get("records"))
     parts += [f"only {', '.join(records)}"] if records and "*" not in records else []
-    return "; ".join([f"{_any(strings(scope.get('namespaces')))} up to {text(scope, 'sensitivity')}", *parts])
+    return "; ".join(
+        [f"{_any(strings(scope.get('namespaces')))} up to {text(scope, 'sensitivity')}", *parts, *proposed]
+    )
 
 
 def _any(names: list[str]) -> str:
