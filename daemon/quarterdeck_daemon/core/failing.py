@@ -1,56 +1,58 @@
-"""What becomes of a step that failed: another try after a while, or a dead letter with all that is needed to mend it."""
+"""What becomes of a step that failed: another try after a while, another agent, or the end of it.
+
+How often and how soon depends on the class of the failure, as the step's `retry` says. The wait doubles with each try
+and is shortened by chance to between a half and the whole of it, so that what failed together is not tried together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from quarterdeck_protocol.events import Event
-
 from .durations import duration_us
 from .entities import Plain, Run, Step
-from .lookup import find
 from .orders import Failure
 from .pinned import pinned_playbook
+from .playbook import Reroute, StepSpec
 from .turn import Turn
 
-RETRYABLE: frozenset[str] = frozenset(("transient", "crash", "timeout"))
-BACKOFF_MAX_US = 3_600_000_000
+BACKOFF_MAX_US: Final = 3_600_000_000
+DOUBLINGS_MAX: Final = 20
 
 
 def take_failure(turn: Turn, run: Run, step: Step, failure: Failure) -> None:
+    """A try has failed. The step must have been started."""
     spec = pinned_playbook(turn, run).step(step.id)
-    if failure.failure not in RETRYABLE or step.attempts > spec.retry.times:
-        fail(turn, run, step.id, failure)
+    times, backoff = spec.retry.for_class(failure.failure)
+    if step.attempts > times:
+        if not reroute(turn, run, spec, f"{step.agent} failed: {failure.message}", failure):
+            fail(turn, run, step.id, failure)
         return
-    backoff = min(BACKOFF_MAX_US, duration_us(spec.retry.backoff) * 2 ** (step.attempts - 1))
-    until = turn.env.now_us + int(backoff * (0.5 + turn.env.chance / 2))
+    until = turn.env.now_us + wait_us(duration_us(backoff), step.attempts, turn.env.chance)
     body: Plain = {"run": run.id, "step": step.id, "until_us": until, "error": msgspec.to_builtins(failure)}
     turn.emit("step.retry_scheduled", body, run=run.id, labels=step.labels)
 
 
+def wait_us(first_us: int, attempt: int, chance: float) -> int:
+    """How long after the failure of this attempt, from 1, the next begins. chance: [0, 1)."""
+    whole = min(BACKOFF_MAX_US, first_us * 2 ** min(attempt - 1, DOUBLINGS_MAX))
+    return int(whole * (0.5 + chance / 2))
+
+
 def fail(turn: Turn, run: Run, step: str, failure: Failure) -> None:
+    """The step gives up. What follows is in dead_letters.py."""
     body: Plain = {"run": run.id, "step": step, "error": msgspec.to_builtins(failure)}
     turn.emit("step.failed", body, run=run.id, labels=run.labels)
 
 
-def file_dead_letter(turn: Turn, event: Event) -> None:
-    """A step gave up: keep what is needed to mend it, and end the run."""
-    assert event.run is not None, "events of runs name their run"
-    run = find(turn, Run, event.run)
-    step = run.steps[str(event.body["step"])]
-    body: Plain = {
-        "id": f"dead{turn.number('dead')}",
-        "run": run.id,
-        "step": step.id,
-        "error": event.body["error"],
-        "attempts": step.attempts,
-        "remedies": [f"quarterdeck runs retry {run.id} {step.id}", f"quarterdeck runs skip {run.id} {step.id}"],
-    }
-    turn.emit("deadletter.filed", body, run=run.id, labels=event.labels)
-    ended: Plain = {"run": run.id, "status": "failed", "reason": f"step {step.id} failed"}
-    turn.emit("run.ended", ended, run=run.id, labels=event.labels)
-
-
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"step.failed": file_dead_letter}
+def reroute(turn: Turn, run: Run, spec: StepSpec, reason: str, failure: Failure | None = None) -> bool:
+    """Hand the step to the agent that its playbook names for this. False: there is none, or it has it already."""
+    other = spec.on_failure.reroute if isinstance(spec.on_failure, Reroute) else ""
+    step = run.steps[spec.id]
+    if not other or step.agent == other:
+        return False
+    error: Plain = {"error": msgspec.to_builtins(failure)} if failure is not None else {}
+    body: Plain = {"run": run.id, "step": spec.id, "agent": other, "was": step.agent, "reason": reason, **error}
+    turn.emit("step.rerouted", body, run=run.id, labels=step.labels)
+    return True

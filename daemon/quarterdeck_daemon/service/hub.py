@@ -1,6 +1,7 @@
 """The hub: hands orders to workers and the effector, and their answers back.
 
-Owns     the ROUTER that processes connect to, the queue of orders per role, their deadlines.
+Owns     the ROUTER that processes connect to, the queue of orders per role (order_queue.py), their deadlines, and who
+         may have how many processes at once (bulkheads.py).
 Promises an order is with at most one process at a time; a process that dies or does not answer in time costs
          that order one try. Every order ends in exactly one answer, unless it is dropped.
 Leaves   what an answer means to the caller, starting and killing processes to the supervisor.
@@ -9,7 +10,6 @@ Leaves   what an answer means to the caller, starting and killing processes to t
 from __future__ import annotations
 
 import asyncio
-import collections
 import hmac
 import logging
 import time
@@ -22,7 +22,7 @@ import zmq.asyncio
 
 from quarterdeck_protocol.connection import is_alive
 
-from ..core.entities import Plain
+from ..core.entities import Plain, Priority
 from ..core.orders import (
     Answer,
     Arrived,
@@ -39,11 +39,12 @@ from ..core.orders import (
     RunStep,
     Started,
 )
+from .bulkheads import HANDS_SHARE, Bulkheads, kind_of
+from .order_queue import OrderQueue
 
 Role = Literal["worker", "effector", "indexer"]
 
 MESSAGE_BYTES_MAX = 96 * 1024 * 1024  # A mail with its attachments, both ways.
-QUEUE_MAX = 100_000
 TRIES_MAX = 3  # A process that dies with an order three times is the order's fault.
 LIVENESS_S = 0.1
 IDLE_LIVENESS_S = 0.5  # When nobody has an order, a death can wait to be noticed.
@@ -64,6 +65,8 @@ class _Job(msgspec.Struct):
     order: Order
     role: Role
     answer: asyncio.Future[Outcome]
+    kind: str
+    priority: Priority = "normal"
     tries: int = 0
     process: bytes = b""
     due: float = 0.0  # Monotonic seconds; 0 while it waits in the queue.
@@ -98,11 +101,12 @@ class Hub:
         self._socket: zmq.asyncio.Socket | None = None
         self._processes: dict[bytes, _Process] = {}
         self._jobs: dict[str, _Job] = {}
-        self._queues: dict[Role, collections.deque[str]] = {
-            "worker": collections.deque(),
-            "effector": collections.deque(),
-            "indexer": collections.deque(),
+        self._queues: dict[Role, OrderQueue] = {
+            "worker": OrderQueue(),
+            "effector": OrderQueue(),
+            "indexer": OrderQueue(),
         }
+        self._bulkheads = Bulkheads()
         self._tasks: set[asyncio.Task[None]] = set()
         self.agents: dict[str, Plain] = {}  # By name, as the last worker told.
 
@@ -116,22 +120,25 @@ class Hub:
         socket.bind(self._endpoint)
         self._socket = socket
 
-    async def do(self, order: Order, role: Role) -> Outcome:
+    async def do(self, order: Order, role: Role, priority: Priority = "normal") -> Outcome:
         """Queue the order and return its outcome. The same id while it is under way joins the first."""
         job = self._jobs.get(order.id)
         if job is None:
-            if len(self._jobs) >= QUEUE_MAX:
-                return _failed("transient", "busy", f"{QUEUE_MAX} orders wait already")
-            job = _Job(order, role, asyncio.get_running_loop().create_future())
+            queue, kind = self._queues[role], kind_of(order.work)
+            if not queue.has_room(priority):
+                return _failed("transient", "busy", f"{len(queue):,} orders wait already")
+            job = _Job(order, role, asyncio.get_running_loop().create_future(), kind, priority)
             self._jobs[order.id] = job
-            self._queues[role].append(order.id)
+            queue.put(order.id, kind, priority)
             self._spawn(self._dispatch(role))
         return await asyncio.shield(job.answer)
 
     def drop(self, role: Role) -> None:
         """Forget all orders of a role; whoever waits for them is cancelled. For the emergency stop."""
         for id in [id for id, job in self._jobs.items() if job.role == role]:
-            self._jobs.pop(id).answer.cancel()
+            job = self._jobs.pop(id)
+            self._bulkheads.ended(job.kind, id, answered=False)
+            job.answer.cancel()
         self._queues[role].clear()
 
     def processes(self) -> list[dict[str, object]]:
@@ -193,8 +200,10 @@ class Hub:
             return  # An answer after the deadline, or to a dropped order.
         del process.orders[id]
         job = self._jobs.pop(id, None)
-        if job is not None and not job.answer.done():
-            job.answer.set_result(outcome)
+        if job is not None:
+            self._bulkheads.ended(job.kind, id, answered=True)
+            if not job.answer.done():
+                job.answer.set_result(outcome)
         self._begin_first(process)
         self._spawn(self._dispatch(process.role))
 
@@ -215,10 +224,10 @@ class Hub:
     async def _dispatch(self, role: Role) -> None:
         queue = self._queues[role]
         while queue:
-            process = self._idle(role)
-            if process is None:
+            process, id = self._next(role)
+            if process is None or id is None:
                 return
-            job = self._jobs.get(queue.popleft())
+            job = self._jobs.get(id)
             if job is None:
                 continue
             job.tries += 1
@@ -233,12 +242,39 @@ class Hub:
         for id in list(process.orders)[: ORDERS_AT_ONCE[process.role]]:
             job = self._jobs.get(id)
             if job is not None and not job.due:
+                self._bulkheads.began(job.kind, id)
                 job.due = time.monotonic() + job.order.deadline_ms / 1000
 
-    def _idle(self, role: Role) -> _Process | None:
-        room = ORDERS_AT_ONCE[role] + (role == "worker" and len(self._queues[role]) >= CROWD)
+    def _next(self, role: Role) -> tuple[_Process | None, str | None]:
+        """A process with room and an order that it may have; the least busy process first."""
+        queue = self._queues[role]
+        room = ORDERS_AT_ONCE[role] + (role == "worker" and len(queue) >= CROWD)
         free = [p for p in self._processes.values() if p.role == role and len(p.orders) < room]
-        return min(free, key=lambda p: len(p.orders), default=None)
+        for process in sorted(free, key=lambda p: len(p.orders)):
+            id = queue.take(lambda kind, process=process: self._may_have(process, kind))  # type: ignore[misc]  # Bound now.
+            if id is not None:
+                return process, id
+        return None, None
+
+    def _may_have(self, process: _Process, kind: str) -> bool:
+        """Whether this process may get an order of this kind now."""
+        if process.role == "indexer":
+            return True
+        if process.role == "effector":
+            return self._in_hands(kind) < HANDS_SHARE * ORDERS_AT_ONCE["effector"]
+        if process.orders:
+            return self._kinds_with(process) == {kind}  # What it holds waits for what it does: only its own kind.
+        workers = [p for p in self._processes.values() if p.role == "worker"]
+        with_it = sum(kind in self._kinds_with(worker) for worker in workers)
+        others_wait = bool(self._queues["worker"].kinds() - {kind})
+        return self._bulkheads.may_have_worker(kind, with_it=with_it, workers=len(workers), others_wait=others_wait)
+
+    def _kinds_with(self, process: _Process) -> set[str]:
+        return {job.kind for id in process.orders if (job := self._jobs.get(id)) is not None}
+
+    def _in_hands(self, kind: str) -> int:
+        effectors = [p for p in self._processes.values() if p.role == "effector"]
+        return sum(self._jobs[id].kind == kind for p in effectors for id in p.orders if id in self._jobs)
 
     def _again(self, job: _Job, process: _Process, failure: FailureClass, message: str) -> None:
         """The process is lost. Effects go to the next one, whose journal knows what was done; so does parsing, which
@@ -247,6 +283,7 @@ class Hub:
         What the process held without having begun it costs nothing.
         """
         process.orders.pop(job.order.id, None)
+        self._bulkheads.ended(job.kind, job.order.id, answered=False)
         if job.answer.done():
             return
         untouched = not job.due
@@ -255,7 +292,7 @@ class Hub:
         if again and (untouched or (job.tries < TRIES_MAX and not isinstance(job.order.work, RunStep))):
             job.tries -= untouched
             job.process, job.due = b"", 0.0
-            self._queues[job.role].appendleft(job.order.id)
+            self._queues[job.role].put(job.order.id, job.kind, job.priority, first=True)
             return
         self._jobs.pop(job.order.id, None)
         job.answer.set_result(_failed(failure, "unavailable" if failure == "crash" else "deadline", message))
@@ -277,6 +314,7 @@ class Hub:
             await asyncio.sleep(LIVENESS_S if self._jobs else IDLE_LIVENESS_S)
             self._bury_dead()
             await self._end_overdue()
+            await self._break_hog()
 
     def _bury_dead(self) -> None:
         for process in [p for p in self._processes.values() if not is_alive(p.pid)]:
@@ -294,6 +332,25 @@ class Hub:
             self._again(job, process, "timeout", f"no answer within {job.order.deadline_ms} ms")
             self._lose(process, "crash", "its process was ended for another order")
             await self._kill(process.pid, f"order {job.order.id} took too long")
+
+    async def _break_hog(self) -> None:
+        """Take a worker back from a kind that has had all of them for long while others wait."""
+        workers = [p for p in self._processes.values() if p.role == "worker" and p.orders]
+        kinds = set().union(*(self._kinds_with(worker) for worker in workers)) if len(workers) > 1 else set()
+        everybody = len(workers) == sum(p.role == "worker" for p in self._processes.values())
+        if len(kinds) != 1 or not everybody or not self._queues["worker"].kinds() - kinds:
+            return
+        (kind,) = kinds
+        for id in self._bulkheads.hogged(kind)[:1]:
+            job = self._jobs[id]
+            process = self._processes[job.process]
+            log.warning("%s has had all workers for long; %s is done again later", kind, id)
+            for other in process.orders:
+                if (held := self._jobs.get(other)) is not None:
+                    held.due = 0.0  # None of them is at fault: it costs no try.
+            self._lose(process, "crash", "its process was needed for other work")
+            await self._kill(process.pid, f"other work waits for {kind}")
+            self._spawn(self._dispatch("worker"))
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
