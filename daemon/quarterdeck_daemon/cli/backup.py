@@ -135,7 +135,7 @@ def _told(one: Plain) -> Iterator[str]:
         origin = line(text(one, "origin"))
         yield f"  carried out in {origin} since: {what}" + ("; it holds here too" if count else "")
     for lack in strings(one.get("lacks")):
-        yield f"  not in it: {line(lack)}"
+        yield f"  mind: {line(lack)}"
 
 
 def _settled(made: Plain) -> Iterator[str]:
