@@ -496,6 +496,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     typed: bool = False  # A yes must be typed, not pressed.
     alone: bool = False  # Decided by itself: never in a group, never "always".
     report: bool = False  # Allowed, and told afterwards.
+    sinks: tuple[str, ...] = ()  # Places that a yes lets receive data of this class from then on (R4).
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -539,7 +540,7 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     step: str = ""
     why: str = ""
     evidence: tuple[Evidence, ...] = ()
-    confidence: float = 0.0
+    confidence: float | None = None  # From the track record; None without enough of it, see `basis`.
     risks: tuple[str, ...] = ()
     undo: str = ""  # How to take it back, in words, before and after it left.
     cost: str = "0"
@@ -621,6 +622,10 @@ class Schedule(Entity, frozen=True, kw_only=True, omit_defaults=True):
     refused: str = ""  # Why the last run could not begin.
 
     @property
+    def namespaces(self) -> tuple[str, ...]:
+        return (self.namespace,)
+
+    @property
     def live(self) -> bool:
         return not (self.removed or self.paused or self.over)
 
@@ -676,6 +681,7 @@ class Task(Entity, frozen=True, kw_only=True, omit_defaults=True):
     acceptance: Acceptance | None = None
     evidence: tuple[str, ...] = ()  # Ids, paths or addresses that show it.
     parent: str = ""  # The objective or project that it serves.
+    key: str = ""  # The name by which its agent knows it.
     source: str = ""  # `run:r3/send`, or an id that it was made from.
     note: str = ""  # Of the last change.
     proposal: TaskUpdate | None = None
@@ -782,7 +788,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one agent's actions of one kind, counted from the log.
 
     unchanged, edited, rejected  by the operator     done    allowed and carried out without asking
-    failed, undone               afterwards          streak  good ends in a row since the last bad one
+    failed, undone               afterwards          streak  good ends in a row since a bad one or another level
+    observed                     noted only: the level was `observe`
     """
 
     unchanged: int = 0
@@ -791,6 +798,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     done: int = 0
     failed: int = 0
     undone: int = 0
+    observed: int = 0
     streak: int = 0
 
     @property

@@ -43,14 +43,14 @@ class Scope:
     def __init__(self, values: Plain) -> None:
         try:
             self.context: object = _engine().Context(values)
-        except Exception:  # The binding raises whatever fits; found out value by value.
+        except (TypeError, ValueError, OverflowError, RecursionError):  # Found out value by value.
             self.context = _engine().Context({name: value for name, value in values.items() if _fits(value)})
 
 
 def _fits(value: object) -> bool:
     try:
         _engine().Context({"value": value})
-    except Exception:
+    except (TypeError, ValueError, OverflowError, RecursionError):
         return False
     return True
 

@@ -1,222 +1,141 @@
-"""Policy: may this action happen? Built-in guards first, then the operator's rules; the stricter word stands.
+"""Policy: may this action happen? Guards, then rules, then grants and autonomy; the stricter word stands.
 
-Guards (numbers as in docs/architecture.md) can only make things stricter, and no rule can loosen them:
-R1 a secret never leaves; R2 a target that text from outside could have shaped is asked about; R3 so is an
-outward effect shaped by such text; R5 so is what cannot be taken back or goes to many; R9 what stays inside
-and can be taken back may happen. The operator's rules: first match wins, none means ask, and a condition
-that has no answer means ask, unless a later rule says deny.
+    guards (guards.py)      can only make it stricter; no rule, grant or level loosens them
+    rules (rules.py)        the operator's files, then the preset; first match wins; none and nothing against it: R9, else ask
+    grants (grants.py)      turn the *ask* of a rule that is not firm into *allow* (R8), and count
+    levels (autonomy.py)    observe and suggest hold back; act_and_report and autonomous widen as grants do
+
+There is no model in it. What cannot be answered asks.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import functools
-import tomllib
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
-from quarterdeck_protocol.codes import QuarterdeckError
-from quarterdeck_protocol.labels import Labels
-
-from .durations import duration_us
-from .entities import Plain, Risk, Verdict
-from .expressions import Unanswerable, holds, program
+from .entities import Grant, Plain, Verdict
+from .grants import may_use
+from .guards import BULK_TARGETS as BULK_TARGETS
+from .guards import RISK_ORDER as RISK_ORDER
+from .guards import STRICTNESS as STRICTNESS
+from .guards import Finding, findings, touches_of, widens
+from .guards import Word as Word
+from .rules import RULES_MAX as RULES_MAX
+from .rules import PolicyFile as PolicyFile
+from .rules import Rule as Rule
+from .rules import Ruling, Tried, book_of, tried
+from .rules import parse_policy as parse_policy
 from .verbs import VERBS
+from .vocabulary import Question as Question
 
-Word = Literal["allow", "ask", "deny"]
-STRICTNESS: dict[str, int] = {"allow": 0, "ask": 1, "deny": 2}
-RISK_ORDER: dict[str, int] = {"low": 0, "medium": 1, "high": 2}
-BULK_TARGETS = 5  # More than these is a mailing, not a letter.
-RULES_MAX = 1_000
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pattern": "match"}):
-    id: str
-    pattern: str
-    verdict: Word
-    when: str = ""
-    risk: Risk = "medium"
-    hold: str = ""
-    reason: str = ""
-
-
-class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    rule: tuple[Rule, ...] = ()
-    description: str = ""
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a policy is asked about. `known` are addresses that the operator's own facts name."""
-
-    connector: str
-    verb: str
-    args: Plain
-    targets: tuple[str, ...]
-    labels: Labels
-    agent: str
-    confidence: float
-    known: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.connector}.{self.verb}"
-
-    def values(self) -> Plain:
-        """The names that a condition may use."""
-        return {
-            "action": {"name": self.name, "connector": self.connector, "verb": self.verb},
-            "args": self.args,
-            "targets": list(self.targets),
-            "labels": {
-                "integrity": self.labels.integrity,
-                "sensitivity": self.labels.sensitivity,
-                "sources": list(self.labels.sources),
-            },
-            "agent": self.agent,
-            "confidence": self.confidence,
-            "known": list(self.known),
-        }
-
-
-@functools.lru_cache(maxsize=64)
-def parse_policy(text: str) -> PolicyFile:
-    """Return the rules of one file. Raises QuarterdeckError `schema` with place and reason."""
-    try:
-        policy = msgspec.convert(tomllib.loads(text), PolicyFile)
-        for rule in policy.rule:
-            if rule.hold:
-                duration_us(rule.hold)
-            if rule.when:
-                program(rule.when)
-    except (
-        tomllib.TOMLDecodeError,
-        msgspec.ValidationError,
-        QuarterdeckError,
-        Unanswerable,
-        RecursionError,
-    ) as error:
-        raise QuarterdeckError("schema", str(error), hint="See docs/workspace.md for what a policy holds.") from error
-    if len(policy.rule) > RULES_MAX:
-        raise QuarterdeckError("schema", f"a policy file has at most {RULES_MAX} rules")
-    return policy
+LEVELS = ("observe", "suggest", "act_with_approval", "act_and_report", "autonomous")
+HELD_BACK: dict[str, Word] = {"observe": "deny", "suggest": "ask", "act_with_approval": "ask"}
+WIDENING: frozenset[str] = frozenset(("act_and_report", "autonomous"))
+ASKS = Ruling(
+    word="ask", rule="default", where="built-in", risk="medium", hold_us=None,
+    reasons=("No rule of yours covers this, so you are asked.",),
+)  # fmt: skip
+STAYS_INSIDE = Ruling(word="allow", rule="R9", where="built-in R9", risk="low", hold_us=None)
 
 
 def judge(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold_us: int) -> Verdict:
     """Return the verdict for an action. `files` are (path, rules) in order; `hold_us` is the usual hold."""
-    guard = _guard(question)
-    rule = _first_match(question, files, hold_us)
-    word = max((guard.verdict, rule.verdict), key=STRICTNESS.__getitem__)
-    risk = max((guard.risk, rule.risk), key=RISK_ORDER.__getitem__)
-    verb = VERBS.get(question.name)
-    named = guard if STRICTNESS[guard.verdict] > STRICTNESS[rule.verdict] else rule
-    return Verdict(
-        verdict=word,
-        rule=named.rule,
-        where=named.where,
-        risk=risk,
-        hold_us=rule.hold_us if verb is not None and verb.outward else 0,
-        reasons=(*rule.reasons, *guard.reasons),
-    )
+    book = book_of(tuple(files))
+    against = findings(question, book.sinks)
+    ruled = book.ruling(question, _default(question))
+    ruled, grant = _widened(question, ruled, against)
+    ruled = _held_back(question, ruled, grant)
+    return _verdict(question, ruled, against, grant, hold_us)
 
 
 def explain(question: Question, files: Iterable[tuple[str, PolicyFile]], *, hold_us: int) -> Plain:
-    """Return the verdict and every rule that was tried on the way: {rule, where, outcome}."""
-    files = list(files)
+    """Return the verdict and all that led to it.
+
+    tried   every rule on the way: {rule, where, outcome, terms}, terms being what the names in it stood for
+    spoke   every guard with something against it: {number, word, reason}
+    """
+    files = tuple(files)
     verdict = judge(question, files, hold_us=hold_us)
-    tried: list[Plain] = []
-    for where, file in files:
-        for rule in file.rule:
-            outcome = _outcome(rule, question)
-            tried.append({"rule": rule.id, "where": where, "outcome": outcome})
-            if outcome == "matched":
-                return {**msgspec.to_builtins(verdict), "tried": tried}
-    return {**msgspec.to_builtins(verdict), "tried": tried}
+    rules: list[Tried] = list(tried(files, question))
+    spoke = [
+        {"number": one.number, "word": one.word, "reason": one.reason}
+        for one in findings(question, book_of(files).sinks)
+    ]
+    return {**msgspec.to_builtins(verdict), "tried": [msgspec.to_builtins(one) for one in rules], "spoke": spoke}
 
 
-def _outcome(rule: Rule, question: Question) -> str:
-    if not fnmatch.fnmatchcase(question.name, rule.pattern):
-        return "not matched"
-    try:
-        return "matched" if not rule.when or holds(rule.when, question.values()) else "not matched"
-    except Unanswerable as error:
-        return str(error)
-
-
-def _first_match(question: Question, files: Iterable[tuple[str, PolicyFile]], hold_us: int) -> Verdict:
-    values = question.values()
-    doubt: Verdict | None = None
-    for where, file in files:
-        for rule in file.rule:
-            if not fnmatch.fnmatchcase(question.name, rule.pattern):
-                continue
-            try:
-                matches = not rule.when or holds(rule.when, values)
-            except Unanswerable as error:
-                reason = f"rule {rule.id}: {error}"
-                doubt = doubt or _verdict("ask", rule.id, where, rule.risk, _hold(rule, hold_us), reason)
-                continue
-            if matches:
-                found = _verdict(rule.verdict, rule.id, where, rule.risk, _hold(rule, hold_us), rule.reason)
-                return _doubted(doubt, found) if doubt else found
-    return doubt or _verdict(
-        "ask", "default", "built-in", "medium", hold_us, "No rule of yours covers this, so you are asked."
-    )
-
-
-def _doubted(doubt: Verdict, found: Verdict) -> Verdict:
-    """A rule that could not be answered asks; it does not hide a later rule that is stricter."""
-    if found.verdict == "deny":
-        return found
-    return msgspec.structs.replace(
-        doubt,
-        risk=max((doubt.risk, found.risk), key=RISK_ORDER.__getitem__),
-        hold_us=max(doubt.hold_us, found.hold_us),
-        reasons=(*doubt.reasons, *found.reasons),
-    )
-
-
-def _hold(rule: Rule, usual_us: int) -> int:
-    return duration_us(rule.hold) if rule.hold else usual_us
-
-
-def _guard(question: Question) -> Verdict:
-    """The strictest built-in answer, with every reason that applies."""
+def _default(question: Question) -> Ruling:
     verb = VERBS.get(question.name)
-    if verb is None:
-        return _verdict("deny", "R0", "built-in R0", "high", 0, f"No connector offers {question.name}.")
-    if question.labels.sensitivity == "secret":
-        return _verdict("deny", "R1", "built-in R1", "high", 0, "It carries something secret.")
-    if not verb.outward and verb.reversible:
-        return _verdict("allow", "R9", "built-in R9", "low", 0, "")
-    reasons: list[str] = []
-    rules: list[str] = []
-    risk: Risk = "low"
-    external = question.labels.integrity == "external"
-    strangers = [target for target in question.targets if target.lower() not in question.known]
-    if external and strangers:
-        rules.append("R2")
-        reasons.append(f"Text from outside named the target {', '.join(strangers)}.")
-    if external and verb.outward:
-        rules.append("R3")
-        reasons.append("Text from outside shaped what would leave the house.")
-    if len(question.targets) > BULK_TARGETS:
-        rules.append("R5")
-        reasons.append(f"It goes to {len(question.targets)} targets at once.")
-        risk = "high"
-    if not rules:
-        return _verdict("allow", "none", "built-in", "low", 0, "")
+    return STAYS_INSIDE if verb is not None and verb.reversible and not verb.outward else ASKS
+
+
+def may_widen(question: Question) -> bool:
+    """Whether a grant or a level may allow it: never money, secrets or deletion, nor what text from outside shaped."""
+    verb = VERBS.get(question.name)
+    clean = question.labels.integrity != "external" and question.labels.sensitivity != "secret"
+    return verb is not None and clean and widens(question.name) and not touches_of(question, verb)
+
+
+def _widened(question: Question, ruled: Ruling, against: list[Finding]) -> tuple[Ruling, Grant | None]:
+    """What a grant or a level makes of a rule's ask. A guard that spoke, or a firm rule, leaves it as it is."""
+    if ruled.word != "ask" or ruled.firm or against or not may_widen(question):
+        return ruled, None
+    if question.level in ("observe", "suggest"):
+        return ruled, None
+    grant = next((one for one in question.grants if may_use(one, question)), None)
+    if grant is not None:
+        return _allowed(ruled, grant.id, "built-in R8", f"Your permission {grant.id} covers it."), grant
+    if question.level in WIDENING:
+        return _allowed(
+            ruled, "autonomy", f"autonomy {question.level}", f"{question.agent} may do this by itself."
+        ), None
+    return ruled, None
+
+
+def _allowed(ruled: Ruling, rule: str, where: str, reason: str) -> Ruling:
+    return msgspec.structs.replace(ruled, word="allow", rule=rule, where=where, reasons=(reason,))
+
+
+def _held_back(question: Question, ruled: Ruling, grant: Grant | None) -> Ruling:
+    word = HELD_BACK.get(question.level)
+    if word is None or grant is not None or STRICTNESS[ruled.word] >= STRICTNESS[word]:
+        return ruled
+    said = "is only watched here: noted, not done" if word == "deny" else "asks here"
+    reason = f"{question.agent} {said} ({question.level})."
+    changed = msgspec.structs.replace(
+        ruled, word=word, rule="autonomy", where=f"autonomy {question.level}", firm=True
+    )
+    return msgspec.structs.replace(changed, reasons=(*ruled.reasons, reason))
+
+
+def _verdict(question: Question, ruled: Ruling, against: list[Finding], grant: Grant | None, hold_us: int) -> Verdict:
+    verb = VERBS.get(question.name)
+    first = against[0] if against else None
+    by_guard = first is not None and STRICTNESS[first.word] > STRICTNESS[ruled.word]
+    numbers = tuple(dict.fromkeys(one.number for one in against))
+    where = ruled.where
+    if by_guard and first is not None:
+        where = f"built-in {', '.join(dict.fromkeys(one.number for one in against if one.word == first.word))}"
+    word = first.word if first is not None and by_guard else ruled.word
+    held = ruled.hold_us if ruled.hold_us is not None else hold_us
     return Verdict(
-        verdict="ask",
-        rule=rules[0],
-        where=f"built-in {', '.join(rules)}",
-        risk=risk,
-        hold_us=0,
-        reasons=tuple(reasons),
+        verdict=word,
+        rule=first.number if first is not None and by_guard else ruled.rule,
+        where=where,
+        risk=max((ruled.risk, *(one.risk for one in against)), key=RISK_ORDER.__getitem__) if against else ruled.risk,
+        hold_us=held if verb is not None and verb.outward else 0,
+        reasons=(*ruled.reasons, *(one.reason for one in against)),
+        guards=numbers,
+        grant=grant.id if grant is not None and word == "allow" else "",
+        level=question.level,
+        typed=word == "ask" and any(one.typed for one in against),
+        alone=word == "ask" and _alone(question, against),
+        report=word == "allow" and question.level == "act_and_report",
+        sinks=tuple(one.sink for one in against if one.sink),
     )
 
 
-def _verdict(word: Word, rule: str, where: str, risk: Risk, hold_us: int, reason: str) -> Verdict:
-    reasons = (reason,) if reason else ()
-    return Verdict(verdict=word, rule=rule, where=where, risk=risk, hold_us=hold_us, reasons=reasons)
+def _alone(question: Question, against: list[Finding]) -> bool:
+    """Money, secrets, deletion, first of a kind, chosen from outside, only suggested: each is read by itself."""
+    return any(one.alone for one in against) or question.first or question.level == "suggest"

@@ -23,9 +23,11 @@ from .entities import (
     Alert,
     Alias,
     Asset,
+    Autonomy,
     Breaker,
     CaptureMark,
     ClockMark,
+    Consent,
     Counter,
     DeadLetter,
     Document,
@@ -33,13 +35,16 @@ from .entities import (
     Entity,
     Erasure,
     Fact,
+    Grant,
     Limits,
     Memory,
     Meter,
     Objective,
     Origin,
     Part,
+    Reached,
     Receipt,
+    Record,
     Refusals,
     Reservation,
     Rewind,
@@ -156,7 +161,7 @@ _OWN_KINDS = (
 _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
     "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
-    "upkeep.ended", "capture.done", "document.pruned",
+    "upkeep.ended", "capture.done", "document.pruned", "record.noted",
     "limits.configured", "budget.set", "budget.raised", "budget.reserved", "budget.settled", "line.joined",
     "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
     "breaker.closed",
@@ -188,6 +193,9 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "link.removed": _link,
     "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
     "request.answered": _receipt,
+    "sink.consented": _named("consent", "id"),
+    **dict.fromkeys(("grant.given", "grant.used", "grant.ended"), _named("grant", "id")),
+    **dict.fromkeys(("autonomy.set", "autonomy.demoted", "autonomy.proposed", "autonomy.declined"), _named("autonomy", "id")),
     **dict.fromkeys(_SCHEDULE_KINDS, _named("schedule", "id")),
     **dict.fromkeys(_TASK_KINDS, _named("task", "id")),
     **dict.fromkeys(_OBJECTIVE_KINDS, _named("objective", "id")),
@@ -276,5 +284,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     **dict.fromkeys((Schedule, Task, Objective), _own),
     **dict.fromkeys((Watch, Part), _none),  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
+    **dict.fromkeys((Grant, Autonomy, Consent), _own),
+    **dict.fromkeys((Record, Reached), _none),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys((Limits, Meter, Waiter, Reservation, Breaker), _none),  # Ids, counts and times.
 }

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from quarterdeck_daemon.core import runs
 from quarterdeck_daemon.core.commands import (
+    AssetFile,
     DeclareScopes,
     DocumentAnswered,
+    LoadAssets,
     PutFact,
     RecallAnswered,
     ReceiveDocument,
@@ -24,6 +26,7 @@ from quarterdeck_daemon.core.commands import (
 )
 from quarterdeck_daemon.core.declared import EVERYTHING
 from quarterdeck_daemon.core.entities import ENTITIES, Action, Document, Fact, Memory, Plain, Run, Verdict
+from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.orders import Parsed, ParsedChunk, ParsedFact, ProposedAction, ProposedFact, StepDone
 from quarterdeck_daemon.core.policy import STRICTNESS, Question, judge, parse_policy
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -294,9 +297,8 @@ steps:
     when: "steps.read.output.go"
     agent: obedient
     in: {text: "${steps.read.output.text}"}
-  - id: trusted
-    agent: honest
 """
+WEEKLY = "name: weekly\nsteps: [{id: trusted, agent: honest}]\n"
 
 
 def obey(text: str) -> StepDone:
@@ -310,7 +312,21 @@ def obey(text: str) -> StepDone:
 def executed_unasked(text: str, policy: str = TRUSTING) -> set[str]:
     """What leaves without anybody being asked, when the mail says `text`. As hashes of everything sent."""
     bench = Bench(playbook=PLAN, policy=policy)
+    files = {"playbooks/lead.yaml": PLAN, "playbooks/weekly.yaml": WEEKLY, "policies/mail.toml": policy}
+    kinds = {"playbooks": "playbook", "policies": "policy"}
+    assets = [
+        AssetFile(
+            asset_kind=kinds[path.split("/")[0]],
+            name=path.split("/")[1].split(".")[0],
+            path=path,
+            text=one,
+            hash=text_hash(one),
+        )
+        for path, one in files.items()
+    ]
+    bench.do(LoadAssets(files=tuple(assets)))
     bench.do(PutFact(fact_kind="client", key="boss", value={"email": "boss@x.test"}))
+    bench.do(StartRun(playbook="weekly", run_id="w"))
     bench.do(StartRun(playbook="lead", run_id="q", inputs={"document": receive(bench, "d", EXTERNAL, text or " ")}))
     honest = StepDone(output={}, actions=(mail_to("boss@x.test", "Your weekly report."),))
     work_off(bench, {"read": obey(text), "obey": obey(text), "trusted": honest})

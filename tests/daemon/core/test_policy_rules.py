@@ -59,7 +59,7 @@ GUARDS = [
     (question(), "allow", "mine"),
     (question(labels=AGENT), "allow", "mine"),
     (question("files.write", "a.md"), "allow", "mine"),
-    (question("files.write", "a.md", labels=EXTERNAL), "allow", "mine"),
+    (question("files.write", "a.md", labels=EXTERNAL), "ask", "R2"),
 ]
 
 
@@ -74,9 +74,11 @@ def test_deny_beats_allow_and_ask_from_either_side(asked: Question, verdict: str
     assert said(asked, rule("ask", match="*"))[0] == ("deny" if verdict == "deny" else "ask")
 
 
-def test_without_a_rule_the_operator_is_asked_even_about_what_is_harmless() -> None:
+def test_without_a_rule_the_operator_is_asked_about_all_but_what_stays_inside() -> None:
     assert said(question()) == ("ask", "default")
-    assert said(question("files.write", "a.md")) == ("ask", "default")
+    assert said(question("files.write", "a.md")) == ("allow", "R9")
+    assert said(question("files.write", "a.md", labels=EXTERNAL)) == ("ask", "R2")
+    assert said(question("files.write", "a.md"), rule("deny", match="files.*")) == ("deny", "mine")
 
 
 def test_the_first_match_wins_over_all_files_in_order() -> None:
@@ -113,7 +115,7 @@ def test_a_condition_without_an_answer_asks_and_says_which_rule(when: str, verdi
 def test_a_condition_sees_what_is_asked() -> None:
     when = (
         "action.name == 'mail.send' && action.connector == 'mail' && action.verb == 'send' && size(targets) == 1 && "
-        "labels.integrity == 'operator' && labels.sensitivity == 'private' && size(labels.sources) == 0 && "
+        "labels.integrity == 'operator' && labels.sensitivity != 'secret' && size(labels.sources) == 0 && "
         "agent == 'composer' && confidence > 0.8 && size(known) == 0 && args.n == 1"
     )
     assert said(question(args={"n": 1}), rule("allow", when=when)) == ("allow", "mine")

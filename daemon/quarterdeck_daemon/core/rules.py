@@ -1,0 +1,370 @@
+"""The operator's rules: files of TOML, conditions in CEL, compiled once, asked in order until one matches.
+
+    ask a Book what a question leads to  ->  Ruling(verdict, tried)
+
+A rule whose condition has no answer asks, and hides no later rule that denies. Two more things make rules safe
+to write: what a rule says of cleaner text holds for tainted text as well (so taint never loosens), and an *allow* that
+was reached by looking at words from outside is an *ask* (so such words choose nothing).
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import functools
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.labels import INTEGRITY_ORDER, SENSITIVITY_ORDER, Labels
+
+from .durations import duration_us
+from .entities import Plain, Risk
+from .expressions import Program, Scope, Unanswerable, program
+from .guards import RISK_ORDER, STRICTNESS, Sink, Word
+from .vocabulary import TERMS, Question
+
+RULES_MAX = 1_000
+SINKS_MAX = 200
+TRUST: frozenset[str] = frozenset(("labels", "context"))
+SHAPED: frozenset[str] = frozenset(name for name, term in TERMS.items() if term.shaped)
+_PATH = re.compile(r"""("[^"]*"|'[^']*')|([a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)(?![a-zA-Z0-9_(])""")
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pattern": "match"}):
+    """firm: its *ask* is one whatever permission or autonomy was given."""
+
+    id: str
+    pattern: str
+    verdict: Word
+    when: str = ""
+    risk: Risk = "medium"
+    hold: str = ""
+    reason: str = ""
+    firm: bool = False
+
+
+class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    rule: tuple[Rule, ...] = ()
+    sink: tuple[Sink, ...] = ()
+    description: str = ""
+
+
+Files = Sequence[tuple[str, PolicyFile]]
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules say. firm: neither a grant nor a level may turn its *ask* into an *allow*."""
+
+    word: Word
+    rule: str
+    where: str
+    risk: Risk
+    hold_us: int | None
+    reasons: tuple[str, ...] = ()
+    firm: bool = False
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """terms: what the names in its condition stood for; a term that is missing says so."""
+
+    rule: str
+    where: str
+    outcome: str
+    terms: Plain = {}
+
+
+@functools.lru_cache(maxsize=64)
+def parse_policy(text: str) -> PolicyFile:
+    """Return the rules of one file. Raises QuarterdeckError `schema` with place and reason."""
+    try:
+        policy = msgspec.convert(tomllib.loads(text), PolicyFile)
+        for rule in policy.rule:
+            if rule.hold:
+                duration_us(rule.hold)
+            if rule.when:
+                program(rule.when)
+    except (
+        tomllib.TOMLDecodeError,
+        msgspec.ValidationError,
+        QuarterdeckError,
+        Unanswerable,
+        RecursionError,
+    ) as error:
+        raise QuarterdeckError("schema", str(error), hint="See docs/policies.md for what a policy holds.") from error
+    if len(policy.rule) > RULES_MAX or len(policy.sink) > SINKS_MAX:
+        raise QuarterdeckError("schema", f"a policy file has at most {RULES_MAX} rules and {SINKS_MAX} sinks")
+    return policy
+
+
+def slips_in(rule: Rule) -> list[str]:
+    """Names in its condition that no term has: it will always ask. Each with the nearest term."""
+    if not rule.when:
+        return []
+    known = program(rule.when).names - _own_names(rule.when)
+    return [_slip(name) for name in sorted(known - TERMS.keys())]
+
+
+def _slip(name: str) -> str:
+    near = difflib.get_close_matches(name, TERMS, n=1)
+    return f"there is no term {name!r}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _own_names(when: str) -> set[str]:
+    """Names that the condition gives itself: the first argument of all, exists, map and filter."""
+    return set(re.findall(r"\.(?:all|exists|exists_one|map|filter)\(\s*([a-z_][a-zA-Z0-9_]*)\s*,", when))
+
+
+def unreadable(where: str, reason: str) -> PolicyFile:
+    """What stands for a file that cannot be read: everything asks, unless a rule that can be read denies."""
+    rule = Rule(id="unreadable", pattern="*", verdict="ask", when="unreadable", firm=True, reason=reason)
+    return PolicyFile(rule=(rule,), description=where)
+
+
+# --- the book -------------------------------------------------------------------------------------
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A rule that is about a kind of action, ready to be asked."""
+
+    rule: Rule
+    where: str
+    program: Program | None
+    hold_us: int | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.program.names if self.program is not None else frozenset()
+
+
+class Book:
+    """All rules in order, by kind of action. Made once per set of files."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = tuple(files)
+        self.sinks = tuple(sink for _, file in files for sink in file.sink)
+        self._by_name: dict[str, tuple[Entry, ...]] = {}
+
+    def entries(self, name: str) -> tuple[Entry, ...]:
+        found = self._by_name.get(name)
+        if found is None:
+            if len(self._by_name) >= RULES_MAX:
+                self._by_name.clear()
+            found = self._by_name[name] = tuple(self._fitting(name))
+        return found
+
+    def _fitting(self, name: str) -> Iterator[Entry]:
+        for where, file in self.files:
+            for rule in file.rule:
+                if fnmatch.fnmatchcase(name, rule.pattern):
+                    hold = duration_us(rule.hold) if rule.hold else None
+                    yield Entry(rule, where, program(rule.when) if rule.when else None, hold)
+
+    def ruling(self, asked: Question, default: Ruling) -> Ruling:
+        """What the first matching rule says, `default` when none does; never looser than for cleaner labels."""
+        entries = self.entries(asked.name)
+        reading = Reading(entries, asked)
+        found = _first(entries, reading) or default
+        if any(entry.names & TRUST for entry in entries):
+            for cleaner in _cleaner(asked, entries):
+                other = _first(entries, reading.of(cleaner)) or default
+                if _strictness(other) > _strictness(found):
+                    found = msgspec.structs.replace(other, reasons=(*other.reasons, _as_cleaner(cleaner)))
+        return found
+
+
+@functools.lru_cache(maxsize=16)
+def _book_of(key: tuple[tuple[str, int], ...], held: _Held) -> Book:
+    return Book(held.files)
+
+
+class _Held:
+    """Files beside their identities: keeps them alive, so that an identity is not given again. Equal to any other."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = tuple(files)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+
+def book_of(files: Files) -> Book:
+    """The book of these files. Files are frozen, so the same objects make the same book."""
+    return _book_of(tuple([(where, id(file)) for where, file in files]), _Held(files))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+class Reading:
+    """The answers of conditions about one question. Values are handed to CEL once; answers are kept."""
+
+    def __init__(self, entries: Sequence[Entry], asked: Question) -> None:
+        self.asked = asked
+        self._entries = entries
+        self._answers: dict[Program, bool | Unanswerable] = {}
+        self._scope: Scope | None = None
+
+    def of(self, asked: Question) -> Reading:
+        """The same question with other labels: only what looks at labels is asked anew."""
+        other = Reading(self._entries, asked)
+        other._answers = {one: answer for one, answer in self._answers.items() if not one.names & TRUST}
+        return other
+
+    def holds(self, condition: Program) -> bool:
+        """Raises Unanswerable."""
+        answer = self._answers.get(condition)
+        if answer is None:
+            answer = self._answers[condition] = self._ask(condition)
+        if isinstance(answer, Unanswerable):
+            raise answer
+        return answer
+
+    def _ask(self, condition: Program) -> bool | Unanswerable:
+        if self._scope is None:
+            wanted = frozenset[str]().union(*[entry.names for entry in self._entries])
+            self._scope = Scope(self.asked.values(sorted(wanted & TERMS.keys())))
+        try:
+            answer = condition.answer_in(self._scope)
+        except Unanswerable as error:
+            return error
+        if not isinstance(answer, bool):
+            return Unanswerable(f"{condition.text!r} gives {type(answer).__name__}, a condition gives true or false")
+        return answer
+
+
+def _first(entries: Sequence[Entry], reading: Reading) -> Ruling | None:
+    doubt: Ruling | None = None
+    looked: set[str] = set()
+    for entry in entries:
+        looked |= entry.names
+        try:
+            if entry.program is not None and not reading.holds(entry.program):
+                continue
+        except Unanswerable as error:
+            doubt = doubt or _doubtful(entry, error)
+            continue
+        found = _shaped(_said(entry), looked, reading.asked)
+        return _doubted(doubt, found) if doubt else found
+    return doubt
+
+
+def _said(entry: Entry) -> Ruling:
+    rule = entry.rule
+    reasons = (rule.reason,) if rule.reason else ()
+    return Ruling(
+        word=rule.verdict, rule=rule.id, where=entry.where, risk=rule.risk, hold_us=entry.hold_us, reasons=reasons,
+        firm=rule.firm,
+    )  # fmt: skip
+
+
+def _doubtful(entry: Entry, error: Unanswerable) -> Ruling:
+    told = entry.rule.reason if entry.rule.id == "unreadable" else f"rule {entry.rule.id}: {error}"
+    return msgspec.structs.replace(_said(entry), word="ask", firm=True, reasons=(told,))
+
+
+def _doubted(doubt: Ruling, found: Ruling) -> Ruling:
+    """A rule that could not be answered asks; it does not hide a later rule that is stricter."""
+    if found.word == "deny":
+        return found
+    holds = [one for one in (doubt.hold_us, found.hold_us) if one is not None]
+    return msgspec.structs.replace(
+        doubt,
+        risk=max((doubt.risk, found.risk), key=RISK_ORDER.__getitem__),
+        hold_us=max(holds) if holds else None,
+        reasons=(*doubt.reasons, *found.reasons),
+    )
+
+
+def _shaped(found: Ruling, looked: set[str], asked: Question) -> Ruling:
+    """An allow that was reached by looking at words from outside was chosen by them: it asks."""
+    words = sorted(looked & SHAPED)
+    if found.word != "allow" or asked.labels.integrity != "external" or not words:
+        return found
+    reason = f"Text from outside decided it, by {', '.join(words)}."
+    return msgspec.structs.replace(found, word="ask", firm=True, reasons=(*found.reasons, reason))
+
+
+def _as_cleaner(asked: Question) -> str:
+    labels = asked.labels
+    return f"So it is for cleaner text ({labels.integrity}, {labels.sensitivity}); taint and secrecy never loosen a rule."
+
+
+def _strictness(found: Ruling) -> tuple[int, bool]:
+    return STRICTNESS[found.word], found.firm
+
+
+def _cleaner(asked: Question, entries: Sequence[Entry]) -> Iterator[Question]:
+    """The same question, less tainted or less secret, as far as any condition looks at that."""
+    names = frozenset[str]().union(*[entry.names for entry in entries])
+    of_labels = list(_cleaner_labels(asked.labels)) if "labels" in names else [asked.labels]
+    of_context = list(_cleaner_labels(asked.read)) if "context" in names else [asked.context]
+    for labels in of_labels:
+        for context in of_context:
+            if labels != asked.labels or context not in (asked.context, asked.read):
+                yield msgspec.structs.replace(asked, labels=labels, context=context)
+
+
+def _cleaner_labels(labels: Labels) -> Iterator[Labels]:
+    for integrity in INTEGRITY_ORDER:
+        for sensitivity in SENSITIVITY_ORDER:
+            if (
+                INTEGRITY_ORDER[integrity] >= INTEGRITY_ORDER[labels.integrity]
+                and SENSITIVITY_ORDER[sensitivity] <= SENSITIVITY_ORDER[labels.sensitivity]
+            ):
+                yield msgspec.convert(
+                    {"integrity": integrity, "sensitivity": sensitivity, "sources": labels.sources}, Labels
+                )
+
+
+# --- telling --------------------------------------------------------------------------------------
+
+
+def tried(files: Files, asked: Question) -> Iterator[Tried]:
+    """Every rule until one matches, with what its terms stood for."""
+    book = book_of(files)
+    fitting = {id(entry.rule): entry for entry in book.entries(asked.name)}
+    reading = Reading(book.entries(asked.name), asked)
+    for where, file in files:
+        for rule in file.rule:
+            entry = fitting.get(id(rule))
+            outcome = _outcome(entry, reading)
+            terms = terms_of(entry.program, asked) if entry is not None and entry.program is not None else {}
+            yield Tried(rule=rule.id, where=where, outcome=outcome, terms=terms)
+            if outcome == "matched":
+                return
+
+
+def _outcome(entry: Entry | None, reading: Reading) -> str:
+    if entry is None:
+        return "not matched"
+    try:
+        return "matched" if entry.program is None or reading.holds(entry.program) else "not matched"
+    except Unanswerable as error:
+        return str(error)
+
+
+def terms_of(condition: Program, asked: Question) -> Plain:
+    """The paths in a condition with their values, `missing` where there is none."""
+    own = _own_names(condition.text)
+    values = asked.values()
+    found: Plain = {}
+    for quoted, path in _PATH.findall(condition.text):
+        root = path.partition(".")[0]
+        if not quoted and root in TERMS and root not in own and path not in found:
+            found[path] = _at(values, path.split("."))
+    return found
+
+
+def _at(values: object, path: list[str]) -> object:
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return "missing"
+        values = values[name]
+    return values

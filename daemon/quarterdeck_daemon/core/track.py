@@ -1,0 +1,154 @@
+"""The track record: what became of an agent's actions of one kind, counted from the log.
+
+Each end is noted by an event of its own, in clear: it names agent, kind and a hash of where it went, never content. So
+the record can be folded anew from the log, also after somebody was forgotten.
+
+    u  approved as it was proposed     e  approved after an edit     r  rejected     d  done without asking
+    f  it failed                       x  it was undone              o  noted only
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck_protocol.events import Event
+
+from .entities import Action, Plain, Reached, Record, Run, Tally
+from .hashing import text_hash
+from .lookup import find
+from .table import Draft
+from .turn import Applier, Turn, strings
+from .vocabulary import CONFIDENCE_DECISIONS_MIN
+
+RECENT_MAX = 50
+HASH_CHARS = 24
+REACHED_MAX = 100  # Targets of one action that are kept; a mailing to more is no acquaintance.
+OURS = frozenset(("kernel",))  # What the house itself proposes says nothing about an agent.
+LETTERS = {
+    "unchanged": "u",
+    "edited": "e",
+    "rejected": "r",
+    "done": "d",
+    "failed": "f",
+    "undone": "x",
+    "observed": "o",
+}
+GOOD = frozenset(("unchanged", "done", "observed"))
+DECIDED = "uerd"
+BAD = "erfx"
+
+replace = msgspec.structs.replace
+
+
+def record_id(agent: str, action: str) -> str:
+    return f"{agent}/{action}"
+
+
+def reached_id(action: str, target: str) -> str:
+    """The name under which it is kept that something was sent there: who has the target can ask, nobody can list."""
+    return f"{action}/{text_hash(target.lower())[:HASH_CHARS]}"
+
+
+def confidence_of(record: Record | None) -> tuple[float | None, str]:
+    """The share of late ends that stood as proposed, and what it rests on in words. None without enough data."""
+    recent = record.recent if record is not None else ""
+    decided = sum(letter in DECIDED for letter in recent)
+    if decided < CONFIDENCE_DECISIONS_MIN:
+        return None, f"not enough data ({decided} of {CONFIDENCE_DECISIONS_MIN} decisions)"
+    bad = sum(letter in BAD for letter in recent)
+    good = max(0, decided - bad)
+    return round(good / decided, 4), f"{good} of the last {decided} stood as proposed"
+
+
+# --- noting ---------------------------------------------------------------------------------------
+
+
+def _note(turn: Turn, action: Action, what: str, reached: list[str] | None = None) -> None:
+    if action.agent in OURS:
+        return
+    body: Plain = {"record": record_id(action.agent, f"{action.connector}.{action.verb}"), "what": what}
+    if reached:
+        body["reached"] = reached
+    turn.emit("record.noted", body, actor="kernel")
+
+
+def _action(turn: Turn, event: Event) -> Action:
+    return find(turn, Action, str(event.body["action"]))
+
+
+def note_approval(turn: Turn, event: Event) -> None:
+    _note(turn, _action(turn, event), "edited" if isinstance(event.body.get("args"), dict) else "unchanged")
+
+
+def note_rejection(turn: Turn, event: Event) -> None:
+    _note(turn, _action(turn, event), "rejected")
+
+
+def note_success(turn: Turn, event: Event) -> None:
+    action = _action(turn, event)
+    name = f"{action.connector}.{action.verb}"
+    reached = [reached_id(name, target) for target in action.targets[:REACHED_MAX]]
+    _note(turn, action, "done" if action.approval is None else "", reached)
+
+
+def note_failure(turn: Turn, event: Event) -> None:
+    _note(turn, _action(turn, event), "failed")
+
+
+def note_withdrawal(turn: Turn, event: Event) -> None:
+    """Taken back by the operator after it was allowed or approved; not with its run, nor by rules that were tightened."""
+    action = _action(turn, event)
+    run = turn.draft.get(Run, action.run) if action.run else None
+    if event.body.get("was") == "held" and event.actor == "operator" and (run is None or run.status != "cancelled"):
+        _note(turn, action, "undone")
+
+
+def note_undo(turn: Turn, event: Event) -> None:
+    """It had left, and is mended."""
+    _note(turn, _action(turn, event), "undone")
+
+
+def note_watched(turn: Turn, event: Event) -> None:
+    action = _action(turn, event)
+    if action.verdict.level == "observe" and action.verdict.rule == "autonomy":
+        _note(turn, action, "observed")
+
+
+# --- applying -------------------------------------------------------------------------------------
+
+
+def _noted(draft: Draft, event: Event) -> None:
+    id, what = str(event.body["record"]), str(event.body["what"])
+    for name in strings(event.body.get("reached", ())):
+        known = draft.get(Reached, name)
+        draft.put(
+            replace(known, seq=event.seq, count=known.count + 1)
+            if known is not None
+            else Reached(id=name, seq=event.seq, first_us=event.at_us)
+        )
+    record = draft.get(Record, id) or Record(id=id)
+    if what:
+        recent = (record.recent + LETTERS[what])[-RECENT_MAX:]
+        record = replace(record, tally=_counted(record.tally, what), recent=recent)
+    draft.put(replace(record, seq=event.seq, last_us=event.at_us))
+
+
+def _counted(tally: Tally, what: str) -> Tally:
+    plain: Plain = msgspec.to_builtins(tally)
+    plain[what] = getattr(tally, what) + 1
+    plain["streak"] = tally.streak + 1 if what in GOOD else 0
+    return msgspec.convert(plain, Tally)
+
+
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
+    "approval.given": note_approval,
+    "approval.rejected": note_rejection,
+    "effect.succeeded": note_success,
+    "effect.failed": note_failure,
+    "action.withdrawn": note_withdrawal,
+    "action.correction_wanted": note_undo,
+    "action.denied": note_watched,
+}
+APPLY: dict[str, Applier] = {"record.noted": _noted}

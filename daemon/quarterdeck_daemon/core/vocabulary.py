@@ -1,0 +1,218 @@
+"""The vocabulary of a condition: what a rule may look at, each term with its type.
+
+Owns     `Question`, what a policy is asked, and `TERMS`, the names that its conditions may use.
+Promises a term that nothing is known about is missing, so that a condition which needs it has no answer, and no answer
+         means *ask*. Nothing here is an agent's opinion of itself: `confidence` and `track` are counted from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from quarterdeck_protocol.labels import Labels
+
+from .entities import Grant, Plain, Tally
+from .moments import DAY_US, day_of
+from .verbs import VERBS, VerbRule
+
+CENTS = 100
+AMOUNT_MAX = 1 << 53
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CONFIDENCE_DECISIONS_MIN = 10  # Fewer are not enough data to say anything.
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that conditions may use. shaped: text from outside may have chosen its value."""
+
+    type: str
+    meaning: str
+    shaped: bool = False
+
+
+TERMS: dict[str, Term] = {
+    "action": Term(type="map", meaning="name, connector, verb (strings), outward, reversible (bool), class (A, B or C), touches (list)"),
+    "agent": Term(type="string", meaning="who proposes it, such as composer; kernel for what the house itself proposes"),
+    "args": Term(type="map", meaning="the arguments exactly as they would leave, such as args.subject", shaped=True),
+    "amount": Term(
+        type="map", shaped=True,
+        meaning="value (int, minor units: cents) and currency (string, three capital letters); missing unless the arguments give both",
+    ),
+    "targets": Term(type="list of string", meaning="where it goes: addresses or paths, each once", shaped=True),
+    "recipients": Term(
+        type="map", shaped=True,
+        meaning="count, known, unknown, new (int: new were never reached before), domains (list of string)",
+    ),
+    "known": Term(type="list of string", meaning="addresses in your facts `client` and `contact`, in small letters"),
+    "labels": Term(type="map", meaning="integrity (external, agent, operator), sensitivity (public, private, secret), sources (list)"),
+    "context": Term(type="map", meaning="the same of all that the run has read so far, not only of what became this action"),
+    "confidence": Term(
+        type="double",
+        meaning=f"0 to 1: share of this agent's last 50 of this kind that stood as proposed; missing below {CONFIDENCE_DECISIONS_MIN} decisions",
+    ),
+    "track": Term(type="map", meaning="decisions, unchanged, edited, rejected, done, failed, undone, streak (int), of this agent and kind"),
+    "novelty": Term(type="map", shaped=True, meaning="kind (bool: this agent never did this before), recipient (bool: some target never reached before)"),
+    "autonomy": Term(type="string", meaning="the level you gave: observe, suggest, act_with_approval, act_and_report, autonomous; empty: none"),
+    "time": Term(type="map", meaning="hour, minute (int), weekday (int, 1 is Monday), day (mon to sun), date (2026-11-20), in the workspace's zone"),
+    "cost": Term(type="int", meaning="what it is said to cost, in minor units"),
+    "run": Term(type="map", meaning="id, playbook, priority (string); empty strings outside a run"),
+}  # fmt: skip
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy is asked about.
+
+    known        addresses that the operator's own facts name      new      targets that were never reached before
+    context      labels of all that its run has read, None: those of the action
+    offset_s     of the workspace's zone from UTC at `now_us`
+    obstacles    why it may not happen at all now, in words (R0)   stopped  why everything is stopped, "" when it is not
+    grants       the operator's standing permissions in force      used     the one that this action has already used
+    consents     sinks that may receive more than they do by themselves, as `sink:class` (R4)
+    """
+
+    connector: str
+    verb: str
+    args: Plain
+    targets: tuple[str, ...]
+    labels: Labels
+    agent: str
+    confidence: float | None
+    known: tuple[str, ...]
+    context: Labels | None = None
+    now_us: int = 0
+    offset_s: int = 0
+    cost: int = 0
+    run: str = ""
+    playbook: str = ""
+    priority: str = ""
+    tally: Tally = Tally()
+    level: str = ""
+    new: tuple[str, ...] = ()
+    first: bool = False
+    obstacles: tuple[str, ...] = ()
+    stopped: str = ""
+    grants: tuple[Grant, ...] = ()
+    used: str = ""
+    consents: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.connector}.{self.verb}"
+
+    @property
+    def read(self) -> Labels:
+        """Labels of what its run has read."""
+        return self.labels if self.context is None else self.context
+
+    @property
+    def strangers(self) -> list[str]:
+        """Targets that the operator's facts do not name."""
+        return [target for target in self.targets if target.lower() not in self.known]
+
+    def values(self, wanted: Iterable[str] = TERMS) -> Plain:
+        """The wanted terms that something is known about."""
+        found = {name: _VALUES[name](self) for name in wanted if name in _VALUES}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def amount_of(name: str, args: Plain) -> tuple[int, str] | None:
+    """(minor units, currency) that the arguments of a verb name. Anything but a plain integer is no amount."""
+    rule = VERBS.get(name)
+    if rule is None:
+        return None
+    value, currency = args.get(rule.amount_arg), args.get(rule.currency_arg)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= AMOUNT_MAX:
+        return None
+    plain = isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isupper()
+    return (value, str(currency)) if plain else None
+
+
+def cents_of(money: str) -> int:
+    """Minor units of an amount like `0` or `12.5`, 0 for anything else."""
+    whole, _, part = money.partition(".")
+    digits = whole + part.ljust(2, "0")[:2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else 0
+
+
+def domain_of(target: str) -> str:
+    """What stands behind the last @, in small letters; "" for what is no address."""
+    return target.rpartition("@")[2].lower() if "@" in target else ""
+
+
+# --- terms ----------------------------------------------------------------------------------------
+
+
+def _labels(labels: Labels) -> Plain:
+    return {"integrity": labels.integrity, "sensitivity": labels.sensitivity, "sources": list(labels.sources)}
+
+
+def _action(asked: Question) -> Plain:
+    rule = VERBS.get(asked.name)
+    about: Plain = {"name": asked.name, "connector": asked.connector, "verb": asked.verb}
+    return about | (_verb(rule) if rule is not None else {})
+
+
+def _verb(rule: VerbRule) -> Plain:
+    return {
+        "outward": rule.outward,
+        "reversible": rule.reversible,
+        "class": rule.effect_class,
+        "touches": list(rule.touches),
+    }
+
+
+def _amount(asked: Question) -> Plain | None:
+    found = amount_of(asked.name, asked.args)
+    return {"value": found[0], "currency": found[1]} if found is not None else None
+
+
+def _recipients(asked: Question) -> Plain:
+    unknown = len(asked.strangers)
+    return {
+        "count": len(asked.targets),
+        "known": len(asked.targets) - unknown,
+        "unknown": unknown,
+        "new": len(asked.new),
+        "domains": list(dict.fromkeys(domain for target in asked.targets if (domain := domain_of(target)))),
+    }
+
+
+def _track(asked: Question) -> Plain:
+    return {**msgspec.to_builtins(asked.tally), "decisions": asked.tally.decisions}
+
+
+def _time(asked: Question) -> Plain | None:
+    """Missing where nobody told the time."""
+    if not asked.now_us:
+        return None
+    days, rest = divmod(asked.now_us + asked.offset_s * 1_000_000, DAY_US)
+    weekday = (days + 3) % 7  # 1 January 1970 was a Thursday.
+    return {
+        "hour": rest // 3_600_000_000,
+        "minute": rest // 60_000_000 % 60,
+        "weekday": weekday + 1,
+        "day": DAYS[weekday],
+        "date": day_of(days),
+    }
+
+
+_VALUES: dict[str, Callable[[Question], object]] = {
+    "action": _action,
+    "agent": lambda asked: asked.agent,
+    "args": lambda asked: asked.args,
+    "amount": _amount,
+    "targets": lambda asked: list(asked.targets),
+    "recipients": _recipients,
+    "known": lambda asked: list(asked.known),
+    "labels": lambda asked: _labels(asked.labels),
+    "context": lambda asked: _labels(asked.read),
+    "confidence": lambda asked: asked.confidence,
+    "track": _track,
+    "novelty": lambda asked: {"kind": asked.first, "recipient": bool(asked.new)},
+    "autonomy": lambda asked: asked.level,
+    "time": _time,
+    "cost": lambda asked: asked.cost,
+    "run": lambda asked: {"id": asked.run, "playbook": asked.playbook, "priority": asked.priority},
+}
+assert _VALUES.keys() == TERMS.keys(), "every term has a meaning and a value"
