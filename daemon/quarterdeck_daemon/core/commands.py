@@ -294,7 +294,7 @@ class ResolveDeadLetter(Command, frozen=True, kw_only=True):
     id: str
     remedy: str  # "retry", "edit", "reroute", "compensate" or "drop".
     reason: str = ""
-    input: Plain = {}  # For "edit": what takes the place of the step's input, by name.
+    input: Plain = {}  # For "edit": what takes the place of the step's whole input.
     agent: str = ""  # For "reroute".
 
 
@@ -433,6 +433,7 @@ class Configure(Command, frozen=True, kw_only=True):
     pinned_tokens: int = 2_000
     working_tokens: int = 4_000
     working_us: int = 7 * 86_400_000_000
+    batch_window: str = ""
 
 
 class ConfigureLimits(Command, frozen=True, kw_only=True):

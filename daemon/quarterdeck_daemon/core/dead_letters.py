@@ -24,7 +24,8 @@ from .limits import limits_of
 from .lookup import find
 from .orders import ProposedAction
 from .pinned import pinned_playbook
-from .run_state import steer_step
+from .run_endings import status_after
+from .run_steering import steer_step
 from .table import Draft
 from .turn import Applier, Turn
 from .undoing import undo_scope
@@ -47,7 +48,7 @@ def file_step(turn: Turn, event: Event) -> None:
     _file(turn, run, step, error, event)
     if pinned_playbook(turn, run).step(step.id).on_failure == "continue":
         return
-    ended: Plain = {"run": run.id, "status": "failed", "reason": f"step {step.id} failed"}
+    ended: Plain = {"run": run.id, "status": status_after(error), "reason": f"step {step.id} failed"}
     turn.emit("run.ended", ended, run=run.id, labels=event.labels)
 
 
@@ -196,7 +197,7 @@ def _edit(turn: Turn, letter: DeadLetter, command: ResolveDeadLetter) -> Plain:
             "bad_value", "nothing to edit was given", hint=f"quarterdeck dead edit {letter.id} NAME=VALUE"
         )
     step = _failed_step(turn, letter)
-    body: Plain = {"run": letter.run, "step": step.id, "input": {**step.override, **command.input}}
+    body: Plain = {"run": letter.run, "step": step.id, "input": command.input}
     turn.emit("step.edited", body, run=letter.run, labels=step.labels)
     return _step_again(turn, letter, command)
 

@@ -51,6 +51,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     write: WriteScope = WriteScope()
     context_tokens: int = 0
     context_query: str = ""
+    version: str = ""  # Of an agent's code, as it was when the daemon began.
 
 
 EVERYTHING: Final = Declared(

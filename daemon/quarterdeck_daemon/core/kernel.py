@@ -23,6 +23,7 @@ from . import (
     alerts,
     approvals,
     assets,
+    autonomy,
     breakers,
     budgets,
     dead_letters,
@@ -30,33 +31,61 @@ from . import (
     endorsement,
     erasure,
     facts,
-    failing,
+    fan_out,
     firing,
     forking,
+    grants,
     lessons,
     limits,
     lines,
     links,
     memory,
+    objectives,
     proposals,
     pruning,
+    quarantine,
+    questions,
     reminders,
     retention,
+    run_clock,
+    run_edits,
     run_state,
+    run_steering,
     runs,
     schedule_state,
     schedules,
     scopes,
+    starting,
     stopping,
+    sub_runs,
+    task_state,
+    tasks,
     tiers,
     time_travel,
+    track,
     triggers,
     undo,
     undoing,
+    waits,
 )
 from .commands import Command, Needs, Wake
 from .commit import Commit
-from .entities import Action, DeadLetter, Document, Entity, Meter, Plain, Receipt, Run, Schedule, Stop, Waiter
+from .entities import (
+    Action,
+    DeadLetter,
+    Document,
+    Entity,
+    Grant,
+    Meter,
+    Objective,
+    Plain,
+    Receipt,
+    Run,
+    Schedule,
+    Stop,
+    Task,
+    Waiter,
+)
 from .hashing import same_request
 from .subjects import erased
 from .table import Draft, Table
@@ -168,7 +197,7 @@ def _needs(turn: Turn) -> tuple[Needs, ...]:
 def all_needs(table: Table) -> tuple[Needs, ...]:
     """What all live entities need; asked at start and when a stop is released."""
     stop = table.get(Stop, "stop")
-    kinds: tuple[type[Entity], ...] = (Document, Run, Action, Schedule, Meter, DeadLetter)
+    kinds: tuple[type[Entity], ...] = (Document, Run, Action, Schedule, Task, Meter, DeadLetter, Grant)
     return tuple(need for cls in kinds for entity in table.live(cls) for need in needs_of(entity, stop))
 
 
@@ -182,10 +211,16 @@ def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
     if isinstance(entity, Meter):
         due = entity.until_us if entity.live else None
         return (_wake(f"meter:{entity.id}", due),) if due is not None else ()
+    if isinstance(entity, Task):
+        due = entity.due_us if entity.live and not entity.overdue else None
+        return (_wake(f"task:{entity.id}", due),) if due is not None else ()
+    if isinstance(entity, Grant):
+        return (_wake(f"grant:{entity.id}", entity.expires_us),) if entity.live else ()
     if stop is not None and stop.engaged:
         return ()
     if isinstance(entity, Run):
-        return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None)
+        clocks = tuple(_wake(f"run:{entity.id}", at_us) for at_us in run_clock.moments(entity))
+        return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None) + clocks
     if isinstance(entity, Action):
         return _action_needs(entity, stop.epoch if stop else 0)
     if isinstance(entity, Schedule):
@@ -244,16 +279,20 @@ def wake(turn: Turn, command: Wake) -> Plain:
         if (schedule := turn.draft.get(Schedule, id)) is not None:
             firing.wake(turn, schedule)
         return {}
+    if kind == "task":
+        if (task := turn.draft.get(Task, id)) is not None:
+            tasks.wake(turn, task)
+        return {}
+    if kind == "grant":
+        if (grant := turn.draft.get(Grant, id)) is not None:
+            grants.wake(turn, grant, command.due_us)
+        return {}
     if kind == "action":
         action = turn.draft.get(Action, id)
         if action is not None:
             actions.wake(turn, action, command.due_us)
         return {}
-    run = turn.draft.get(Run, id)
-    for step in run.steps.values() if run is not None and run.status == "running" else ():
-        if step.until_us is not None and step.until_us <= command.due_us:
-            assert run is not None, "steps belong to a run"
-            runs.resume_step(turn, run, step)
+    runs.wake(turn, id, command.due_us)
     return {}
 
 
@@ -276,10 +315,22 @@ def _called(turn: Turn, event: Event) -> None:
         actions.release(turn, action)
 
 
+def _run_over(turn: Turn, event: Event) -> None:
+    """A run has ended: those within it end, the one above hears of it, nobody need look at it any more."""
+    sub_runs.pass_on(turn, event)
+    sub_runs.settle(turn, event)
+    run_clock.settle_late(turn, event)
+    quarantine.settle(turn, event)
+
+
+RUN_ENDINGS: dict[str, Follower] = {
+    "run.ended": _run_over, "run.cancelled": _run_over, "run.resumed": quarantine.settle,
+}  # fmt: skip
 _MODULES = (
-    memory, documents, facts, runs, run_state, actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts,
-    endorsement, links, retention, proposals, scopes, erasure, pruning, schedules,
-    limits, budgets, breakers, dead_letters,
+    memory, documents, facts, starting, runs, run_steering, run_edits, quarantine, waits,
+    actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts,
+    endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
+    limits, budgets, breakers, dead_letters, grants, autonomy,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -292,16 +343,26 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     dead_letters.FOLLOW,
     admission.FOLLOW,
     {"line.left": _called},
+    sub_runs.FOLLOW,
+    waits.FOLLOW,
     runs.FOLLOW,
+    RUN_ENDINGS,
     proposals.FOLLOW,
     undoing.FOLLOW,
     firing.FOLLOW,
+    tasks.FOLLOW,
+    objectives.FOLLOW,
+    grants.FOLLOW,
+    questions.FOLLOW,
+    track.FOLLOW,
+    autonomy.FOLLOW,
 )
 _APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
     documents.APPLY,
     facts.APPLY,
-    run_state.APPLY,
+    run_state.moving(run_state.APPLY | fan_out.APPLY | sub_runs.APPLY | run_clock.APPLY | quarantine.APPLY),
+    waits.APPLY,
     action_state.APPLY,
     stopping.APPLY,
     assets.APPLY,
@@ -317,14 +378,20 @@ _APPLIERS: dict[str, Applier] = _merged(
     pruning.APPLY,
     undoing.APPLY,
     schedule_state.APPLY,
+    task_state.APPLY,
+    objectives.APPLY,
     limits.APPLY,
     budgets.APPLY,
     lines.APPLY,
     breakers.APPLY,
     dead_letters.APPLY,
+    grants.APPLY,
+    questions.APPLY,
+    track.APPLY,
+    autonomy.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {
     kind: lessons.keep_lessons(tiers.keep_shelves(apply)) for kind, apply in _APPLIERS.items()
 }
-LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter, Schedule)
+LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter, Schedule, Task, Objective, Grant)

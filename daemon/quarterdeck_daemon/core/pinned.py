@@ -19,6 +19,14 @@ def find_playbook(turn: Turn, name: str) -> Asset:
     return asset
 
 
+def loadable_playbook(turn: Turn, run: Run) -> Playbook | None:
+    """The same, or None when that text cannot be read any more; see quarantine.py."""
+    try:
+        return pinned_playbook(turn, run)
+    except QuarterdeckError:
+        return None
+
+
 def pinned_playbook(turn: Turn, run: Run) -> Playbook:
     """The text that the run began with, whatever the file says by now."""
     return parse_playbook(find(turn, Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}").text)

@@ -143,7 +143,7 @@ class _Checks:
             self.say(("schedules",), f"a playbook has at most {SPECS_MAX} schedules")
 
     def _cycle(self) -> None:
-        graph = {spec.id: spec.needs for _, spec in self.steps}
+        graph = {spec.id: spec.after for _, spec in self.steps}
         try:
             graphlib.TopologicalSorter(graph).prepare()
         except graphlib.CycleError as error:

@@ -23,6 +23,7 @@ PLAYBOOK_BYTES_MAX: Final = 256 * 1024
 RETRY_TIMES_MAX: Final = 20
 CONTEXT_TOKENS_MAX: Final = 100_000
 FAN_OUT_MAX: Final = 200  # Children of one `each`.
+RUN_STEPS_MAX: Final = 1_000  # Of one run, with the children of its fan-outs.
 DEPTH_MAX: Final = 5  # Runs within runs.
 CHILDREN_MAX: Final = 500  # Runs that one run may start, their own not counted.
 READ_KINDS: Final = frozenset(("document", "fact", "facts", "template", "recall", "action", "context"))
@@ -171,6 +172,16 @@ class StepSpec(
     compensate: Annotated[Compensate | None, Meta(description="What takes it back in a rollback.")] = None
     uses: Annotated[Uses, Meta(description="What one try may use at most.")] = Uses()
     description: str = ""
+
+    @property
+    def sender(self) -> str:
+        """The step to whose mail an answer is waited for, "" for none."""
+        return self.wait.reply_to.removeprefix("steps.") if self.wait is not None else ""
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The steps that must be over before this one."""
+        return (*self.needs, self.sender) if self.sender and self.sender not in self.needs else self.needs
 
 
 class Playbook(

@@ -1,21 +1,16 @@
-"""How events change runs, and how the operator steers them."""
+"""How events change runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
-from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import join
 
-from .commands import Command, SignalRun, SteerRun, SteerStep
 from .entities import DeadLetter, Plain, Priority, Run, Step, StepStatus
-from .lookup import find
 from .objective_parts import move_part
 from .table import Draft
-from .turn import Applier, Turn, strings, take_number
+from .turn import Applier, strings, take_number
 
 replace = msgspec.structs.replace
 SIGNALS_MAX = 100  # That came before anyone waited for them.
@@ -44,10 +39,20 @@ def _started(draft: Draft, event: Event) -> None:
             objective=body.objective,
             chain=body.chain,
             priority=body.priority,
+            parent=body.parent,
+            parent_step=body.parent_step,
+            depth=body.depth,
+            window=body.window,
+            late_us=body.late_us,
+            deadline_us=body.deadline_us,
+            stall_us=body.stall_us,
+            moved_us=event.at_us,
         )
     )
     move_part(draft, f"run:{body.run}", "", body.objective, event.seq)
     take_number(draft, body.run, event.seq)
+    if body.parent:
+        draft.link(f"run:{body.run}", "part_of", f"run:{body.parent}", event.seq)
     for value in body.inputs.values():
         if isinstance(value, str) and value.startswith("doc"):
             draft.link(f"run:{body.run}", "read", f"document:{value}", event.seq)
@@ -64,47 +69,107 @@ class _RunStarted(msgspec.Struct):
     objective: str = ""
     chain: int = 0
     priority: Priority = "normal"
+    parent: str = ""
+    parent_step: str = ""
+    depth: int = 0
+    window: str = ""
+    late_us: int | None = None
+    deadline_us: int | None = None
+    stall_us: int = 0
 
 
-def _run_of(draft: Draft, event: Event) -> Run:
+def run_of(draft: Draft, event: Event) -> Run:
     run = draft.get(Run, event.run or "")
     assert run is not None, "events of runs name a run that exists"
     return run
 
 
-def _status(status: str) -> Applier:
-    def apply(draft: Draft, event: Event) -> None:
-        run = _run_of(draft, event)
-        draft.put(replace(run, seq=event.seq, status=status, ended_us=None, reason=""))
+def _paused(draft: Draft, event: Event) -> None:
+    run = run_of(draft, event)
+    by = str(event.body.get("by_parent", ""))
+    draft.put(
+        replace(run, seq=event.seq, status="paused", ended_us=None, reason="", paused_us=event.at_us, paused_by=by)
+    )
 
-    return apply
+
+def _resumed(draft: Draft, event: Event) -> None:
+    """The deadline is of work, not of a pause; what was promised to others stays as it was."""
+    run = run_of(draft, event)
+    pause = event.at_us - run.paused_us if run.paused_us is not None else 0
+    due = run.deadline_us + pause if run.deadline_us is not None else None
+    draft.put(
+        replace(
+            run, seq=event.seq, status="running", ended_us=None, reason="", paused_us=None, paused_by="", trouble="",
+            deadline_us=due,
+        )
+    )  # fmt: skip
+
+
+def _reopened(draft: Draft, event: Event) -> None:
+    """Whoever opens it again knows how late it is."""
+    run = run_of(draft, event)
+    draft.put(
+        replace(
+            run, seq=event.seq, status="running", ended_us=None, reason="", deadline_us=None, late_us=None, trouble=""
+        )
+    )
 
 
 def _ended(draft: Draft, event: Event) -> None:
-    run = _run_of(draft, event)
-    status, reason = event.body["status"], str(event.body.get("reason", ""))
+    run = run_of(draft, event)
+    outputs = event.body.get("outputs")
     steps = {id: _let_go(step) for id, step in run.steps.items()}
-    draft.put(replace(run, seq=event.seq, status=status, reason=reason, ended_us=event.at_us, steps=steps))
+    draft.put(
+        replace(
+            run, seq=event.seq, status=event.body["status"], reason=str(event.body.get("reason", "")),
+            ended_us=event.at_us, steps=steps, outputs=outputs if isinstance(outputs, dict) else {}, opens_us=None,
+        )
+    )  # fmt: skip
 
 
 def _let_go(step: Step) -> Step:
-    """Work under way belongs to nobody when its run has ended; reopened, it begins anew. Actions live on."""
-    if step.status in ("recalling", "queued", "started", "backoff") or (step.status == "waiting" and not step.actions):
-        return replace(step, status="pending", until_us=None, recall={}, signal="", queued="")
+    """Work under way belongs to nobody when its run has ended; reopened, it begins anew. Actions live on.
+
+    A fan-out stays as it is: what its children have done is kept.
+    """
+    if step.children:
+        return step
+    if step.status in ("recalling", "queued", "started", "backoff") or (
+        step.status == "waiting" and not step.actions
+    ):
+        return replace(step, status="pending", until_us=None, recall={}, signal="", queued="", gate="", thread=())
     return step
 
 
 def _signalled(draft: Draft, event: Event) -> None:
-    run = _run_of(draft, event)
-    draft.put(replace(run, seq=event.seq, signals={**run.signals, str(event.body["signal"]): event.body["payload"]}))
+    """The first of a name waits in `signals`, further ones behind it. Older logs knew only the last."""
+    run = run_of(draft, event)
+    name, payload = str(event.body["signal"]), event.body["payload"]
+    assert isinstance(payload, dict), "a signal carries a map"
+    if event.body.get("queued") and name in run.signals:
+        behind = {**run.queued, name: (*run.queued.get(name, ()), payload)}
+        draft.put(replace(run, seq=event.seq, queued=behind))
+    else:
+        draft.put(replace(run, seq=event.seq, signals={**run.signals, name: payload}))
+
+
+def _without(run: Run, name: str) -> Run:
+    """The run after its first signal of this name was taken."""
+    behind = run.queued.get(name, ())
+    signals = {one: payload for one, payload in run.signals.items() if one != name}
+    queued = {one: queue for one, queue in run.queued.items() if one != name}
+    if behind:
+        signals[name] = behind[0]
+        queued |= {name: behind[1:]} if behind[1:] else {}
+    return replace(run, signals=signals, queued=queued)
 
 
 # --- events of steps ------------------------------------------------------------------------------
 
 
-def _change(draft: Draft, event: Event, **fields: object) -> Run:
+def change_step(draft: Draft, event: Event, **fields: object) -> Run:
     """Replace fields of the event's step."""
-    run = _run_of(draft, event)
+    run = run_of(draft, event)
     step = replace(run.steps[str(event.body["step"])], **fields)
     run = replace(run, seq=event.seq, steps={**run.steps, step.id: step})
     draft.put(run)
@@ -113,7 +178,7 @@ def _change(draft: Draft, event: Event, **fields: object) -> Run:
 
 def _step_started(draft: Draft, event: Event) -> None:
     sources = strings(event.body["sources"])
-    run = _change(
+    run = change_step(
         draft,
         event,
         status="started",
@@ -124,7 +189,12 @@ def _step_started(draft: Draft, event: Event) -> None:
         started_us=event.at_us,
         until_us=None,
         recall={},
+        agent_version=str(event.body.get("agent_version", "")),
     )
+    agent, version = str(event.body["agent"]), str(event.body.get("agent_version", ""))
+    if version and agent not in run.agents:
+        run = replace(run, agents={**run.agents, agent: version})
+        draft.put(run)
     if others := [name for name in strings(event.body.get("namespaces", ())) if name not in run.seen]:
         draft.put(replace(run, seen=(*run.seen, *others)))
     for source in sources:
@@ -140,45 +210,45 @@ def _step_over(status: StepStatus) -> Applier:
         if "error" in event.body:
             fields["error"] = event.body["error"]
             fields["failures"] = _with_failure(draft, event)
-        run = _change(draft, event, **fields)
+        run = change_step(draft, event, **fields)
         taken = run.steps[str(event.body["step"])].signal if status == "succeeded" else ""
-        signals = {name: payload for name, payload in run.signals.items() if name != taken}
-        draft.put(replace(run, labels=join((run.labels, event.labels)), signals=signals))
+        draft.put(replace(_without(run, taken) if taken else run, labels=join((run.labels, event.labels))))
 
     return apply
 
 
 def _step_waiting(draft: Draft, event: Event) -> None:
     fields: Plain = {"status": "waiting", "signal": event.body["signal"], "until_us": event.body["until_us"]}
-    _change(draft, event, **fields, started_us=event.at_us)
+    fields |= {"gate": str(event.body.get("gate", "")), "thread": strings(event.body.get("thread", ()))}
+    change_step(draft, event, **fields, started_us=event.at_us)
 
 
 def _step_recalling(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="recalling", recall=event.body["recall"])
+    change_step(draft, event, status="recalling", recall=event.body["recall"])
 
 
 def _step_proposed(draft: Draft, event: Event) -> None:
     output, actions = event.body["output"], strings(event.body["actions"])
-    run = _change(draft, event, status="waiting", output=output, actions=actions)
+    run = change_step(draft, event, status="waiting", output=output, actions=actions)
     # Other steps can read the output from now on.
     draft.put(replace(run, labels=join((run.labels, event.labels))))
 
 
 def _retry_scheduled(draft: Draft, event: Event) -> None:
     fields: Plain = {"until_us": event.body["until_us"], "error": event.body["error"]}
-    _change(draft, event, status="backoff", failures=_with_failure(draft, event), **fields)
+    change_step(draft, event, status="backoff", failures=_with_failure(draft, event), **fields)
 
 
 def _with_failure(draft: Draft, event: Event) -> tuple[Plain, ...]:
     """The failures of the event's step with the one that the event tells of."""
-    step = _run_of(draft, event).steps[str(event.body["step"])]
+    step = run_of(draft, event).steps[str(event.body["step"])]
     agent = str(event.body.get("was", step.agent))
     failure: Plain = {"attempt": step.attempts, "at_us": event.at_us, "agent": agent, "error": event.body["error"]}
     return (*step.failures[-FAILURES_MAX + 1 :], failure)
 
 
 def _step_queued(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="queued", queued=event.body["waiter"], until_us=None, recall={})
+    change_step(draft, event, status="queued", queued=event.body["waiter"], until_us=None, recall={})
 
 
 def _step_rerouted(draft: Draft, event: Event) -> None:
@@ -188,24 +258,64 @@ def _step_rerouted(draft: Draft, event: Event) -> None:
         fields |= {"error": event.body["error"], "failures": _with_failure(draft, event)}
     if not event.body.get("keep"):
         fields |= {"status": "pending", "attempts": 0, "until_us": None, "queued": ""}
-    _change(draft, event, **fields)
+    change_step(draft, event, **fields)
 
 
 def _step_edited(draft: Draft, event: Event) -> None:
-    _change(draft, event, override=event.body["input"])
+    """Other input for its next try, or an output in place of its own work: then it is done."""
+    fields: Plain = {}
+    if isinstance(event.body.get("input"), dict):
+        fields["override"] = event.body["input"]
+    if isinstance(event.body.get("output"), dict):
+        done: Plain = {"status": "succeeded", "ended_us": event.at_us, "until_us": None, "signal": "", "queued": ""}
+        fields |= {
+            **done,
+            "output": event.body["output"],
+            "given_output": True,
+            "error": {},
+            "gate": "",
+            "thread": (),
+        }
+    run = change_step(draft, event, **fields)
+    draft.put(replace(run, labels=join((run.labels, event.labels))))
 
 
 def _step_pending(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="pending", until_us=None, ended_us=None, queued="")
+    change_step(draft, event, status="pending", until_us=None, ended_us=None, queued="")
 
 
 def _step_retried(draft: Draft, event: Event) -> None:
-    _change(draft, event, status="pending", attempts=0, error={}, actions=(), until_us=None, ended_us=None)
+    """A fan-out that is done anew begins with its list; a child of one only by itself, and the fan-out waits for it."""
+    run = change_step(
+        draft, event, status="pending", attempts=0, error={}, actions=(), until_us=None, ended_us=None, children=(),
+        given_output=False,
+    )  # fmt: skip
+    step = run.steps[str(event.body["step"])]
+    dropped = {id for id, one in run.steps.items() if one.parent == step.id}
+    steps = {id: one for id, one in run.steps.items() if id not in dropped}
+    if step.parent and steps[step.parent].status != "waiting":
+        steps[step.parent] = replace(steps[step.parent], status="waiting", ended_us=None)
+    draft.put(replace(run, steps=steps))
 
 
 def _touch_run(draft: Draft, event: Event) -> None:
     """The event says something about the run without changing it."""
-    draft.touch(_run_of(draft, event))
+    draft.touch(run_of(draft, event))
+
+
+def moving(appliers: dict[str, Applier]) -> dict[str, Applier]:
+    """The same, and each of them notes when the run moved last."""
+    return {kind: _moving(apply) for kind, apply in appliers.items()}
+
+
+def _moving(apply: Applier) -> Applier:
+    def then_note(draft: Draft, event: Event) -> None:
+        apply(draft, event)
+        run = draft.puts.get(("run", event.run or ""))
+        if isinstance(run, Run) and run.seq == event.seq and run.moved_us != event.at_us:
+            draft.puts["run", run.id] = replace(run, moved_us=event.at_us)
+
+    return then_note
 
 
 # --- dead letters ---------------------------------------------------------------------------------
@@ -224,8 +334,12 @@ def _filed(draft: Draft, event: Event) -> None:
         attempts=int(str(body["attempts"])),
         at_us=event.at_us,
         remedies=strings(body["remedies"]),
-        namespaces=_run_of(draft, event).namespaces if event.run else strings(body["namespaces"]),
-        **{name: body[name] for name in ("agent", "playbook", "action", "diagnosis", "cause") if name in body},
+        namespaces=run_of(draft, event).namespaces if event.run else strings(body["namespaces"]),
+        agent=str(body.get("agent", "")),
+        playbook=str(body.get("playbook", "")),
+        action=str(body.get("action", "")),
+        diagnosis=str(body.get("diagnosis", "")),
+        cause=str(body.get("cause", "")),
         failures=msgspec.convert(body.get("failures", ()), tuple[Plain, ...]),
         input_seq=msgspec.convert(body.get("input_seq", 0), int),
         labels=event.labels,
@@ -241,71 +355,11 @@ def _resolved(draft: Draft, event: Event) -> None:
     draft.put(replace(letter, seq=event.seq, resolved=str(event.body["remedy"])))
 
 
-# --- steering -------------------------------------------------------------------------------------
-
-
-def steer(turn: Turn, command: SteerRun) -> Plain:
-    run = find(turn, Run, command.id)
-    allowed = {"pause": ("running",), "resume": ("paused",), "cancel": ("running", "paused")}[command.verb]
-    if run.status not in allowed:
-        raise QuarterdeckError(
-            "conflict", f"run {run.id} is {run.status}; {command.verb} needs it {' or '.join(allowed)}"
-        )
-    kind = {"pause": "run.paused", "resume": "run.resumed", "cancel": "run.cancelled"}[command.verb]
-    turn.emit(kind, {"run": run.id, "reason": command.reason, "status": "cancelled"}, run=run.id, labels=run.labels)
-    return {"run_id": run.id, "status": find(turn, Run, run.id).status}
-
-
-def steer_step(turn: Turn, command: SteerStep) -> Plain:
-    run = find(turn, Run, command.id)
-    step = run.steps.get(command.step)
-    if step is None:
-        raise QuarterdeckError(
-            "not_found", f"run {run.id} has no step {command.step!r}", hint=f"It has: {', '.join(run.steps)}."
-        )
-    allowed: tuple[str, ...] = (
-        ("failed", "backoff") if command.verb == "retry" else ("failed", "backoff", "pending", "waiting")
-    )
-    if not run.live:
-        allowed = ("failed",)  # Only the step that ended the run can open it again.
-    if step.status not in allowed or (step.actions and step.status != "failed"):
-        raise QuarterdeckError(
-            "conflict",
-            f"step {step.id} of the {run.status} run {run.id} is {step.status}; "
-            f"{command.verb} needs it {' or '.join(allowed)}",
-        )
-    body: Plain = {"run": run.id, "step": step.id, "reason": command.reason or f"{command.verb} by the operator"}
-    for letter in list(turn.draft.live(DeadLetter)):
-        if (letter.run, letter.step) == (run.id, step.id):
-            turn.emit("deadletter.resolved", {"id": letter.id, "remedy": command.verb}, run=run.id)
-    if not run.live:
-        turn.emit("run.reopened", {"run": run.id}, run=run.id, labels=run.labels)
-    turn.emit("step.retried" if command.verb == "retry" else "step.skipped", body, run=run.id, labels=run.labels)
-    return {"run_id": run.id, "step": step.id, "status": find(turn, Run, run.id).status}
-
-
-def signal(turn: Turn, command: SignalRun) -> Plain:
-    """Keep the signal first, so that it is there even when nobody waits for it yet."""
-    run = find(turn, Run, command.id)
-    if not run.live:
-        raise QuarterdeckError("conflict", f"run {run.id} has ended ({run.status})")
-    if len(run.signals) >= SIGNALS_MAX:
-        raise QuarterdeckError("busy", f"run {run.id} holds {SIGNALS_MAX} signals that nobody took")
-    body: Plain = {"run": run.id, "signal": command.signal, "payload": command.payload}
-    turn.emit("run.signalled", body, run=run.id, labels=run.labels)
-    return {"run_id": run.id, "signal": command.signal}
-
-
-DECIDE: dict[type[Command], Callable[..., Plain]] = {
-    SteerRun: steer,
-    SteerStep: steer_step,
-    SignalRun: signal,
-}
 APPLY: dict[str, Applier] = {
     "run.started": _started,
-    "run.paused": _status("paused"),
-    "run.resumed": _status("running"),
-    "run.reopened": _status("running"),
+    "run.paused": _paused,
+    "run.resumed": _resumed,
+    "run.reopened": _reopened,
     "run.cancelled": _ended,
     "run.ended": _ended,
     "run.signalled": _signalled,

@@ -7,8 +7,7 @@ events (`FOLLOW`), so a run that is loaded after a crash goes on exactly where i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -16,93 +15,30 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
+from . import fan_out, sub_runs, waits
 from .actions import propose
 from .admission import may_begin
 from .believing import believe
-from .commands import Command, RecallAnswered, StartRun, StepAnswered
+from .commands import Command, RecallAnswered, StepAnswered
 from .durations import duration_us
-from .entities import ACTION_ENDED, Action, Document, Objective, Plain, Run, Step
+from .entities import ACTION_ENDED, Action, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
 from .failing import fail, take_failure
+from .joins import is_ready, reason_stuck, skipped_needs
 from .lookup import find
 from .orders import Failed, Failure, StepDone
-from .pinned import find_playbook, pinned_playbook
-from .playbook import Playbook, StepSpec, check_inputs, parse_playbook
+from .playbook import Playbook, StepSpec
+from .quarantine import loaded
 from .reads import Asking, Reading, read_all
-from .scopes import COMMONS, OutOfScope, check_effect, refuse, scoped
+from .run_clock import may_begin_now, ring
+from .run_endings import end
+from .scopes import OutOfScope, check_effect, declared_for, refuse, scoped
 from .searches import reads_of, searches, with_query
 from .settings import settings_of
+from .starting import begin_run as begin_run
+from .step_ends import STEP_OVER, skip, succeed, values_for
+from .tasks import take_tasks
 from .turn import Turn
-
-RUN_ID = re.compile(r"\A(?!r\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")  # Numbers this high stay free for us.
-STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
-
-
-# --- starting -------------------------------------------------------------------------------------
-
-
-def start(turn: Turn, command: StartRun) -> Plain:
-    asset = find_playbook(turn, command.playbook)
-    playbook = parse_playbook(asset.text)
-    inputs = check_inputs(playbook, command.inputs)
-    if command.dry_run:
-        return {
-            "dry_run": True,
-            "playbook": playbook.name,
-            "inputs": inputs,
-            "steps": [_outline(s) for s in playbook.steps],
-        }
-    if command.run_id and not RUN_ID.match(command.run_id):
-        raise QuarterdeckError(
-            "bad_value", f"{command.run_id!r} is no run id", hint="Letters, digits, `.`, `_`, `-`; at most 64."
-        )
-    id = command.run_id or f"r{turn.number('r')}"
-    if turn.draft.get(Run, id) is not None:
-        raise QuarterdeckError("conflict", f"there is a run {id} already", hint=f"See it: quarterdeck runs show {id}")
-    namespace = command.namespace or _namespace_of(turn, inputs)
-    if command.objective:
-        find(turn, Objective, command.objective)
-    begin_run(
-        turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace, objective=command.objective
-    )
-    return {"run_id": id, "status": find(turn, Run, id).status}
-
-
-def _namespace_of(turn: Turn, inputs: Plain) -> str:
-    """Whose documents it is about; without any, or with those of several, it is the house's own."""
-    documents = [turn.draft.get(Document, value) for value in inputs.values() if isinstance(value, str)]
-    found = {document.namespace for document in documents if document is not None}
-    return found.pop() if len(found) == 1 else COMMONS
-
-
-def _outline(step: StepSpec) -> Plain:
-    return {
-        "id": step.id,
-        "agent": step.agent,
-        "needs": list(step.needs),
-        "when": step.when,
-        "reads": sorted(step.reads),
-    }
-
-
-def begin_run(
-    turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels, *, namespace: str,
-    origin: str = "", objective: str = "", chain: int = 0, priority: str = "", cause: str | None = None,
-) -> None:  # fmt: skip
-    """origin: what began it, `schedule:s2`.  objective: what it serves.  chain: runs before it that it follows from."""
-    body: Plain = {
-        "run": id,
-        "playbook": playbook.name,
-        "playbook_hash": hash,
-        "inputs": inputs,
-        "steps": [{"id": step.id, "agent": step.agent} for step in playbook.steps],
-    }
-    if namespace != COMMONS:
-        body["namespace"] = namespace
-    more: Plain = {"origin": origin, "objective": objective, "chain": chain, "priority": priority}
-    body |= {name: value for name, value in more.items() if value}
-    turn.emit("run.started", body, run=id, labels=labels, cause=cause)
-
 
 # --- advancing ------------------------------------------------------------------------------------
 
@@ -113,45 +49,77 @@ def advance(turn: Turn, event: Event) -> None:
     run = find(turn, Run, event.run)
     if run.status != "running":
         return
-    playbook = pinned_playbook(turn, run)
-    for spec in playbook.steps:
-        step = run.steps[spec.id]
-        if run.status == "running" and step.status == "pending" and _ready(run, spec):
-            _consider(turn, run, spec)
-        elif run.status == "running" and step.status == "waiting" and step.signal in run.signals:
-            _deliver(turn, run, step)
-        else:
-            continue
-        run = find(turn, Run, run.id)
-    if run.status == "running" and not any(_can_move(run, spec) for spec in playbook.steps):
-        status, reason = _ending(turn, run)
-        turn.emit("run.ended", {"run": run.id, "status": status, "reason": reason}, run=run.id, labels=run.labels)
-
-
-def _can_move(run: Run, spec: StepSpec) -> bool:
-    """Whether something is still to come of a step: it is under way, or all that it needs went well."""
-    status = run.steps[spec.id].status
-    return status not in STEP_OVER and (status != "pending" or _ready(run, spec))
-
-
-def _ready(run: Run, spec: StepSpec) -> bool:
-    return all(run.steps[need].status in ("succeeded", "skipped") for need in spec.needs)
-
-
-def _deliver(turn: Turn, run: Run, step: Step) -> None:
-    succeed(turn, run, step.id, {"signal": run.signals[step.signal], "timed_out": False})
-
-
-def _consider(turn: Turn, run: Run, spec: StepSpec) -> None:
-    """Begin, skip or fail a pending step whose needs have ended."""
-    if any(run.steps[need].status == "skipped" for need in spec.needs):
-        _skip(turn, run, spec.id, "a step it needs was skipped")
+    playbook = loaded(turn, run)
+    if playbook is None:
         return
+    for id in list(order_of(run, playbook)):
+        if run.status == "running" and id in run.steps and _move(turn, run, playbook, id):
+            run = find(turn, Run, run.id)
+    if run.status == "running" and not any(_can_move(run, playbook, id) for id in order_of(run, playbook)):
+        _finish(turn, run, playbook)
+
+
+def order_of(run: Run, playbook: Playbook) -> Iterator[str]:
+    """The steps as the playbook has them, each fan-out followed by its children."""
+    for spec in playbook.steps:
+        yield spec.id
+        yield from run.steps[spec.id].children
+
+
+def _move(turn: Turn, run: Run, playbook: Playbook, id: str) -> bool:
+    """Do what can be done about a step now. Returns whether anything was."""
+    step = run.steps[id]
+    if step.status == "waiting":
+        return fan_out.settle(turn, run, step) if step.children else waits.deliver(turn, run, step)
+    if step.status != "pending":
+        return False
+    spec = playbook.step(id)
+    if step.parent:
+        if not fan_out.has_room(run, spec, step):
+            return False
+    elif not is_ready(run, playbook, spec):
+        return False
+    elif _passed_over(turn, run, spec):
+        return True
+    if not may_begin_now(turn, run):
+        return True
+    _consider(turn, run, playbook, spec)
+    return True
+
+
+def _can_move(run: Run, playbook: Playbook, id: str) -> bool:
+    """Whether something is still to come of a step: it is under way, or all that it needs went well."""
+    step = run.steps[id]
+    return step.status not in STEP_OVER and (
+        step.status != "pending" or bool(step.parent) or is_ready(run, playbook, playbook.step(id))
+    )
+
+
+def _finish(turn: Turn, run: Run, playbook: Playbook) -> None:
+    """Nothing moves any more: all steps are over, or what one of them waits for cannot come."""
+    stuck = next((spec for spec in playbook.steps if run.steps[spec.id].status == "pending"), None)
+    if stuck is None:
+        end(turn, run, playbook)
+        return
+    message = f"it can never begin: {reason_stuck(run, stuck)}"
+    fail(turn, run, stuck.id, Failure(failure="permanent", code="blocked", message=message))
+
+
+def _passed_over(turn: Turn, run: Run, spec: StepSpec) -> bool:
+    """Skip a step whose needs were skipped."""
+    reason = skipped_needs(run, spec)
+    if reason:
+        skip(turn, run, spec.id, reason)
+    return bool(reason)
+
+
+def _consider(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec) -> None:
+    """Begin, skip or fail a pending step whose needs have ended."""
     try:
-        if spec.when and not holds(spec.when, values_of(run)):
-            _skip(turn, run, spec.id, f"not the case: {spec.when}")
+        if spec.when and not holds(spec.when, values_for(run, playbook, spec)):
+            skip(turn, run, spec.id, f"not the case: {spec.when}")
             return
-        _begin_step(turn, run, spec)
+        _begin_step(turn, run, playbook, spec)
     except (Unanswerable, QuarterdeckError) as error:
         _cannot_begin(turn, run, spec.id, error)
 
@@ -164,34 +132,20 @@ def _cannot_begin(turn: Turn, run: Run, step: str, error: Unanswerable | Quarter
     fail(turn, run, step, Failure(failure="permanent", code=code, message=str(error)))
 
 
-def _skip(turn: Turn, run: Run, step: str, reason: str) -> None:
-    turn.emit("step.skipped", {"run": run.id, "step": step, "reason": reason}, run=run.id, labels=run.labels)
-
-
-def values_of(run: Run) -> Plain:
-    """The names that a playbook's expressions may use."""
-    steps: Plain = {id: {"status": step.status, "output": step.output} for id, step in run.steps.items()}
-    return {"inputs": run.inputs, "steps": steps, "run": {"id": run.id, "playbook": run.playbook}}
-
-
-def _begin_step(turn: Turn, run: Run, spec: StepSpec) -> None:
-    if spec.wait is not None:
-        until = turn.env.now_us + duration_us(spec.wait.limit) if spec.wait.limit else None
-        body: Plain = {"run": run.id, "step": spec.id, "signal": spec.wait.signal, "until_us": until}
-        turn.emit("step.waiting", body, run=run.id, labels=run.labels)
-        run = find(turn, Run, run.id)
-        if spec.wait.signal in run.signals:
-            _deliver(turn, run, run.steps[spec.id])
-        return
-    spec = assigned(run, spec)
-    if not may_begin(turn, run, spec):
-        return
-    recall = searches(turn.draft, spec, values_of(run))
-    if recall:
-        body = {"run": run.id, "step": spec.id, "recall": recall}
-        turn.emit("step.recalling", body, run=run.id, labels=run.labels)
-    else:
-        _start_step(turn, run, spec, {})
+def _begin_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec) -> None:
+    if spec.each:
+        fan_out.begin(turn, run, spec)
+    elif spec.wait is not None:
+        waits.begin(turn, run, playbook, spec)
+    elif spec.playbook:
+        sub_runs.begin(turn, run, playbook, spec)
+    elif may_begin(turn, run, spec := assigned(run, spec)):
+        recall = searches(turn.draft, spec, values_for(run, playbook, spec))
+        if recall:
+            body: Plain = {"run": run.id, "step": spec.id, "recall": recall}
+            turn.emit("step.recalling", body, run=run.id, labels=run.labels)
+        else:
+            _start_step(turn, run, playbook, spec, {})
 
 
 def assigned(run: Run, spec: StepSpec) -> StepSpec:
@@ -199,9 +153,9 @@ def assigned(run: Run, spec: StepSpec) -> StepSpec:
     return msgspec.structs.replace(spec, agent=run.steps[spec.id].agent or spec.agent)
 
 
-def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
+def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: dict[str, list[Plain]]) -> None:
     spec = assigned(run, spec)
-    values = values_of(run)
+    values = values_for(run, playbook, spec)
     asked = run.steps[spec.id].recall
     reads = {name: with_query(read, asked.get(name)) for name, read in reads_of(turn.draft, spec).items()}
     about = tuple(dict.fromkeys(source for step in run.steps.values() for source in step.sources))
@@ -219,11 +173,20 @@ def _start_step(turn: Turn, run: Run, spec: StepSpec, hits: dict[str, list[Plain
         "sources": list(reading.sources),
         "deadline_ms": _deadline_ms(turn, spec),
     }
+    body |= _version(turn, run, spec.agent)
     if reading.reads:
         body["reads"] = reading.reads  # What was shown by reference; shown.py makes it again.
     if others := sorted(reading.namespaces - {run.namespace}):
         body["namespaces"] = others
     turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
+
+
+def _version(turn: Turn, run: Run, agent: str) -> Plain:
+    """Which version of the agent does it, and that it is another one than the run began with, if so."""
+    version = declared_for(turn.draft, f"agent:{agent}").version
+    pinned = run.agents.get(agent, version)
+    told: Plain = {"agent_version": version} if version else {}
+    return told | ({"agent_was": pinned} if pinned != version else {})
 
 
 def _map(value: object) -> Plain:
@@ -241,23 +204,6 @@ def _deadline_ms(turn: Turn, spec: StepSpec) -> int:
     return max(1, duration_us(spec.timeout) // 1000) if spec.timeout else settings_of(turn.draft).step_deadline_ms
 
 
-def _ending(turn: Turn, run: Run) -> tuple[str, str]:
-    """How a run whose steps are all over ended, and why in words."""
-    actions = [turn.draft.get(Action, id) for step in run.steps.values() for id in step.actions]
-    states = [action.status for action in actions if action is not None]
-    failed = [id for id, step in run.steps.items() if step.status == "failed"]
-    if failed:
-        return "failed", f"step {failed[0]} failed"
-    if any(status == "failed" for status in states):
-        return "failed", "an effect failed"
-    if states and not any(status == "succeeded" for status in states):
-        return "no_op", f"nothing was done: {', '.join(sorted(set(states)))}"
-    skipped = [id for id, step in run.steps.items() if step.status == "skipped"]
-    if skipped and not states:
-        return "no_op", f"nothing to do: {', '.join(skipped)} skipped"
-    return "succeeded", ""
-
-
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -269,9 +215,11 @@ def recall_answered(turn: Turn, command: RecallAnswered) -> Plain:
     found: Plain = {name: [hit["id"] for hit in hits] for name, hits in command.hits.items()}
     body: Plain = {"run": run.id, "step": step.id, "queries": step.recall, "found": found}
     turn.emit("memory.recalled", body, run=run.id, labels=run.labels)
-    spec = pinned_playbook(turn, run).step(command.step)
+    playbook = loaded(turn, run)
+    if playbook is None:
+        return {"ignored": True}
     try:
-        _start_step(turn, find(turn, Run, run.id), spec, command.hits)
+        _start_step(turn, find(turn, Run, run.id), playbook, playbook.step(command.step), command.hits)
     except (Unanswerable, QuarterdeckError) as error:
         _cannot_begin(turn, run, step.id, error)
     return {"run_id": run.id}
@@ -285,6 +233,8 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     if isinstance(command.outcome, StepDone):
         _take_result(turn, run, step, command.outcome)
     elif isinstance(command.outcome, Failed):
+        if loaded(turn, run) is None:
+            return {"ignored": True}  # It is done anew when the run is mended.
         take_failure(turn, run, step, command.outcome.failure)
     else:
         fail(turn, run, step.id, Failure(failure="contract", code="schema", message="an answer of the wrong kind"))
@@ -304,23 +254,25 @@ def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
     refused = [fact for fact in done.facts if not believe(turn, run, step.agent, fact, labels, made_from)]
     actions = [propose(turn, run, step, action, labels) for action in done.actions]
     output = dict(done.output)
+    if not_taken := take_tasks(turn, run, step, done.tasks, labels):
+        output["tasks_refused"] = not_taken
     if refused:
         output["facts_refused"] = [f"{fact.fact_kind}/{fact.key}" for fact in refused]
     if actions:
-        body: Plain = {"run": run.id, "step": step.id, "output": output, "actions": actions}
+        body: Plain = {"run": run.id, "step": step.id, "output": output, "actions": actions, **_used(done)}
         turn.emit("step.proposed", body, run=run.id, labels=labels, actor=f"agent:{step.agent}")
     else:
-        succeed(turn, run, step.id, output, actor=f"agent:{step.agent}")
+        succeed(turn, run, step.id, output, actor=f"agent:{step.agent}", told=_used(done))
+
+
+def _used(done: StepDone) -> Plain:
+    """What it told of tokens and money, as part of an event."""
+    return {"used": msgspec.to_builtins(done.used)} if done.used is not None else {}
 
 
 def _made_by_agent(labels: Labels) -> Labels:
     """Deterministic or not, what an agent made is at most the agent's word."""
     return labels if labels.integrity == "external" else msgspec.structs.replace(labels, integrity="agent")
-
-
-def succeed(turn: Turn, run: Run, step: str, output: Plain, *, actor: str | None = None) -> None:
-    body: Plain = {"run": run.id, "step": step, "output": output}
-    turn.emit("step.succeeded", body, run=run.id, labels=run.steps[step].labels, actor=actor)
 
 
 # --- what follows from what -----------------------------------------------------------------------
@@ -361,29 +313,36 @@ def resume_step(turn: Turn, run: Run, step: Step) -> None:
     if step.status == "backoff":
         turn.emit("step.resumed", {"run": run.id, "step": step.id}, run=run.id, labels=step.labels)
     elif step.status == "waiting" and not step.actions:
-        succeed(turn, run, step.id, {"timed_out": True})
+        waits.time_over(turn, run, step)
+
+
+def wake(turn: Turn, id: str, due_us: int) -> None:
+    """Something of a run is due: what a step waits for, or one of the run's own clocks."""
+    run = turn.draft.get(Run, id)
+    for name in run.steps if run is not None else ():
+        run = find(turn, Run, id)
+        step = run.steps.get(name)
+        if run.status == "running" and step is not None and step.until_us is not None and step.until_us <= due_us:
+            resume_step(turn, run, step)
+    run = turn.draft.get(Run, id)
+    if run is not None and run.status == "running":
+        ring(turn, run, due_us)
 
 
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
-    StartRun: start,
     RecallAnswered: recall_answered,
     StepAnswered: step_answered,
 }
+_ADVANCES = (
+    "run.started", "run.resumed", "run.reopened", "run.signalled", "run.opened", "reply.received",
+    "step.succeeded", "step.skipped", "step.failed", "step.resumed", "step.retried", "step.rerouted", "step.edited",
+    "step.fanned_out",
+)  # fmt: skip
+_SETTLES = (
+    "action.denied", "action.expired", "action.withdrawn", "approval.rejected", "effect.succeeded", "effect.failed",
+)  # fmt: skip
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
-    "run.started": advance,
-    "run.resumed": advance,
-    "run.signalled": advance,
+    **dict.fromkeys(_ADVANCES, advance),
+    **dict.fromkeys(_SETTLES, settle_step),
     "run.cancelled": withdraw_actions,
-    "step.succeeded": advance,
-    "step.skipped": advance,
-    "action.denied": settle_step,
-    "action.expired": settle_step,
-    "action.withdrawn": settle_step,
-    "approval.rejected": settle_step,
-    "effect.succeeded": settle_step,
-    "effect.failed": settle_step,
-    "step.resumed": advance,
-    "step.retried": advance,
-    "step.rerouted": advance,
-    "step.failed": advance,
 }

@@ -29,8 +29,8 @@ from .entities import UNDO_ITEM_OVER, Action, Asset, Plain, Run, Undoing, UndoIt
 from .hashing import value_hash
 from .lookup import find
 from .playbook import parse_playbook
-from .run_state import steer
-from .runs import values_of
+from .run_steering import steer
+from .step_ends import values_of
 from .table import Draft, Table
 from .turn import Applier, Turn, take_number
 

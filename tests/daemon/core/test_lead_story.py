@@ -196,7 +196,7 @@ def test_a_crashing_agent_is_tried_again_and_then_becomes_a_dead_letter() -> Non
     answer_with(bench, crash)
     (letter,) = bench.store.live(DeadLetter)
     (run,) = bench.store.scan(Run)
-    assert (letter.step, letter.attempts, run.status) == ("draft", 3, "failed")
+    assert (letter.step, letter.attempts, run.status) == ("draft", 3, "exhausted")
 
 
 def test_nothing_outward_is_needed_while_stopped_and_old_intents_are_reconciled_after() -> None:
