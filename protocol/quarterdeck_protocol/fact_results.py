@@ -120,6 +120,7 @@ class AlertView(Shape, frozen=True, kw_only=True):
     about: list[str] = []
     details: Plain = {}
     resolved: str = ""
+    runbook: str = ""
     seq: int = 0
 
 

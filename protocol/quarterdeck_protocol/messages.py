@@ -13,15 +13,21 @@ import msgspec
 
 from . import document_params as dp
 from . import document_results as dr
+from . import limit_messages as lm
 from . import memory_params as mp
 from . import model_messages as mm
 from . import params as p
+from . import planning_params as wp
+from . import planning_results as wr
+from . import policy_params as op
+from . import policy_results as po
 from . import privacy_params as pp
 from . import privacy_results as pr
 from . import results as r
 from . import scope_results as sr
 from . import time_params as t
 from . import time_results as tr
+from . import undo_messages as u
 from .codes import QuarterdeckError
 from .frames import Plain
 
@@ -59,7 +65,9 @@ METHODS: dict[str, Method] = {
     "system.doctor": _read(p.Nothing, r.Checkup, "Checks of the installation and the workspace, with fixes."),
     "system.shutdown": _change(p.Change, r.Ending, "End the daemon cleanly."),
     "stop.engage": _change(p.StopEngage, r.StopState, "Emergency stop: nothing leaves any more.", role="editor"),
-    "stop.release": _change(p.StopRelease, r.StopState, "Let things leave again, all or only some runs."),
+    "stop.release": _change(p.StopRelease, r.StopState, "Let things leave again: all, or only some runs and actions."),
+    "stop.state": _read(p.Nothing, u.StopDetail, "What the last stop met, and what has become of it."),
+    "stop.let_go": _change(u.LetGo, u.LetGone, "Let go on, one by one, what a release of some kept back."),
     "memory.remember": _change(p.MemoryRemember, r.Remembered, "Keep a text or a document.", role="editor"),
     "memory.search": _read(p.MemorySearch, r.Hits, "Recall; each hit says why it was found."),
     "memory.search_many": _read(p.MemorySearchMany, r.Answers, "Several questions at once, with the same filters."),
@@ -148,6 +156,7 @@ METHODS: dict[str, Method] = {
     "run.pause": _change(p.ChangeOne, r.Done, "Begin no further step."),
     "run.resume": _change(p.ChangeOne, r.Done, "Go on after a pause."),
     "run.cancel": _change(p.ChangeOne, r.Done, "End it; what waits for approval is withdrawn."),
+    "run.rollback": _change(u.RunRollback, u.UndoState, "Take back what it did, newest first."),
     "run.retry_step": _change(p.RunStep, r.Done, "Try a failed step again."),
     "run.skip_step": _change(p.RunStep, r.Done, "Go on without a step."),
     "run.signal": _change(p.RunSignal, r.Done, "Hand a signal to a run."),
@@ -157,12 +166,44 @@ METHODS: dict[str, Method] = {
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
     "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
     "action.undo": _change(p.ChangeOne, r.Undone, "Withdraw it, or propose what mends it."),
+    "undo.start": _change(u.UndoStart, u.UndoState, "Take back what an action, run, agent or time did; dry run first."),
+    "undo.get": _read(p.ReadOne, u.UndoState, "How far an undoing is."),
+    "undo.list": _read(p.Listing, u.UndoStates, "Undoings, newest first."),
     "deadletter.list": _read(p.DeadLetterList, r.DeadLetters, "Work that gave up, with remedies."),
+    "deadletter.get": _read(p.ReadOne, lm.DeadLetterOpened, "One of them with all that is known about it."),
     "deadletter.resolve": _change(p.DeadLetterResolve, r.Done, "Apply a remedy."),
+    "breaker.list": _read(p.Listing, lm.Breakers, "Circuit breakers of agents, connectors and models."),
+    "breaker.reset": _change(p.ChangeOne, r.Done, "Close a breaker by hand; who waits for it goes on."),
+    "budget.list": _read(p.Listing, lm.Budgets, "Limits and budgets: what is reserved, used and left, who waits."),
+    "budget.raise": _change(lm.BudgetRaise, r.Done, "Give more for the present span of time; who waits goes on."),
+    "budget.set": _change(lm.BudgetSet, r.Done, "Limit a run."),
+    "schedule.list": _read(wp.ScheduleList, wr.Schedules, "Schedules, with their next times."),
+    "schedule.get": _read(p.ReadOne, wr.ScheduleView, "One schedule."),
+    "schedule.next": _read(wp.ScheduleNext, wr.ComingRuns, "What would run in the days to come."),
+    "schedule.put": _change(wp.SchedulePut, wr.ScheduleChanged, "Make a schedule, or change one."),
+    "schedule.pause": _change(p.ChangeOne, wr.ScheduleChanged, "Start nothing until it is resumed."),
+    "schedule.resume": _change(p.ChangeOne, wr.ScheduleChanged, "Start again, from now on."),
+    "schedule.delete": _change(p.ChangeOne, wr.ScheduleChanged, "Remove a schedule; its past stays."),
+    "task.list": _read(wp.TaskList, wr.Tasks, "Tasks by due date, those that are closed left out."),
+    "task.get": _read(p.ReadOne, wr.TaskRecord, "One task and everything that became of it."),
+    "task.put": _change(wp.TaskPut, wr.TaskChanged, "Make a task, or change one."),
+    "task.accept": _change(wp.TaskDecide, wr.TaskChanged, "Accept that it is done, or what is proposed for it."),
+    "task.reject": _change(wp.TaskDecide, wr.TaskChanged, "It is not done, or not to be changed like that."),
+    "objective.list": _read(wp.ObjectiveList, wr.Objectives, "Objectives and projects, with how far they are."),
+    "objective.get": _read(p.ReadOne, wr.ObjectiveView, "An objective with the tree of what serves it."),
+    "objective.put": _change(wp.ObjectivePut, wr.ObjectiveChanged, "Make an objective or project, or change one."),
+    "objective.attach": _change(wp.ObjectiveAttach, wr.Attached, "Have a run, task, schedule or project serve one."),
+    "objective.replan": _change(wp.ObjectiveReplan, wr.Replanned, "Do what a change proposes for what is below."),
     "playbook.list": _read(p.Listing, r.Assets, "Playbooks of the workspace."),
     "playbook.validate": _read(p.PlaybookValidate, r.Validation, "Check a playbook; every error has its line."),
     "policy.list": _read(p.Listing, r.Assets, "Rules in the order in which they are tried."),
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
+    "policy.test": _read(op.PolicyTest, po.PolicyTested, "What other rules would have said to the past; does nothing."),
+    "policy.grants": _read(op.PolicyGrants, po.Grants, "Standing permissions, newest first."),
+    "policy.grant": _change(op.PolicyGrant, po.GrantGiven, "Let one agent do one kind of thing unasked, so often, until then."),
+    "policy.revoke": _change(p.ChangeOne, r.Done, "End a standing permission, for good."),
+    "agent.autonomy": _read(op.AutonomyList, po.AutonomyViews, "How far each agent may go in each kind of action; its record."),
+    "agent.set_autonomy": _change(op.AutonomySet, po.LevelSet, "Decide how far it may go, or decline what is proposed."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
     "scope.list": _read(

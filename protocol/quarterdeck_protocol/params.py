@@ -77,9 +77,10 @@ class StopEngage(Change, frozen=True, kw_only=True):
 
 
 class StopRelease(Change, frozen=True, kw_only=True):
-    """runs: only these go on, the others are paused; left out: all go on."""
+    """runs, actions: only these go on, other runs are paused and other actions held back; left out: all go on."""
 
     runs: tuple[Name, ...] | None = None
+    actions: tuple[Name, ...] | None = None
 
 
 # --- memory -----------------------------------------------------------------------------------------
@@ -313,6 +314,8 @@ class AlertList(Listing, frozen=True, kw_only=True):
 class RunStart(Change, frozen=True, kw_only=True):
     """run_id: the caller's own id for it.  dry_run: say what it would do.
 
+    objective: what it serves.
+
     namespace: whose work it is; left out, that of the documents among its inputs.
     """
 
@@ -321,6 +324,7 @@ class RunStart(Change, frozen=True, kw_only=True):
     run_id: Short = ""
     dry_run: bool = False
     namespace: Short = ""
+    objective: Short = ""
 
 
 class RunList(Listing, frozen=True, kw_only=True):
@@ -389,7 +393,11 @@ class DeadLetterList(Listing, frozen=True, kw_only=True):
 
 
 class DeadLetterResolve(ChangeOne, frozen=True, kw_only=True):
-    remedy: Literal["retry", "drop"]
+    """input: for `edit`, values that take the place of those of the step's last input.  agent: for `reroute`."""
+
+    remedy: Literal["retry", "edit", "reroute", "compensate", "drop"]
+    input: Plain = {}
+    agent: Short = ""
 
 
 # --- steering files ---------------------------------------------------------------------------------
@@ -403,9 +411,10 @@ class PlaybookValidate(Params, frozen=True, kw_only=True):
 
 
 class PolicyExplain(Read, frozen=True, kw_only=True):
-    """Either the id of an action, or one that is only thought of."""
+    """Either the id of an action, or one that is only thought of, by this agent if one is named."""
 
     id: Short = ""
+    agent: Short = ""
     connector: Short = ""
     verb: Short = ""
     args: Plain = {}

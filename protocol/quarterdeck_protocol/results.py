@@ -31,6 +31,8 @@ from .memory_results import Memories as Memories
 from .memory_results import MemoryView as MemoryView
 from .memory_results import Retention as Retention
 from .memory_results import TierLine as TierLine
+from .policy_results import Explanation as Explanation
+from .policy_results import TriedRule as TriedRule
 from .shapes import Done as Done
 from .shapes import Page as Page
 from .shapes import Shape as Shape
@@ -70,6 +72,7 @@ class Alert(Shape, frozen=True, kw_only=True):
     text: str
     hint: str = ""
     id: str = ""
+    runbook: str = ""
 
 
 class Status(Shape, frozen=True, kw_only=True):
@@ -82,6 +85,8 @@ class Status(Shape, frozen=True, kw_only=True):
     active_runs: int
     dead_letters: int
     cost_today: str = "0"
+    open_breakers: int = 0
+    queued: int = 0
     alerts: list[Alert] = []
     stop_reason: str = ""
     memories: int = 0
@@ -111,13 +116,19 @@ class Checkup(Shape, frozen=True, kw_only=True):
 
 
 class StopState(Shape, frozen=True, kw_only=True):
-    """in_flight: actions that were on the wire when the stop came."""
+    """in_flight: actions that were on the wire when the stop came.  states: how each that had not ended stood then.
+
+    held_back: actions that a release of some left where they were
+    """
 
     stopped: bool
     epoch: int
     seq: int = 0
     in_flight: list[str] = []
+    states: dict[str, str] = {}
+    unlisted: int = 0
     paused_runs: list[str] = []
+    held_back: list[str] = []
 
 
 # --- memory -----------------------------------------------------------------------------------------
@@ -343,24 +354,6 @@ class Validation(Shape, frozen=True, kw_only=True):
     errors: list[Complaint] = []
 
 
-class TriedRule(Shape, frozen=True, kw_only=True):
-    """outcome: matched, not matched, or why its term failed."""
-
-    rule: str
-    where: str
-    outcome: str
-
-
-class Explanation(Shape, frozen=True, kw_only=True):
-    verdict: str
-    rule: str
-    where: str
-    risk: str
-    hold_us: int
-    reasons: list[str] = []
-    tried: list[TriedRule] = []
-
-
 class ConnectorView(Shape, frozen=True, kw_only=True):
     """effect_class: A native key, B check before write, C neither; by verb."""
 
@@ -441,6 +434,8 @@ class Costs(Shape, frozen=True, kw_only=True):
     seconds: float = 0.0
     money: str = "0"
     items: list[CostLine] = []
+    budgets: list[Plain] = []
+    complete: bool = True
 
 
 class Ingested(Shape, frozen=True, kw_only=True):

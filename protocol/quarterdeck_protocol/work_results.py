@@ -76,20 +76,33 @@ class EvidenceView(Shape, frozen=True, kw_only=True):
 
 
 class PolicyView(Shape, frozen=True, kw_only=True):
+    """guards: numbers of the built-in rules that spoke.  grant: the permission that allowed it.  level: of autonomy.
+
+    typed: a yes must be typed.  alone: decided by itself, never in a group.  report: done unasked, told afterwards.
+    """
+
     verdict: str
     rule: str
     where: str
     reasons: list[str] = []
+    guards: list[str] = []
+    grant: str = ""
+    level: str = ""
+    typed: bool = False
+    alone: bool = False
+    report: bool = False
 
 
 class ApprovalView(Shape, frozen=True, kw_only=True):
+    """confidence: counted from the record of its agent, null without enough of it; basis: what it rests on, in words."""
+
     id: str
     action: Deed
     summary: str
     risk: str
     why: str
     evidence: list[EvidenceView]
-    confidence: float
+    confidence: float | None
     policy: PolicyView
     undo: str
     cost: str
@@ -103,6 +116,7 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     risks: list[str] = []
     labels: Labels = Labels()
     snoozed_until: str | None = None
+    basis: str = ""
 
 
 class Approvals(Page, frozen=True, kw_only=True):
@@ -136,6 +150,8 @@ class ActionView(ApprovalView, frozen=True, kw_only=True):
     releases_at: str | None = None
     compensates: str = ""
     compensated_by: str = ""
+    held_back: str = ""
+    looks_at: str | None = None
 
 
 class Actions(Page, frozen=True, kw_only=True):
@@ -150,6 +166,7 @@ class Undone(Shape, frozen=True, kw_only=True):
     withdrawn: bool
     compensation: str = ""
     message: str = ""
+    undoing: str = ""
 
 
 class DeadLetterView(Shape, frozen=True, kw_only=True):
@@ -161,6 +178,10 @@ class DeadLetterView(Shape, frozen=True, kw_only=True):
     at: str
     remedies: list[str]
     resolved: str = ""
+    agent: str = ""
+    playbook: str = ""
+    diagnosis: str = ""
+    escalated: bool = False
 
 
 class DeadLetters(Page, frozen=True, kw_only=True):

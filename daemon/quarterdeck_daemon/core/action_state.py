@@ -29,7 +29,7 @@ class _Proposed(msgspec.Struct):
     step: str = ""
     why: str = ""
     evidence: tuple[Evidence, ...] = ()
-    confidence: float = 0.0
+    confidence: float | None = None
     risks: tuple[str, ...] = ()
     undo: str = ""
     group: str = ""
@@ -37,6 +37,8 @@ class _Proposed(msgspec.Struct):
     compensation: Plain = {}
     after: str = ""
     made_from: tuple[str, ...] = ()
+    basis: str = ""
+    seen: Plain = {}
 
 
 def _proposed(draft: Draft, event: Event) -> None:
@@ -111,6 +113,7 @@ def _permitted(draft: Draft, event: Event) -> None:
 
 def _held(draft: Draft, event: Event) -> None:
     fields: Plain = {**_AT_REST, "status": "held", "release_us": event.body["until_us"]}
+    fields["queued"] = event.body.get("queued", "")
     draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
 
 

@@ -22,16 +22,20 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
+from .admission import may_leave
 from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
-from .entities import ACTION_ENDED, Action, Asset, Fact, Plain, Run, Step, Stop, Verdict
+from .entities import ACTION_ENDED, Action, Plain, Record, Run, Step, Stop, Verdict
 from .forking import fork_of
+from .grants import use
 from .hashing import action_hash, value_hash
 from .lookup import find
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
-from .policy import PolicyFile, Question, judge, parse_policy
+from .policy import Question, judge
+from .questions import Asker, policies, question_of, seen_in
+from .questions import known_addresses as known_addresses
 from .settings import settings_of
-from .table import Table
+from .track import confidence_of, record_id
 from .turn import Turn
 from .verbs import VERBS, class_of, targets_of
 
@@ -67,19 +71,18 @@ def propose_as(
     name = f"{proposed.connector}.{proposed.verb}"
     targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
     settings = settings_of(turn.draft)
-    question = Question(
-        connector=proposed.connector,
-        verb=proposed.verb,
-        args=proposed.args,
-        targets=targets,
-        labels=labels,
-        agent=agent,
-        confidence=proposed.confidence,
-        known=known_addresses(turn.draft),
+    asker = Asker(agent=agent, run=run, now_us=turn.env.now_us, last_us=turn.env.last_us)
+    question = question_of(
+        turn.draft, proposed.connector, proposed.verb, proposed.args, labels, asker, targets=proposed.targets
     )
     verdict = _judge(turn, question)
+    confidence, basis = confidence_of(turn.draft.get(Record, record_id(agent, name)))
     body: Plain = {
         **msgspec.to_builtins(proposed),
+        "confidence": confidence,  # Counted from the record; what the agent says of itself is kept as its claim.
+        "claimed": proposed.confidence,
+        "basis": basis,
+        "seen": seen_in(question),
         "action": id,
         "targets": list(targets),
         "shown_hash": action_hash(proposed.connector, proposed.verb, proposed.args, targets),
@@ -97,7 +100,10 @@ def propose_as(
     if verdict.verdict == "deny":
         turn.emit("action.denied", {"action": id, "rule": verdict.rule}, run=run or None, labels=labels)
     elif verdict.verdict == "allow":
-        turn.emit("action.permitted", {"action": id, "by": f"policy:{verdict.rule}"}, run=run or None, labels=labels)
+        by = f"grant:{verdict.grant}" if verdict.grant else f"policy:{verdict.rule}"
+        turn.emit("action.permitted", {"action": id, "by": by}, run=run or None, labels=labels)
+        if verdict.grant:
+            use(turn, verdict.grant, id)
         hold(turn, find(turn, Action, id))
     return id
 
@@ -108,17 +114,10 @@ def _judge(turn: Turn, question: Question) -> Verdict:
 
 def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
     """What the rules of now say to an action that was proposed under the rules of then."""
-    question = Question(
-        connector=action.connector,
-        verb=action.verb,
-        args=args,
-        targets=targets_of(f"{action.connector}.{action.verb}", args),
-        labels=action.labels,
-        agent=action.agent,
-        confidence=action.confidence,
-        known=known_addresses(turn.draft),
+    asker = Asker(
+        agent=action.agent, run=action.run, now_us=turn.env.now_us, last_us=turn.env.last_us, used=action.verdict.grant
     )
-    return _judge(turn, question)
+    return _judge(turn, question_of(turn.draft, action.connector, action.verb, args, action.labels, asker))
 
 
 def _mended(turn: Turn, proposed: ProposedAction, *, trusted: bool) -> str:
@@ -127,29 +126,6 @@ def _mended(turn: Turn, proposed: ProposedAction, *, trusted: bool) -> str:
     if mended is None or mended.status not in ("succeeded", "compensation_failed"):
         return ""
     return mended.id if trusted or mended.connector == proposed.connector else ""
-
-
-def known_addresses(table: Table) -> tuple[str, ...]:
-    """Addresses that the operator's own facts name: the field `email` and the list `contacts`."""
-    found: dict[str, None] = {}
-    for kind in ("client", "contact"):
-        for fact in table.scan(Fact, prefix=f"{kind}/"):
-            if fact.labels.integrity != "operator" or not fact.canonical:
-                continue
-            contacts = fact.value.get("contacts")
-            for value in (fact.value.get("email"), *(contacts if isinstance(contacts, list) else ())):
-                if isinstance(value, str):
-                    found[value.lower()] = None
-    return tuple(found)
-
-
-def policies(table: Table) -> list[tuple[str, PolicyFile]]:
-    """The operator's rules, in order of file names."""
-    return [
-        (asset.path, parse_policy(asset.text))
-        for asset in table.scan(Asset, prefix="policy/")
-        if not asset.removed and "@" not in asset.id
-    ]
 
 
 # --- going out ------------------------------------------------------------------------------------
@@ -171,15 +147,25 @@ def release(turn: Turn, action: Action) -> None:
     stop = turn.draft.get(Stop, "stop")
     if (stop is not None and stop.engaged) or _run_is_paused(turn, action) or _waits_its_turn(turn, action):
         return
-    hash = action_hash(action.connector, action.verb, action.args, action.targets)
     assert action.status == "held", "only a held action is released"
-    assert permitted_hash(action) == hash, "what would leave is not what was permitted"
     verdict = judge_again(turn, action, action.args)
     if verdict.verdict == "deny" or (action.approval is None and verdict.verdict != "allow"):
         # The operator has tightened the rules since; that counts for what has not left yet.
         why: Plain = {"action": action.id, "reason": f"{verdict.rule} ({verdict.where}) no longer allows it"}
         turn.emit("action.withdrawn", {**why, "was": "held"}, run=action.run or None, labels=action.labels)
         return
+    if not may_leave(turn, action):
+        return
+    _intend(turn, action)
+
+
+def _intend(turn: Turn, action: Action) -> None:
+    """The only place that lets an effect out: what was permitted, to the letter, and nobody has sent it since."""
+    stop = turn.draft.get(Stop, "stop")
+    hash = action_hash(action.connector, action.verb, action.args, action.targets)
+    assert stop is None or not stop.engaged, "nothing leaves while everything is stopped"
+    assert action.status in ("held", "unknown"), "only what waits is let out"
+    assert permitted_hash(action) == hash, "what would leave is not what was permitted"
     body: Plain = {"action": action.id, "epoch": stop.epoch if stop else 0, "approved_hash": hash}
     turn.emit("effect.intended", body, run=action.run or None, labels=action.labels)
 
@@ -249,9 +235,12 @@ def _effect_failed(turn: Turn, action: Action, failure: Failure) -> None:
         _in_doubt(turn, action, error)
     elif failure.failure == "stopped":
         # The fence knows of a stop that the log has yet to hear of: no hot loop until it has.
-        _send_again(turn, action, EFFECT_BACKOFF_US, failure.message)
+        _send_again(turn, action, EFFECT_BACKOFF_US, failure.message, failure="stopped")
     elif failure.failure == "transient" and action.tries < EFFECT_TRIES_MAX:
-        _send_again(turn, action, max(EFFECT_BACKOFF_US * 2**action.tries, failure.wait_ms * 1_000), failure.message)
+        _send_again(
+            turn, action, max(EFFECT_BACKOFF_US * 2**action.tries, failure.wait_ms * 1_000), failure.message,
+            failure="transient",
+        )  # fmt: skip
     else:
         _failed(turn, action, error)
 
@@ -269,12 +258,12 @@ def _failed(turn: Turn, action: Action, error: Plain) -> None:
 def _in_doubt(turn: Turn, action: Action, error: Plain) -> None:
     """It may have happened. What is done next depends on what the other side can be asked."""
     effect_class = class_of(f"{action.connector}.{action.verb}")
+    look_us: int | None = None
     if effect_class == "A" and action.tries < EFFECT_TRIES_MAX:
-        # The other side knows the key: sent again, it happens once all the same.
-        _send_again(turn, action, EFFECT_BACKOFF_US * 2**action.tries, str(error["message"]))
-        return
-    look = None if effect_class == "C" or action.looks >= len(LOOK_WAITS_US) else LOOK_WAITS_US[action.looks]
-    look_us = turn.env.now_us + look if look is not None else None
+        # The other side knows the key: sent again, it happens once all the same. It stays `unknown` until then.
+        look_us = turn.env.now_us + EFFECT_BACKOFF_US * 2 ** (action.tries - 1)
+    elif effect_class == "B" and action.looks < len(LOOK_WAITS_US):
+        look_us = turn.env.now_us + LOOK_WAITS_US[action.looks]
     body: Plain = {"action": action.id, "error": error, "look_us": look_us}
     turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
     if look_us is None:
@@ -299,14 +288,20 @@ def _doubt_is_over(turn: Turn, action: Action, how: str) -> None:
 
 
 def look(turn: Turn, action: Action) -> None:
-    """The time has come to ask the other side what became of it."""
+    """The time has come to ask the other side what became of it, or to say it once more under the same key."""
+    if class_of(f"{action.connector}.{action.verb}") == "A":
+        stop = turn.draft.get(Stop, "stop")
+        if (stop is None or not stop.engaged) and may_leave(turn, action):
+            _intend(turn, action)
+        return
     turn.emit("effect.looked_for", {"action": action.id}, run=action.run or None, labels=action.labels)
 
 
-def _send_again(turn: Turn, action: Action, wait_us: int, reason: str) -> None:
-    """It provably did not leave, or may be repeated: hold it again, under the same operation id."""
+def _send_again(turn: Turn, action: Action, wait_us: int, reason: str, *, failure: str = "") -> None:
+    """It provably did not leave, or may be repeated: hold it again, under the same operation id. failure: its class."""
     _doubt_is_over(turn, action, "it did not happen")
     body: Plain = {"action": action.id, "until_us": turn.env.now_us + wait_us, "reason": reason}
+    body |= {"failure": failure} if failure else {}
     turn.emit("action.held", body, run=action.run or None, labels=action.labels)
 
 

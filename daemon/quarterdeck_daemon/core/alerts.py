@@ -32,12 +32,13 @@ def open_alert(table: Table, topic: str) -> Alert | None:
 
 def raise_alert(
     turn: Turn, level: Level, topic: str, text: str, *, hint: str = "", about: tuple[str, ...] = (),
-    details: Plain | None = None, labels: Labels = OPERATOR,
+    details: Plain | None = None, labels: Labels = OPERATOR, runbook: str = "",
 ) -> str:  # fmt: skip
     """Raise it, unless one of the same topic is open already. Returns the id of the open one, "" when too many are.
 
     topic: stable and precise, such as `fact.conflict/supplier/nordpapier/iban`.  about: entities as `kind:id`.
     details: facts for programs.  text: one line for people; what stands in it may come from outside.
+    runbook: the page that says what to do.
     """
     present = list(turn.draft.live(Alert))
     known = next((alert for alert in present if alert.topic == topic), None)
@@ -55,6 +56,8 @@ def raise_alert(
         "about": list(about[:ABOUT_MAX]),
         "details": details or {},
     }
+    if runbook:
+        body["runbook"] = runbook
     turn.emit("alert.raised", body, labels=labels)
     return id
 

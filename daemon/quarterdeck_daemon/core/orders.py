@@ -16,7 +16,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import EXTERNAL, Labels
 
-from .entities import Evidence, Plain
+from .entities import Amounts, Evidence, Plain
 
 FailureClass = Literal["transient", "permanent", "contract", "crash", "timeout", "stopped", "uncertain"]
 
@@ -192,6 +192,27 @@ class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     compensation: Plain = {}  # How to take it back: {"verb": "practice.cancel", "args": {…}}; "": as its verb says.
 
 
+class ProposedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task that an agent makes, or a change of one that it proposes. What is empty stays as it is.
+
+    id     of the task that is meant; "": the one with this `key`, else a new one
+    state  open, doing, waiting or done; of what needs acceptance, done means that the operator is asked
+    """
+
+    title: str = ""
+    id: str = ""
+    key: str = ""  # The agent's own name for it, so that it is not made twice.
+    text: str = ""
+    owner: str = ""
+    state: str = ""
+    due_us: int | None = None
+    accept: bool = False
+    criteria: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()  # `document:doc3`, `fact:invoice/12`, a path or an address.
+    parent: str = ""
+    note: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing found in a text.
 
@@ -225,11 +246,16 @@ class FoundFacts(msgspec.Struct, frozen=True, kw_only=True, tag="facts.found"):
 
 
 class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step.done"):
-    """What an agent returned. `output` must satisfy the agent's contract."""
+    """What an agent returned. `output` must satisfy the agent's contract.
+
+    used  tokens and money that it really used, for budgets; None: it does not tell, and all it had reserved counts
+    """
 
     output: Plain
     facts: tuple[ProposedFact, ...] = ()
     actions: tuple[ProposedAction, ...] = ()
+    used: Amounts | None = None
+    tasks: tuple[ProposedTask, ...] = ()
 
 
 class EffectDone(msgspec.Struct, frozen=True, kw_only=True, tag="effect.done"):

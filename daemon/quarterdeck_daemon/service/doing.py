@@ -14,6 +14,7 @@ import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from ..connectors.faults import fault
 from ..core.commands import (
     Command,
     DocumentAnswered,
@@ -44,11 +45,13 @@ from .engine import Engine
 from .hub import Hub
 from .recall import Recall
 from .timers import Timers
+from .wall_timers import WallTimers
 
 PARSE_DEADLINE_MS = 30_000
 EFFECT_DEADLINE_MS = 60_000
 TELL_AGAIN_S = 0.5
 LOOK_AGAIN_S_MAX = 5.0
+BY_CALENDAR = ("schedule:", "task:")  # What people planned for a moment on the wall.
 PASSING: frozenset[str] = frozenset(("no_space", "busy"))
 
 log = logging.getLogger("quarterdeck.doing")
@@ -64,6 +67,7 @@ class Doing:
         self._now_us = now_us
         self._engine: Engine | None = None
         self._timers = Timers(self._woken, now_us)
+        self._wall_timers = WallTimers(self._woken, now_us)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._handlers: dict[str, Callable[[Needs], Coroutine[None, None, None]]] = {
             "parse": self._parse,
@@ -84,7 +88,8 @@ class Doing:
     def see_to(self, needs: Sequence[Needs]) -> None:
         for need in needs:
             if need.kind == "wake":
-                self._timers.set(need.entity, need.at_us)
+                by_calendar = need.entity.startswith(BY_CALENDAR)
+                (self._wall_timers if by_calendar else self._timers).set(need.entity, need.at_us)
             elif need.key not in self._under_way:
                 task = asyncio.get_running_loop().create_task(self._handlers[need.kind](need), name=need.key)
                 self._under_way[need.key] = task
@@ -92,7 +97,9 @@ class Doing:
 
     async def effect_started(self, order: str) -> None:
         """The effector is about to touch the wire for this order."""
+        fault("daemon.before_started")
         await self._tell(EffectStarted(action=order.split("/")[1]), "effector")
+        fault("daemon.after_started")
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task.get_name(), None)
@@ -122,6 +129,8 @@ class Doing:
 
     async def _wake(self, entity: str, at_us: int) -> None:
         await self._tell(Wake(entity=entity, due_us=at_us), "clock")
+        if entity.startswith(BY_CALENDAR) and at_us > self._now_us():
+            self._wall_timers.set(entity, at_us)  # The clock was set back just now: it was too early.
 
     # --- one handler for each kind of need ---
 
@@ -155,7 +164,7 @@ class Doing:
             now_us=started.at_us,
         )
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
-        outcome = await self._hub.do(order, "worker")
+        outcome = await self._hub.do(order, "worker", run.priority)
         answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome)
         refused = await self._tell(answer, "worker")
         if refused is not None:
@@ -222,8 +231,11 @@ class Doing:
         await self._answer_effect(need, work)
 
     async def _answer_effect(self, need: Needs, work: ExecuteEffect | ReconcileEffect) -> None:
+        fault("daemon.before_order")
         outcome = await self._hub.do(Order(id=need.key, work=work, deadline_ms=EFFECT_DEADLINE_MS), "effector")
+        fault("daemon.before_outcome")
         await self._tell(EffectAnswered(action=need.entity, outcome=outcome), "effector")
+        fault("daemon.after_outcome")
 
 
 def _map(value: object) -> Plain:

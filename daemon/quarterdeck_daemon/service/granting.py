@@ -1,4 +1,4 @@
-"""Grants while the daemon runs: read again whenever quarterdeck.toml changes; other settings wait for the next start.
+"""Grants and limits while the daemon runs: read again whenever quarterdeck.toml changes; other settings wait for the next start.
 
 Settings that cannot be read change nothing: what was granted before holds, and an alert says so until they are mended.
 """
@@ -13,6 +13,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ..core.commands import DeclareScopes
 from .grants import declared_scopes
 from .house import House
+from .limit_settings import limits_command
 from .workspace import CONFIG_NAME, Config, load_config
 
 POLL_S = 1.0
@@ -46,6 +47,7 @@ async def regrant(house: House) -> None:
         return
     house.alerts.pop(ALERT, None)
     await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
+    await house.engine.execute(limits_command(config.limits, config.budgets, config.failures), actor="operator")
     house.granted = frozenset(grant.to for grant in config.grants)
 
 

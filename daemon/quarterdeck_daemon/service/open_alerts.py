@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 
+from ..core.actions import doubt_topic
 from ..core.entities import Action, Alert, DeadLetter, Plain
 from ..store.room import FREE_BYTES_MIN
 from .house import House
@@ -24,7 +25,14 @@ def open_alerts(house: House) -> list[Plain]:
 
 def standing_alerts(house: House) -> list[Plain]:
     found = [_standing(topic, alert) for topic, alert in house.alerts.items()]
-    unknown = [action.id for action in house.store.live(Action) if action.status == "unknown"]
+    told = {alert.topic for alert in house.store.live(Alert)}
+    unknown = [
+        action.id
+        for action in house.store.live(Action)
+        # What the other side is still asked about, or sent again under its key, is nobody's business yet.
+        if action.status == "unknown" and action.look_us is None and not action.looking
+        and doubt_topic(action.id) not in told
+    ]  # fmt: skip
     if unknown:
         found.append(
             _standing(
@@ -33,13 +41,15 @@ def standing_alerts(house: House) -> list[Plain]:
                     "level": "critical",
                     "text": f"nobody knows whether {', '.join(unknown)} left the house",
                     "hint": f"Find out, then: quarterdeck settle {unknown[0]} --happened, or --absent",
+                    "runbook": "unknown-outcome",
                 },
             )
         )
     letters = sum(1 for _ in house.store.live(DeadLetter))
     if letters:
         gave_up = "one piece of work gave up" if letters == 1 else f"{letters:,} pieces of work gave up"
-        found.append(_standing("deadletters", {"level": "warning", "text": gave_up, "hint": "quarterdeck dead list"}))
+        told: Plain = {"level": "warning", "text": gave_up, "hint": "quarterdeck dead list", "runbook": "dead-letters"}
+        found.append(_standing("deadletters", told))
     if house.forgetting.trouble:
         hint = "It goes on by itself as soon as that is mended."
         alert: Plain = {"level": "critical", "text": house.forgetting.trouble, "hint": hint}
@@ -71,6 +81,7 @@ def alert_view(alert: Alert) -> Plain:
         "about": list(alert.about),
         "details": alert.details,
         "resolved": alert.resolved,
+        "runbook": alert.runbook,
         "seq": alert.seq,
     }
 
@@ -80,4 +91,4 @@ def number_of(alert: Alert) -> int:
 
 
 def _standing(topic: str, alert: Plain) -> Plain:
-    return {"id": "", "topic": topic, "at": "", "hint": "", **alert}
+    return {"id": "", "topic": topic, "at": "", "hint": "", "runbook": "", **alert}

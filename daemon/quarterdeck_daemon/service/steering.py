@@ -12,6 +12,8 @@ from ..core.kind_schema import said_of
 from .assets import PLACES, SkippedAsset, scan_assets
 from .grants import declared_scopes
 from .house import House
+from .limit_settings import limits_command
+from .presets import preset_file
 from .workspace import Config
 
 POLL_S = 1.0
@@ -30,6 +32,7 @@ async def configure(house: House, config: Config) -> None:
         hold_us=duration_us(config.actions.hold),
         expires_us=duration_us(config.actions.expires),
         step_deadline_ms=duration_us(config.workers.step_deadline) // 1000,
+        batch_window=config.schedules.batch_window,
         core_tokens=config.memory.core_tokens,
         instructions_tokens=config.memory.instructions_tokens,
         pinned_tokens=config.memory.pinned_tokens,
@@ -37,6 +40,7 @@ async def configure(house: House, config: Config) -> None:
         working_us=duration_us(config.memory.working.ttl) if config.memory.working.ttl else 0,
     )
     await house.engine.execute(command, actor="operator")
+    await house.engine.execute(limits_command(config.limits, config.budgets, config.failures), actor="operator")
     await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
 
 
@@ -44,6 +48,8 @@ async def load(house: House) -> None:
     """Hand over all steering files; a refused one becomes an alert until it is mended."""
     files, skipped = await asyncio.to_thread(scan_assets, house.workspace)
     files += [_unread(one) for one in skipped if one.name]
+    if house.config.policy.preset:
+        files.append(preset_file(house.config.policy.preset))
     done = await house.engine.execute(LoadAssets(files=tuple(files)), actor="operator")
     for key in [key for key in house.alerts if key.startswith("asset/")]:
         del house.alerts[key]

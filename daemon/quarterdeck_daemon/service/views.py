@@ -188,13 +188,20 @@ def action_view(action: Action) -> Plain:
         "risk": action.verdict.risk,
         "why": action.why,
         "evidence": [evidence_view(one) for one in action.evidence],
-        "confidence": round(action.confidence, 4),
+        "confidence": action.confidence,
+        "basis": action.basis,
         "policy": {
             "verdict": action.verdict.verdict,
             "rule": action.verdict.rule,
             "where": action.verdict.where,
             "reasons": list(action.verdict.reasons),
             "hold_ms": action.verdict.hold_us // 1000,
+            "guards": list(action.verdict.guards),
+            "grant": action.verdict.grant,
+            "level": action.verdict.level,
+            "typed": action.verdict.typed,
+            "alone": action.verdict.alone,
+            "report": action.verdict.report,
         },
         "risks": list(action.risks),
         "undo": action.undo,
@@ -217,6 +224,8 @@ def action_view(action: Action) -> Plain:
         "error": action.error,
         "compensates": action.compensates,
         "compensated_by": action.compensated_by,
+        "held_back": action.held_back,
+        "looks_at": iso(action.look_us),
     }
 
 
@@ -230,6 +239,10 @@ def dead_letter_view(letter: DeadLetter) -> Plain:
         "at": iso(letter.at_us),
         "remedies": list(letter.remedies),
         "resolved": letter.resolved,
+        "agent": letter.agent,
+        "playbook": letter.playbook,
+        "diagnosis": letter.diagnosis,
+        "escalated": letter.escalated,
     }
 
 

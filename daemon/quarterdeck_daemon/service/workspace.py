@@ -22,10 +22,12 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Integrity, Sensitivity
 
+from ..almanac.window import window_of
 from ..core.durations import duration_us
 from ..embedders.address import address_of
 from ..recall.weights import Weights
 from .grants import Grant
+from .limit_settings import BudgetSetting, Failures, LimitSetting
 
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
@@ -49,6 +51,10 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Actions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold: Duration = "8s"
     expires: Duration = "7d"
+
+
+class Policing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    preset: Literal["cautious", "balanced", "autonomous", ""] = "cautious"
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +89,12 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tags: tuple[str, ...] = ()
     integrity: Integrity = "external"
     sensitivity: Sensitivity = "private"
+
+
+class PracticeServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: str = ""
+    token: Handle = ""
+    timeout: Duration = "5s"
 
 
 class EmbeddingEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,17 +141,27 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: tuple[str, ...] = ("invoice", "payment", "contract")
 
 
+class Scheduling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    batch_window: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workspace: About = About()
     actions: Actions = Actions()
+    policy: Policing = Policing()
     workers: Workers = Workers()
+    schedules: Scheduling = Scheduling()
     mail: Mail = Mail()
+    practice: PracticeServer = PracticeServer()
     embedder: Embedding = Embedding()
     recall: Weights = Weights()
     privacy: Privacy = Privacy()
     memory: Remembering = Remembering()
+    failures: Failures = Failures()
     files: tuple[Files, ...] = ()
     grants: tuple[Grant, ...] = ()
+    limits: tuple[LimitSetting, ...] = ()
+    budgets: tuple[BudgetSetting, ...] = ()
 
 
 DEFAULT_CONFIG_TEXT = """\
@@ -156,10 +178,16 @@ language = "en"
 hold = "8s"              # how long an approved effect waits, so that undo is free
 expires = "7d"           # silence is "not done" after this
 
+[policy]                 # rules for what none of yours in policies/ covers; `quarterdeck policies show` prints them
+preset = "cautious"      # "cautious", "balanced", "autonomous", or "" for none: then all that leaves asks
+
 [workers]
 count = 2                # processes that parse documents and run agents
 step_deadline = "30s"    # a step that has not answered by then is ended
 indexer_bytes = 8589934592   # addresses that the search index may use, mapped files among them; 0 is no limit
+
+[schedules]
+batch_window = ""        # such as 22:00-06:00 mon-fri: when scheduled runs of the priority batch begin; "" is at once
 
 [mail.in]
 kind = "none"            # "maildir", "mbox", "eml" (a folder of .eml files) or "none"
@@ -174,6 +202,11 @@ port = 587
 user = ""
 password = ""            # a handle such as secret://mail/smtp, never the password itself
 starttls = true
+
+[practice]               # the practice connector: payments, bookings and posts that hurt nobody
+url = ""                 # such as http://127.0.0.1:8765, only on this machine; "" is none
+token = ""               # a handle such as secret://practice/token, when the server wants one
+timeout = "5s"           # without an answer by then, nobody knows whether it happened
 
 [embedder]               # what makes the vectors of recall; `quarterdeck models` lists them
 name = "static"          # "static", "minilm" or "endpoint"
@@ -248,6 +281,30 @@ tail_relevance = 0.1     # and of its relevance
 
 [privacy]
 keep = ["invoice", "payment", "contract"]   # kinds of facts that the law wants kept when a person is forgotten
+
+[failures]
+breaker = 5              # so many failures in the window, and an agent or connector is given no work for a while; 0: never
+breaker_window = "60s"
+breaker_open = "30s"     # then one try; each that fails doubles it, up to 1h
+escalate = "4h"          # work that gave up and that nobody saw to becomes an alert of its own; "" is never
+
+# How much at once, how often and how much in all; see docs/limits.md. One table for each:
+#
+# [[limits]]
+# of = "agent:*"               # each agent; or "agent:composer", "connector:mail", "model:*", "run" (each), "workspace"
+# at_once = 0                  # 0 is no limit, here and below
+# per_minute = 0
+# per_hour = 0
+# per_day = 0
+#
+# [[budgets]]
+# of = "workspace"
+# per = "day"                  # "hour", "day", "month" (in UTC) or "ever"
+# calls = 0
+# minutes = 0
+# tokens = 0
+# money = 0                    # in minor units, such as cents
+# over = "throttle"            # wait for the next span; "escalate": ask you; "stop": the run ends as exhausted
 
 # What others than you may see of memory; see docs/scopes.md for what each has without. One table for each:
 #
@@ -349,11 +406,20 @@ def _check_values(path: Path, text: str, config: Config) -> None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         what = f"there is no time zone {config.workspace.timezone!r}"
         raise _at(path, text, ("workspace", "timezone"), what, "Write it like Europe/Berlin.") from error
+    if config.schedules.batch_window:
+        try:
+            window_of(config.schedules.batch_window)
+        except QuarterdeckError as error:
+            raise _at(path, text, ("schedules", "batch_window"), error.message, error.hint) from error
     durations: dict[Route, str] = {
         ("actions", "hold"): config.actions.hold,
         ("actions", "expires"): config.actions.expires,
         ("workers", "step_deadline"): config.workers.step_deadline,
         ("mail", "in", "poll"): config.mail.inward.poll,
+        ("failures", "breaker_window"): config.failures.breaker_window,
+        ("failures", "breaker_open"): config.failures.breaker_open,
+        ("failures", "escalate"): config.failures.escalate or "0s",
+        ("practice", "timeout"): config.practice.timeout,
         ("embedder", "endpoint", "timeout"): config.embedder.endpoint.timeout,
     }
     durations |= _spans(config.memory)

@@ -210,7 +210,7 @@ def test_work_larger_than_a_whole_limit_fails_instead_of_barring_the_way() -> No
     bench = limited(Limit(of="agent:x", caps=(cap("day", tokens=39),)), playbook=USES % "stop")
     begin(bench, "q")
     run = run_of(bench, "q")
-    assert (run.status, run.steps["a"].error["code"]) == ("failed", "budget_exceeded")
+    assert (run.status, run.steps["a"].error["code"]) == ("exhausted", "budget_exceeded")
     assert meter_waiting(bench, "agent:x") == 0
 
 

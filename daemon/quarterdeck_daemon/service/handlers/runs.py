@@ -1,4 +1,4 @@
-"""run.* and deadletter.*: start, watch and steer work."""
+"""run.*: start, watch and steer work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import ResolveDeadLetter, SignalRun, StartRun, SteerRun, SteerStep
-from ...core.entities import Asset, DeadLetter, Plain, Run
+from ...core.commands import SignalRun, StartRun, SteerRun, SteerStep
+from ...core.entities import Asset, Plain, Run
 from ...core.playbook import parse_playbook
 from ..house import House
 from ..rpc import Asked, Handler
-from ..views import dead_letter_view, run_row, run_view
+from ..views import run_row, run_view
 from .memory import labels_for
 from .pages import newest_first
 
@@ -30,6 +30,7 @@ def handlers(house: House) -> dict[str, Handler]:
             dry_run=params.dry_run,
             labels=labels_for(asked, None),
             namespace=params.namespace,
+            objective=params.objective.removeprefix("objective:"),
         )
         reply, seq = await house.change(asked, command)
         return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)
@@ -43,20 +44,9 @@ def handlers(house: House) -> dict[str, Handler]:
     async def listing(asked: Asked, params: p.RunList) -> object:
         return _list(house, params)
 
-    async def resolve(asked: Asked, params: p.DeadLetterResolve) -> object:
-        command = ResolveDeadLetter(id=params.id, remedy=params.remedy, reason=params.reason)
-        return await _done(house, asked, params.id, command)
-
     async def signal(asked: Asked, params: p.RunSignal) -> object:
         command = SignalRun(id=params.id, signal=params.signal, payload=params.payload)
         return await _done(house, asked, params.id, command)
-
-    async def dead_letters(asked: Asked, params: p.DeadLetterList) -> object:
-        as_of = house.position(params.as_of)
-        now_open = as_of is None and not params.all
-        found = house.store.live(DeadLetter) if now_open else house.store.scan(DeadLetter, as_of=as_of)
-        letters = [one for one in found if params.run in (None, one.run) and (params.all or one.live)]
-        return {"items": [dead_letter_view(letter) for letter in letters[: params.limit]], "next": None}
 
     return {
         "run.start": start,
@@ -68,8 +58,6 @@ def handlers(house: House) -> dict[str, Handler]:
         "run.retry_step": _step_steerer(house, "retry"),
         "run.skip_step": _step_steerer(house, "skip"),
         "run.signal": signal,
-        "deadletter.list": dead_letters,
-        "deadletter.resolve": resolve,
     }
 
 
@@ -89,7 +77,7 @@ def _step_steerer(house: House, verb: str) -> Handler:
 
 
 async def _done(
-    house: House, asked: Asked, id: str, command: SteerRun | SteerStep | SignalRun | ResolveDeadLetter
+    house: House, asked: Asked, id: str, command: SteerRun | SteerStep | SignalRun
 ) -> object:
     reply, seq = await house.change(asked, command)
     return {**reply, "id": id, "seq": seq}, seq

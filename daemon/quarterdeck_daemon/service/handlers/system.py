@@ -13,7 +13,7 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import EngageStop, ReleaseStop
-from ...core.entities import Counter, DeadLetter, Document, Plain, Run, Stop
+from ...core.entities import Action, Breaker, Counter, DeadLetter, Document, Meter, Plain, Run, Stop
 from ..fence import read_fence
 from ..house import House
 from ..open_alerts import open_alerts
@@ -63,9 +63,12 @@ def handlers(house: House) -> dict[str, Handler]:
         by = asked.actor
         if not house.stopped:
             raise QuarterdeckError("conflict", "nothing is stopped", hint="See how things stand: quarterdeck status")
+        _refuse_unknown(house, params)
         async with house.fence_lock:
             fence = await house.link.call("stop.release", {"reason": params.reason, "by": by})
-            command = ReleaseStop(epoch=int(str(fence["epoch"])), reason=params.reason, by=by, runs=params.runs)
+            command = ReleaseStop(
+                epoch=int(str(fence["epoch"])), reason=params.reason, by=by, runs=params.runs, actions=params.actions
+            )
             done = await house.engine.execute(command, actor=by)
         return {**done.reply, "paused_runs": done.reply["paused"], "seq": done.seq}, done.seq
 
@@ -83,6 +86,17 @@ def handlers(house: House) -> dict[str, Handler]:
     }
 
 
+def _refuse_unknown(house: House, params: p.StopRelease) -> None:
+    """Before the fence opens: once it is open it is too late to find that a name was mistyped."""
+    names: list[tuple[type[Run] | type[Action], str]] = [(Run, id) for id in params.runs or ()]
+    names += [(Action, id) for id in params.actions or ()]
+    for cls, id in names:
+        if house.store.get(cls, id) is None:
+            raise QuarterdeckError(
+                "not_found", f"there is no {cls.kind} {id!r}; it stays stopped", hint="quarterdeck stop --show"
+            )
+
+
 def _status(house: House) -> Plain:
     stop = house.store.get(Stop, "stop")
     runs = list(house.store.live(Run))
@@ -96,6 +110,8 @@ def _status(house: House) -> Plain:
         "active_runs": len(runs),
         "dead_letters": letters,
         "cost_today": "0",
+        "open_breakers": sum(breaker.state != "closed" for breaker in house.store.scan(Breaker)),
+        "queued": sum(meter.waiting for meter in house.store.live(Meter)),
         "alerts": _alerts(house),
         "memories": _count(house, "m"),
         "facts": house.tally.facts,
@@ -115,7 +131,7 @@ def _count(house: House, prefix: str) -> int:
 def _alerts(house: House) -> list[Plain]:
     """The list of `alert.list`, the worst first; what is beyond the limit is counted."""
     found = sorted(open_alerts(house), key=lambda alert: LEVELS.index(str(alert["level"])))
-    alerts: list[Plain] = [{name: one[name] for name in ("id", "level", "text", "hint")} for one in found]
+    alerts: list[Plain] = [{name: one[name] for name in ("id", "level", "text", "hint", "runbook")} for one in found]
     if len(alerts) > ALERTS_MAX:
         rest = len(alerts) - ALERTS_MAX
         alerts[ALERTS_MAX:] = [{"level": "info", "text": f"more alerts: {rest:,}", "hint": "quarterdeck alerts"}]

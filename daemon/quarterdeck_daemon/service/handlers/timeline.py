@@ -14,9 +14,12 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from ...core.entities import Plain
+from ...core.limits import began
 from ...core.shown import rebuild, tokens_by_read
 from ...store.scoped import versions_of
-from ..house import House
+from ..budget_view import budget_rows
+from ..costs import costs
+from ..house import House, time_us
 from ..rpc import Asked, Handler
 
 SCANNED_MAX = 50_000  # Events looked at for one page; then the page ends where it is and says how to go on.
@@ -52,8 +55,12 @@ def handlers(house: House) -> dict[str, Handler]:
         return {"count": count, "head_seq": head.seq, "head_mac": head.mac}
 
     async def cost(asked: Asked, params: p.CostReport) -> object:
-        house.position(params.as_of)  # A time that is none is refused; at any other one nothing had been spent.
-        return {"calls": 0, "tokens": 0, "seconds": 0.0, "money": "0", "items": []}
+        as_of = house.position(params.as_of)
+        now = house.engine.now_us() if as_of is None else house.positions.at_us(as_of) or 0
+        since = time_us(params.since) if params.since else began("day", now)
+        until = time_us(params.until) if params.until else None
+        before = (house.engine.durable_seq if as_of is None else as_of) + 1
+        return {**await costs(house, since, until, before), "budgets": budget_rows(house, as_of)}
 
     return {
         "timeline.read": read,
