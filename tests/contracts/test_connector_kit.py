@@ -17,102 +17,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quarterdeck_daemon.connectors.registry import build_connectors
-from quarterdeck_daemon.core.entities import Plain
-from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, ExecuteEffect, Failed, Failure, Outcome
+from quarterdeck_daemon.connectors.practice import Practice
+from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, Failed
 from quarterdeck_daemon.service.effect_journal import EffectJournal
-from quarterdeck_daemon.service.effect_runner import EffectRunner
-from quarterdeck_daemon.service.fence import Fence
-from quarterdeck_daemon.service.workspace import About, Config, Mail, MailOut
 
-from ..daemon.connectors.daemon_side import execute, reconcile
-from ..daemon.connectors.smtp_server import PASSWORD, USER, MailServer
-
-OPERATOR = About(operator="Mara Lindqvist <mara@studio-example.test>", timezone="Europe/Berlin")
-LETTER: Plain = {
-    "to": ["Inês Duarte <ines@northwind.test>"],
-    "cc": ["office@northwind.test"],
-    "subject": "Grüße 漢字 😀",
-    "body": "Grüß Gott, Inês\n\n漢字 😀\n.a dot\nFrom here\n",
-    "in_reply_to": "<second@northwind.test>",
-    "references": ["<first@northwind.test>", "<second@northwind.test>"],
-}
-
-
-class Bench:
-    """A connector behind the runner that production uses, and a way to count what it did."""
-
-    connector, verb = "mail", "send"
-    good = LETTER
-    kept = "mail/outbox"  # The folder whose loss makes the lookup blind.
-
-    def __init__(self, workspace: Path) -> None:
-        self.workspace = workspace
-        (workspace / ".quarterdeck").mkdir()
-        self.runner = self.fresh_runner()
-
-    def config(self) -> Config:
-        return Config(workspace=OPERATOR)
-
-    def fresh_runner(self) -> EffectRunner:
-        journal = EffectJournal(self.workspace / ".quarterdeck/effects")
-        return EffectRunner(build_connectors(self.config(), self.workspace), journal, Fence)
-
-    def work(self, operation: str = "qd-1", **changed: object) -> ExecuteEffect:
-        args = {name: value for name, value in {**self.good, **changed}.items() if value is not None}
-        return execute(args, operation=operation, connector=self.connector, verb=self.verb)
-
-    def do(self, work: ExecuteEffect) -> Outcome:
-        return self.runner.prepare(work) or self.runner.carry_out(work)
-
-    def refused(self, **changed: object) -> Failure:
-        outcome = self.do(self.work("qd-1", **changed))
-        assert isinstance(outcome, Failed), outcome
-        return outcome.failure
-
-    def effects(self) -> list[bytes]:
-        """What reached the other side."""
-        return [path.read_bytes() for path in sorted((self.workspace / "mail/outbox/new").glob("*"))]
-
-    def close(self) -> None:
-        return
-
-
-class SmtpBench(Bench):
-    def __init__(self, workspace: Path, *, auth: bool = False, tls: bool = False) -> None:
-        self.server = MailServer(workspace / "server", auth=auth, tls=tls)
-        self.starttls = tls
-        self.user = USER if auth else ""
-        super().__init__(workspace)
-
-    def config(self) -> Config:
-        out = MailOut(
-            kind="smtp", port=self.server.port, starttls=self.starttls, user=self.user, password="secret://mail/smtp"
-        )
-        return Config(workspace=OPERATOR, mail=Mail(out=out))
-
-    def secret(self, text: str, mode: int = 0o600) -> None:
-        path = self.workspace / ".quarterdeck/secrets.toml"
-        path.write_text(text)
-        path.chmod(mode)
-
-    def effects(self) -> list[bytes]:
-        return self.server.mails()
-
-    def close(self) -> None:
-        self.server.close()
-
-
-class FilesBench(Bench):
-    connector, verb = "files", "write"
-    good = {"path": "notes/plan.md", "text": "Grüße 漢字 😀\n"}
-    kept = "notes"
-
-    def effects(self) -> list[bytes]:
-        return [path.read_bytes() for path in sorted((self.workspace / "notes").glob("*"))]
-
-
-BENCHES: dict[str, type[Bench]] = {"maildir": Bench, "smtp": SmtpBench, "files": FilesBench}
+from ..daemon.connectors.daemon_side import reconcile
+from ..daemon.connectors.smtp_server import PASSWORD
+from .connector_benches import BENCHES, LETTER, Bench, FilesBench, PracticeBench, SmtpBench, done, taken_back
 
 
 @pytest.fixture(params=sorted(BENCHES))
@@ -164,36 +75,34 @@ def test_the_same_operation_twice_is_one_effect(bench: Bench) -> None:
 def test_another_operation_is_another_effect(bench: Bench) -> None:
     bench.do(bench.work("qd-1"))
     other = bench.work("qd-2", path="notes/b.md") if bench.connector == "files" else bench.work("qd-2")
-    assert isinstance(bench.do(other), EffectDone)
+    done(bench.do(other))
     assert len(bench.effects()) == 2
 
 
-def test_what_was_begun_and_is_there_is_found_and_not_repeated(bench: Bench) -> None:
+def test_what_was_begun_and_is_there_is_not_repeated(bench: Bench) -> None:
+    """Found where it can be looked up; sent again under its key where there is one; else nobody touches it."""
     bench.do(bench.work())
     mark_as_begun(bench)
-    outcome = bench.runner.reconcile(reconcile(bench.work()))
-    assert isinstance(outcome, EffectDone)
-    assert outcome.already
-    again = bench.do(bench.work())
-    assert isinstance(again, EffectDone)
-    assert again.already
+    found = bench.runner.reconcile(reconcile(bench.work()))
+    assert (
+        found == EffectDone(result=found.result, already=True) if isinstance(found, EffectDone) else not bench.finds
+    )
+    assert isinstance(bench.do(bench.work()), EffectDone) == (bench.finds or bench.effect_class == "A")
     assert len(bench.effects()) == 1
 
 
 def test_what_was_begun_and_left_no_trace_is_absent_or_honestly_uncertain(bench: Bench) -> None:
-    """A Maildir or a file proves its own absence; a mail server does not."""
-    bench.do(bench.work())
-    mark_as_begun(bench)
-    shutil.rmtree(bench.workspace / bench.kept)
+    """A Maildir, a file or a booking proves its own absence; a mail server and a post do not."""
+    bench.begin_in_vain()
     outcome = bench.runner.reconcile(reconcile(bench.work()))
-    if isinstance(bench, SmtpBench):
+    again = bench.do(bench.work())
+    if bench.proves_absence:
+        assert (outcome, isinstance(again, EffectDone)) == (EffectAbsent(), True)
+    else:
         assert isinstance(outcome, Failed)
         assert outcome.failure.failure == "uncertain"
-        assert isinstance(bench.do(bench.work()), Failed)
-    else:
-        assert outcome == EffectAbsent()
-        assert isinstance(bench.do(bench.work()), EffectDone)
-    assert len(bench.effects()) == 1
+        assert isinstance(again, EffectDone) == (bench.effect_class == "A")
+    assert len(bench.effects()) == (0 if bench.verb == "post" else 1)
 
 
 def test_what_was_never_begun_is_absent(bench: Bench) -> None:
@@ -224,11 +133,164 @@ def test_unknown_arguments_are_refused(bench: Bench) -> None:
 
 def test_missing_and_wrongly_typed_arguments_are_refused(bench: Bench) -> None:
     for name in bench.good:
-        for value in (7, {"a": 1}, True, [["x"]]):
+        for value in (-7, {"a": 1}, True, [["x"]]):
             assert bench.refused(**{name: value}).code == "bad_argument", (name, value)
-    required = {"mail": ["to", "body"], "files": ["path", "text"]}[bench.connector]
-    assert [bench.refused(**{name: None}).code for name in required] == ["bad_argument"] * 2
+    required = {"send": ["to", "body"], "write": ["path", "text"]}.get(bench.verb, list(bench.good))
+    assert {bench.refused(**{name: None}).code for name in required} == {"bad_argument"}
     assert bench.effects() == []
+
+
+@pytest.mark.parametrize("name", ["smtp", "pay", "book", "post"])
+def test_a_lost_answer_is_uncertain_and_is_not_made_two(name: str, tmp_path: Path) -> None:
+    bench = BENCHES[name](tmp_path)
+    try:
+        bench.ill("uncertain")
+        assert bench.refused().failure == "uncertain"
+        assert isinstance(bench.do(bench.work()), EffectDone) == (name in ("pay", "book"))
+        assert len(bench.effects()) == 1
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("name", ["pay", "book", "post"])
+def test_without_journal_and_look_the_same_lost_answer_is_made_two(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: each try under a fresh name, and nobody asks what became of the one before."""
+    monkeypatch.setenv("QUARTERDECK_TWIN", "no-lookup")
+    bench = BENCHES[name](tmp_path)
+    try:
+        bench.ill("uncertain")
+        assert bench.refused().failure == "uncertain"
+        done(bench.do(bench.work()))
+        assert len(bench.effects()) == 2
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("name", ["smtp", "pay", "book", "post"])
+def test_a_server_that_asks_to_wait_is_a_passing_failure(name: str, tmp_path: Path) -> None:
+    bench = BENCHES[name](tmp_path)
+    try:
+        bench.ill("limit")
+        refusal = bench.refused()
+        assert (refusal.failure, bench.effects()) == ("transient", [])
+        assert refusal.wait_ms == (0 if name == "smtp" else 1_000)
+        if isinstance(bench, SmtpBench):
+            bench.server.mode("accept")
+        done(bench.do(bench.work()))
+        assert len(bench.effects()) == 1
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("name", ["smtp", "pay", "book", "post"])
+def test_a_server_that_does_not_know_us_is_a_lasting_failure(name: str, tmp_path: Path) -> None:
+    bench = SmtpBench(tmp_path, auth=True) if name == "smtp" else BENCHES[name](tmp_path)
+    try:
+        bench.ill("auth")
+        refusal = bench.refused()
+        assert (refusal.failure, refusal.code, bench.effects()) == ("permanent", "auth_failed", [])
+        assert "horse" not in refusal.message
+    finally:
+        bench.close()
+
+
+# --- taking back ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+def test_a_written_file_gets_back_what_it_held(tmp_path: Path, before: bytes | None) -> None:
+    bench = FilesBench(tmp_path)
+    path = tmp_path / "notes/plan.md"
+    path.parent.mkdir()
+    if before is not None:
+        path.write_bytes(before)
+    result = done(bench.do(bench.work()))
+    done(taken_back(bench, bench.work(), result))
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_file_that_somebody_changed_since_is_not_put_back(tmp_path: Path) -> None:
+    bench = FilesBench(tmp_path)
+    result = done(bench.do(bench.work()))
+    (tmp_path / "notes/plan.md").write_text("the operator's own words")
+    outcome = taken_back(bench, bench.work(), result)
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure.failure, outcome.failure.code) == ("permanent", "changed_since")
+    assert bench.effects() == [b"the operator's own words"]
+
+
+def test_taking_back_is_taken_back(tmp_path: Path) -> None:
+    bench = FilesBench(tmp_path)
+    first = done(bench.do(bench.work()))
+    args = {"path": "notes/plan.md", "content": "", "expected": first["hash"]}
+    removed = done(bench.do(bench.order("restore", args, "qd-2")))
+    again = {"path": "notes/plan.md", "content": removed["previous"], "expected": removed["hash"]}
+    done(bench.do(bench.order("restore", again, "qd-3")))
+    assert bench.effects() == [str(bench.good["text"]).encode()]
+
+
+@pytest.mark.parametrize(("name", "verb"), [("pay", "refund"), ("book", "cancel"), ("post", "post")])
+def test_what_the_practice_server_did_is_taken_back_once(name: str, verb: str, tmp_path: Path) -> None:
+    bench = BENCHES[name](tmp_path)
+    assert isinstance(bench, PracticeBench)
+    try:
+        result = done(bench.do(bench.work()))
+        first = taken_back(bench, bench.work(), result)
+        assert taken_back(bench, bench.work(), result) == EffectDone(result=done(first), already=True)
+        assert len(bench.server.effects(verb)) == (2 if verb == name else 1)
+    finally:
+        bench.close()
+
+
+# --- the practice server --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pay(tmp_path: Path) -> Iterator[PracticeBench]:
+    bench = PracticeBench(tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("amount", [0, -1, 1e308, 42.0, "1,000.00", 10**13, True])
+def test_an_amount_is_a_whole_number_of_minor_units(pay: PracticeBench, amount: object) -> None:
+    assert (pay.refused(amount=amount).code, pay.effects()) == ("bad_argument", [])
+
+
+@pytest.mark.parametrize("name", ["pay", "book"])
+@pytest.mark.parametrize("fault", ["duplicate", "delay", "garbage", "broken"])
+def test_a_line_that_repeats_delays_or_garbles_makes_nothing_two(name: str, fault: str, tmp_path: Path) -> None:
+    """The delay is longer than our patience: we have given up when the first one arrives after all."""
+    bench = BENCHES[name](tmp_path)
+    assert isinstance(bench, PracticeBench)
+    try:
+        bench.server.ill(fault, delay_ms=700)
+        first = bench.do(bench.work())
+        assert isinstance(first, EffectDone) == (fault == "duplicate")
+        while not isinstance(bench.do(bench.work()), EffectDone):
+            pass
+        assert len(bench.effects()) == 1
+    finally:
+        bench.close()
+
+
+def test_a_payment_whose_last_try_did_not_leave_is_still_in_doubt(pay: PracticeBench) -> None:
+    """The first try was cut off, the second found no server: nobody may say that it did not happen."""
+    pay.ill("uncertain")
+    assert pay.refused().failure == "uncertain"
+    pay.server.process.kill()
+    pay.server.process.wait()
+    refusal = pay.refused()
+    assert (refusal.failure, refusal.code) == ("uncertain", "unreachable")
+    assert pay.refused().failure == "uncertain", "and it stays in doubt"
+
+
+def test_a_server_elsewhere_is_no_practice(tmp_path: Path) -> None:
+    for url in ("https://127.0.0.1:1", "http://example.com:80", "http://127.0.0.1", "ftp://localhost:1", ""):
+        with pytest.raises(ValueError, match=r"practice\.url"):
+            Practice(url, 1.0, str)
 
 
 # --- mail -----------------------------------------------------------------------------------------

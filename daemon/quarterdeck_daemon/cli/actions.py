@@ -1,4 +1,4 @@
-"""`undo`: take an action back; before it left for free, afterwards by what its connector offers."""
+"""Undo of one action and `settle`: what became of it when nobody could find out."""
 
 from __future__ import annotations
 
@@ -29,14 +29,6 @@ def undo_action(session: Session, id: str) -> None:
         said, then = f"withdrawn {id}", text(found, "message") or "it does not leave"
         undo = "not possible: start its playbook again"
     session.done(result, id, said, then=then, undo=undo)
-
-
-@verb("undo", examples=("quarterdeck undo a17",))
-@click.argument("id")
-@changes
-def undo(session: Session, id: str) -> None:
-    """Take ID back. During the hold nothing leaves; later it says plainly what cannot be undone."""
-    undo_action(session, id)
 
 
 @verb(

@@ -13,8 +13,9 @@ from .plain import Plain, record, records, text
 from .session import Session
 from .text import line
 from .times import local, span
+from .undoing import take_back
 from .values import pairs
-from .words import changes, noun, reads, verb, verb_of
+from .words import changes, confirms, noun, reads, verb, verb_of
 
 ENDED = frozenset(("succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled"))
 GOOD = frozenset(("succeeded", "no_op"))
@@ -32,13 +33,14 @@ runs = noun("runs", "Look at runs and steer them.", default="list")
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…")
 @click.option("--run-id", metavar="ID", help="Yours; a second start under it is refused.")
 @click.option("--namespace", metavar="NAME", default="", help="Whose work it is; else that of the documents it is given.")
+@click.option("--for", "objective", metavar="ID", default="", help="The objective that it serves.")
 @click.option("--wait", is_flag=True, help="Until it ends (0, or 1) or waits for approval (5).")
 @click.option("--timeout", metavar="TIME", default="60s", show_default=True, help="With --wait; then 124.")
 @changes
 @click.pass_context
 def run(
     ctx: click.Context, session: Session, playbook: str, inputs: tuple[str, ...], run_id: str | None,
-    namespace: str, wait: bool, timeout: str,
+    namespace: str, objective: str, wait: bool, timeout: str,
 ) -> None:  # fmt: skip
     """Start PLAYBOOK with inputs: name=text, name:=JSON, name=@FILE."""
     params: Plain = {"playbook": playbook, "inputs": pairs(inputs)}
@@ -46,6 +48,8 @@ def run(
         params["run_id"] = run_id
     if namespace:
         params["namespace"] = namespace
+    if objective:
+        params["objective"] = objective
     if session.dry_run:
         _show_plan(session, session.ask("run.start", params | {"dry_run": True}))
         return
@@ -199,6 +203,16 @@ def resume(session: Session, id: str) -> None:
 def cancel(session: Session, id: str) -> None:
     """End run ID; what it proposed and nobody approved is withdrawn."""
     _steer(session, "cancel", {"id": id}, f"cancel {id}", "start its playbook again")
+
+
+@verb_of(runs, "rollback", examples=("quarterdeck runs rollback r7 --dry-run",))
+@click.argument("id")
+@click.option("--plan", "plan_hash", metavar="HASH", default="", help="Only if the plan is still the one of this dry run.")
+@confirms
+@changes
+def rollback(session: Session, id: str, plan_hash: str) -> None:
+    """Take back what run ID did, newest first; what cannot be taken back is said first."""
+    take_back(session, "run.rollback", {"id": id}, plan_hash)
 
 
 @verb_of(runs, "retry")

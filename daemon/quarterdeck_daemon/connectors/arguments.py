@@ -14,6 +14,7 @@ LINE_CHARACTERS_MAX = 2_000
 TEXT_BYTES_MAX = 1024 * 1024
 PATH_BYTES_MAX = 1_024
 ITEMS_MAX = 200
+AMOUNT_MAX = 10**12  # Minor units.
 MESSAGE_ID_BYTES_MAX = 900  # A header line may have 998 bytes.
 
 # Controls, line and paragraph separators, and lone surrogates: nothing of the sort belongs into one line.
@@ -106,6 +107,14 @@ def _path(name: str, value: object) -> None:
         raise bad_argument(name, f"is longer than {PATH_BYTES_MAX} bytes")
 
 
+def _amount(name: str, value: object) -> None:
+    """Whole minor units (cents): no sign, no fraction, nothing that could be read in two ways."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise bad_argument(name, f"must be a whole number of minor units, not {type(value).__name__}")
+    if not 0 < value <= AMOUNT_MAX:
+        raise bad_argument(name, f"is {value}; it must lie between 1 and {AMOUNT_MAX}")
+
+
 CHECKS: dict[ArgKind, Callable[[str, object], None]] = {
     "line": _line,
     "text": _text,
@@ -113,4 +122,5 @@ CHECKS: dict[ArgKind, Callable[[str, object], None]] = {
     "message_id": _one_message_id,
     "message_ids": _message_ids,
     "path": _path,
+    "amount": _amount,
 }

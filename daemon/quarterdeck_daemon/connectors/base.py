@@ -17,7 +17,7 @@ from ..core.entities import Plain
 from ..core.orders import Arrived, Failure, FailureClass
 from ..core.verbs import VERBS, VerbRule
 
-ArgKind = Literal["addresses", "line", "text", "message_id", "message_ids", "path"]
+ArgKind = Literal["addresses", "line", "text", "message_id", "message_ids", "path", "amount"]
 Finding = Literal["done", "absent", "uncertain"]
 Gate = Callable[[], None]
 

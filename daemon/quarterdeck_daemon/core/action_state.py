@@ -118,11 +118,11 @@ def _held(draft: Draft, event: Event) -> None:
 
 
 def _held_back(draft: Draft, event: Event) -> None:
-    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back=str(event.body["reason"])))
+    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back=str(event.body["reason"]), let_go=False))
 
 
 def _let_go(draft: Draft, event: Event) -> None:
-    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back=""))
+    draft.put(replace(_action_of(draft, event), seq=event.seq, held_back="", let_go=True))
 
 
 def _snoozed(draft: Draft, event: Event) -> None:

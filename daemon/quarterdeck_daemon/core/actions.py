@@ -171,8 +171,8 @@ def _intend(turn: Turn, action: Action) -> None:
 
 
 def _run_is_paused(turn: Turn, action: Action) -> bool:
-    """What a paused run was about to send waits with it."""
-    run = turn.draft.get(Run, action.run) if action.run and not action.compensates else None
+    """What a paused run was about to send waits with it, unless it was named after a stop or takes something back."""
+    run = turn.draft.get(Run, action.run) if action.run and not (action.compensates or action.let_go) else None
     return run is not None and run.status == "paused"
 
 

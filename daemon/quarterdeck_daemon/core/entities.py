@@ -497,6 +497,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False  # Decided by itself: never in a group, never "always".
     report: bool = False  # Allowed, and told afterwards.
     sinks: tuple[str, ...] = ()  # Places that a yes lets receive data of this class from then on (R4).
+    cool_us: int | None = None  # How long it waits after a yes, by the rule's word; None: as the settings say.
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -563,9 +564,14 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     look_us: int | None = None  # When it is asked next.
     looking: bool = False  # It is being asked now.
     held_back: str = ""  # Why it was not released with the rest after a stop.
+    let_go: bool = False  # It was named after a stop: it goes on though its run is paused.
     namespaces: tuple[str, ...] = ("default",)  # Of its run: whoever is shown it must be allowed to see all of them.
     basis: str = ""  # What the confidence rests on, in words; without enough data there is none.
     seen: Plain = {}  # What the policy knew besides, so that other rules can be asked about it later; see questions.py.
+    cooling: Plain = {}  # What a yes to something risky rested on; read again before it leaves. See cooling.py.
+    returned: tuple[str, ...] = ()  # What had changed when it came back from cooling off, in words.
+    warned: bool = False  # The operator was told that its time is running out.
+    snoozed_on: str = ""  # What brings it back before its time: `fact:client/acme`, `run:r3`, `reply`.
 
     @property
     def live(self) -> bool:
@@ -864,6 +870,20 @@ class Stop(Entity, frozen=True, kw_only=True, omit_defaults=True):
     unlisted: int = 0  # Further ones, beyond what is listed.
 
 
+class Attention(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What deciding has cost the operator on one day, counted from the decisions. Id `2026-11-21`, in the workspace's zone.
+
+    measured_ms: of the decisions for which a face told how long they were shown; `measured` of them.
+    """
+
+    kind: ClassVar[str] = "attention"
+    decided: int = 0
+    measured: int = 0
+    measured_ms: int = 0
+    counts: dict[str, int] = {}  # approved, edited, rejected, snoozed.
+    high_us: tuple[int, ...] = ()  # When the latest risky ones were approved, oldest first.
+
+
 class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """What decisions need to know of quarterdeck.toml. Id `workspace`."""
 
@@ -880,6 +900,8 @@ class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     working_tokens: int = 4_000
     batch_window: str = ""  # Hours in which what is scheduled as batch begins; "": at any time.
     working_us: int = 7 * 86_400_000_000  # How long working memory is kept when nothing else is said; 0: for ever.
+    cooling_us: int = 0  # How long what is risky waits after a yes; 0: no longer than its hold.
+    warn_percent: int = 0  # Share of the time after which it is told that a proposal expires; 0: never.
 
 
 class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):

@@ -43,7 +43,7 @@ def release(turn: Turn, command: ReleaseStop) -> Plain:
     runs = {find(turn, Run, id).id for id in command.runs or ()}
     turn.emit("stop.released", {"epoch": command.epoch, "reason": command.reason, "by": command.by})
     for action in actions:
-        _let_action_go(turn, action)
+        _name(turn, action)
     some = command.runs is not None or command.actions is not None
     paused = _pause_others(turn, runs) if some else []
     held_back = _hold_others_back(turn, runs, {action.id for action in actions}) if some else []
@@ -84,20 +84,20 @@ def let_go(turn: Turn, command: LetGo) -> Plain:
             "conflict", "nothing of this is kept back", hint="See what is: quarterdeck stop --show"
         )
     for action in actions:
-        _let_action_go(turn, action)
+        _name(turn, action)
     for run in runs:
         if run.status == "paused":
             body: Plain = {"run": run.id, "reason": command.reason, "status": "running"}
             turn.emit("run.resumed", body, run=run.id, labels=run.labels)
         for action in list(turn.draft.live(Action)):
-            if action.run == run.id:
-                _let_action_go(turn, action)
+            if action.run == run.id and action.held_back:
+                _name(turn, action)
     return {"actions": kept, "runs": paused}
 
 
-def _let_action_go(turn: Turn, action: Action) -> None:
-    """It goes on where it was kept back; a hold that has ended meanwhile ends now."""
-    if action.held_back:
+def _name(turn: Turn, action: Action) -> None:
+    """It was named by itself: it goes on though its run is paused. A hold that has ended meanwhile ends now."""
+    if action.live:
         turn.emit("action.let_go", {"action": action.id}, run=action.run or None, labels=action.labels)
 
 

@@ -6,6 +6,9 @@
 
 The checks repeat what the kernel decided on purpose. They are not for tests: a bug or a forged order must meet a
 second lock. Dying anywhere between two of these lines leaves a state that the next try reads correctly.
+
+What was begun and has no outcome: of class A it is sent again under its key; of class B it is looked for, and sent
+again only when it provably is not there; of class C it is never sent again.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from ..connectors.base import Connector, Effect, EffectFailed, Found
 from ..connectors.faults import fault, lookup_disabled
 from ..core.hashing import action_hash
 from ..core.orders import EffectAbsent, EffectDone, ExecuteEffect, Failed, Failure, Outcome, ReconcileEffect
-from ..core.verbs import targets_of
+from ..core.verbs import class_of, targets_of
 from .effect_journal import EffectJournal, Entry, now_us
 from .fence import Fence
 
@@ -50,7 +53,9 @@ class EffectRunner:
 
     def _refusal(self, work: ExecuteEffect, error: EffectFailed) -> Failure:
         """A refusal says that nothing left. When an earlier try of the same thing had begun, nobody can say that."""
-        if lookup_disabled() or error.failure.failure == "stopped" or error.failure.code == "operation_reused":
+        # A stop comes after the look: of class A, which need not look, an earlier try may still have left.
+        stopped = error.failure.failure == "stopped" and _class(work) != "A"
+        if lookup_disabled() or stopped or error.failure.code == "operation_reused":
             return error.failure
         try:
             entry = self._journal.read(work.operation_id)
@@ -64,6 +69,7 @@ class EffectRunner:
     def carry_out(self, work: ExecuteEffect) -> Outcome:
         """Do it. Call only after `prepare` returned None and Started was sent."""
         entry = _started(work)
+        doubtful = self._was_begun(work)
         fault("effect.before_journal")
         try:
             self._journal.write(entry)
@@ -72,27 +78,39 @@ class EffectRunner:
             return Failed(failure=Failure(failure="transient", code="journal_unwritable", message=message))
         fault("effect.after_journal")
         outcome = self._on_the_wire(work)
+        if doubtful and isinstance(outcome, Failed) and outcome.failure.failure in ("transient", "stopped"):
+            # This try did not leave; the one before it may have.
+            message = f"{outcome.failure.message}; but an earlier try may have left"
+            outcome = Failed(failure=msgspec.structs.replace(outcome.failure, failure="uncertain", message=message))
         fault("effect.before_outcome")
         self._note(entry, outcome)
         fault("effect.after_outcome_before_answer")
         return outcome
 
+    def _was_begun(self, work: ExecuteEffect) -> bool:
+        """Whether an earlier try of class A has no outcome; of the others nothing is sent in such doubt."""
+        if lookup_disabled() or _class(work) != "A":
+            return False
+        entry = self._journal.read(work.operation_id)
+        return entry is not None and entry.state == "started"
+
     def reconcile(self, work: ReconcileEffect) -> Outcome:
         """Say whether the effect happened, without ever repeating it. Allowed while stopped."""
         try:
-            connector = self._connector(work.connector, work.verb)
             entry = self._journal.read(work.operation_id)
-            if entry is not None and entry.state == "done":
-                return EffectDone(result=entry.result, already=True)
-            found = connector.lookup(Effect(operation_id=work.operation_id, verb=work.verb, args=work.args))
         except EffectFailed as error:
             return Failed(failure=error.failure)
-        except OSError as error:
-            return Failed(failure=_unseen(work.operation_id, error))
+        if entry is not None and entry.state == "done":
+            return EffectDone(result=entry.result, already=True)
+        begun = entry is not None and entry.state == "started"
+        try:
+            connector = self._connector(work.connector, work.verb)
+            found = connector.lookup(Effect(operation_id=work.operation_id, verb=work.verb, args=work.args))
+        except (EffectFailed, OSError) as error:
+            return Failed(failure=_unseen(work.operation_id, error)) if begun else EffectAbsent()
         if found.finding == "done":
             return EffectDone(result=found.result, already=True)
-        never_begun = entry is None or entry.state == "failed"
-        if found.finding == "absent" or never_begun:
+        if not begun or (found.finding == "absent" and _class(work) != "C"):
             return EffectAbsent()
         return Failed(failure=_uncertain(found))
 
@@ -123,16 +141,19 @@ class EffectRunner:
             raise EffectFailed("contract", "operation_reused", message)
         if entry is not None and entry.state == "done":
             return EffectDone(result=entry.result, already=True)
+        if _class(work) == "A":
+            return None  # The other side knows the key: it does a thing once, however often it is told.
+        begun = entry is not None and entry.state == "started"
         try:
             found = connector.lookup(effect)
         except OSError as error:
-            if entry is not None and entry.state == "started":
+            if begun:
                 return Failed(failure=_unseen(work.operation_id, error))
             raise EffectFailed("transient", "lookup_failed", f"looking before sending failed: {error}") from error
         if found.finding == "done":
             self._note(_started(work), EffectDone(result=found.result))
             return EffectDone(result=found.result, already=True)
-        if found.finding == "uncertain" and entry is not None and entry.state == "started":
+        if begun and (found.finding == "uncertain" or _class(work) == "C"):
             return Failed(failure=_uncertain(found))
         return None
 
@@ -180,6 +201,10 @@ class EffectRunner:
             log.error("an outcome could not be noted", extra={"fields": fields})
 
 
+def _class(work: ExecuteEffect | ReconcileEffect) -> str:
+    return class_of(f"{work.connector}.{work.verb}")
+
+
 def _effect(work: ExecuteEffect) -> Effect:
     return Effect(operation_id=work.operation_id, verb=work.verb, args=work.args)
 
@@ -200,6 +225,6 @@ def _uncertain(found: Found) -> Failure:
     return Failure(failure="uncertain", code="unconfirmed", message=found.message, hint=hint)
 
 
-def _unseen(operation_id: str, error: OSError) -> Failure:
+def _unseen(operation_id: str, error: Exception) -> Failure:
     message = f"{operation_id} was begun and the look at the other side failed: {error}"
     return Failure(failure="uncertain", code="lookup_failed", message=message)

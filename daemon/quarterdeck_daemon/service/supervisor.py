@@ -62,11 +62,15 @@ class EngageParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ReleaseParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As in the public protocol. `runs` is passed on to the daemon, which knows what runs are."""
+    """As in the public protocol. `runs` is passed on to the daemon, which knows what runs are.
+
+    epoch: of the stop that is meant; another one stays in force.
+    """
 
     reason: str = ""
     by: str = "operator"
     runs: tuple[str, ...] | None = None
+    epoch: int | None = None
 
 
 class KillParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -237,6 +241,10 @@ class Supervisor:
         """
         if not self.fence.stopped:
             return {"epoch": self.fence.epoch, "stopped": False, "at_us": self.fence.at_us, "changed": False}
+        if asked.epoch is not None and asked.epoch != self.fence.epoch:
+            raise QuarterdeckError(
+                "conflict", f"the stop in force is another one (epoch {self.fence.epoch})", hint="quarterdeck resume"
+            )
         self._remove_flag()
         fence = self._next_fence(stopped=False, reason=asked.reason, by=asked.by)
         try:

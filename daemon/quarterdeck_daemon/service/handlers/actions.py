@@ -66,7 +66,7 @@ def handlers(house: House) -> dict[str, Handler]:
     async def undo(asked: Asked, params: p.ChangeOne) -> object:
         reply, seq = await house.change(asked, UndoAction(id=params.id, reason=params.reason))
         withdrawn = reply["status"] == "withdrawn"
-        compensation = "" if withdrawn else await _correction_of(house, params.id)
+        compensation = reply.get("compensation") or ("" if withdrawn else await _correction_of(house, params.id))
         return {**reply, "withdrawn": withdrawn, "compensation": compensation}, seq
 
     async def settle(asked: Asked, params: p.ActionSettle) -> object:
