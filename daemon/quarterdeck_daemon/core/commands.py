@@ -302,10 +302,24 @@ class ResolveDeadLetter(Command, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of a decision: which action, and the hash of what the operator saw of it."""
+    """One item of a decision: which action, and the hash of what the operator saw of it.
+
+    confirm: what was typed for it. None: it was decided where nothing is typed, so none is asked for.
+    """
 
     id: str
     shown_hash: str
+    confirm: str | None = None
+
+
+class LessonDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent shall learn from a decision. to: only about this recipient.  agents: whom it concerns, () the proposer."""
+
+    text: str
+    agents: tuple[str, ...] = ()
+    to: str = ""
+    everybody: bool = False
+    expires_us: int | None = None
 
 
 class DecideApprovals(Command, frozen=True, kw_only=True):
@@ -314,6 +328,9 @@ class DecideApprovals(Command, frozen=True, kw_only=True):
     edits: Plain = {}
     reason: str = ""
     until_us: int | None = None
+    until_event: str = ""  # For snooze: what brings it back before; see approvals.py.
+    lesson: LessonDraft | None = None
+    shown_us: int | None = None  # When it was put before the operator, if the face told.
 
 
 class UndoAction(Command, frozen=True, kw_only=True):
@@ -434,6 +451,8 @@ class Configure(Command, frozen=True, kw_only=True):
     working_tokens: int = 4_000
     working_us: int = 7 * 86_400_000_000
     batch_window: str = ""
+    cooling_us: int = 0
+    warn_percent: int = 0
 
 
 class ConfigureLimits(Command, frozen=True, kw_only=True):

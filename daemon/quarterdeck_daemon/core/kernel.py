@@ -351,7 +351,6 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     undoing.FOLLOW,
     firing.FOLLOW,
     tasks.FOLLOW,
-    objectives.FOLLOW,
     grants.FOLLOW,
     questions.FOLLOW,
     track.FOLLOW,

@@ -86,6 +86,8 @@ def _change(turn: Turn, command: PutObjective, said: Plain) -> Objective:
             "note": command.note,
         }
         turn.emit("objective.changed", body, labels=objective.labels)
+    if "state" in fields:
+        _propose_replan(turn, find(turn, Objective, objective.id))
     return find(turn, Objective, objective.id)
 
 
@@ -163,11 +165,8 @@ def attach(turn: Turn, command: Attach) -> Plain:
 # --- replanning -----------------------------------------------------------------------------------
 
 
-def follow_change(turn: Turn, event: Event) -> None:
-    """Its state has changed: say what could become of what is below, unless this change is itself part of that."""
-    objective = find(turn, Objective, str(event.body["id"]))
-    if "state" not in event.body or event.body["state"] == event.body["was"] or event.body.get("replanned"):
-        return
+def _propose_replan(turn: Turn, objective: Objective) -> None:
+    """Its state has changed: say what could become of what is below."""
     _drop(turn, objective, "it has changed again")
     verb = VERB_OF.get(objective.state, "")
     items = _concerned(turn, objective, verb) if verb else []
@@ -211,8 +210,8 @@ def _fits(table: Table, name: str, verb: str) -> bool:
     if isinstance(entity, Run):
         return entity.status in {"pause": ("running",), "cancel": ("running", "paused"), "resume": ("paused",)}[verb]
     if isinstance(entity, Task):
-        paused = entity.state == "waiting"
-        return entity.live and (verb == "cancel" or paused == (verb == "resume"))
+        fitting = {"pause": ("open", "doing"), "resume": ("waiting",)}.get(verb)
+        return entity.live if fitting is None else entity.state in fitting
     assert isinstance(entity, Objective), "nothing else serves an objective"
     return entity.live and (verb == "cancel" or (entity.state == "paused") == (verb == "resume"))
 
@@ -267,7 +266,7 @@ def _do_schedule(turn: Turn, id: str, verb: str, why: str) -> None:
 def _do_objective(turn: Turn, id: str, verb: str, why: str) -> None:
     objective = find(turn, Objective, id)
     state = {"pause": "paused", "cancel": "cancelled", "resume": "open"}[verb]
-    body: Plain = {"id": id, "was": objective.state, "state": state, "note": why, "replanned": True}
+    body: Plain = {"id": id, "was": objective.state, "state": state, "note": why}
     turn.emit("objective.changed", body, labels=objective.labels)
 
 
@@ -337,4 +336,3 @@ APPLY: dict[str, Applier] = {
     "objective.replanned": _replanned,
     "objective.replan_dropped": _dropped,
 }
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"objective.changed": follow_change}

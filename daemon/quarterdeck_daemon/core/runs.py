@@ -168,7 +168,7 @@ def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: 
         "step": spec.id,
         "agent": spec.agent,
         "attempt": run.steps[spec.id].attempts + 1,
-        "input": {**_map(resolve(spec.input, values)), **run.steps[spec.id].override},
+        "input": _input(run, spec, values),
         "context": {"workspace": _about(turn), **reading.given},
         "sources": list(reading.sources),
         "deadline_ms": _deadline_ms(turn, spec),
@@ -187,6 +187,12 @@ def _version(turn: Turn, run: Run, agent: str) -> Plain:
     pinned = run.agents.get(agent, version)
     told: Plain = {"agent_version": version} if version else {}
     return told | ({"agent_was": pinned} if pinned != version else {})
+
+
+def _input(run: Run, spec: StepSpec, values: Plain) -> Plain:
+    """What the operator gave instead is not even looked up: it may be what led nowhere."""
+    given = run.steps[spec.id].override
+    return {**_map(resolve({name: one for name, one in spec.input.items() if name not in given}, values)), **given}
 
 
 def _map(value: object) -> Plain:

@@ -55,18 +55,21 @@ def put(turn: Turn, command: PutSchedule) -> Plain:
         )
     known = None if known is not None and known.removed else known
     schedule = put_wanted(turn, command, known)
-    return {"id": schedule.id, "next": shown_times(schedule, turn.env.now_us), "paused": schedule.paused}
+    told: Plain = {"id": schedule.id, "next": shown_times(schedule, turn.env.now_us), "paused": schedule.paused}
+    return {**told, "dry_run": True} if command.dry_run else told
 
 
 def put_wanted(turn: Turn, command: PutSchedule, known: Schedule | None, *, file: str = "") -> Schedule:
     """Record the schedule as it is wanted, unless that is how it is. Raises QuarterdeckError for what cannot be."""
     schedule = _wanted(turn, command, known, file)
     _check(turn, schedule)
-    if known is not None and schedule == known:
+    if known is not None and schedule == known and not command.dry_run:
         return known
     same_times = known is not None and (known.rule, known.window) == (schedule.rule, schedule.window)
     if not same_times:
         schedule = _timed(turn, schedule, known)
+    if command.dry_run:
+        return schedule
     body: Plain = msgspec.to_builtins(schedule)
     del body["labels"]
     turn.emit("schedule.put", body, labels=schedule.labels)

@@ -45,10 +45,13 @@ from .entities import (
     Entity,
     Fact,
     Memory,
+    Objective,
     Plain,
     Refusals,
     Run,
+    Schedule,
     Scopes,
+    Task,
 )
 from .hashing import value_hash
 from .table import Draft, Table
@@ -56,7 +59,9 @@ from .turn import Applier, Turn
 
 UNBOUND: Final = frozenset(("operator", "kernel", "worker", "effector", "clock", "supervisor"))
 CLIENTS: Final = frozenset(("editor", "script", "observer"))
-CONTENT: Final = frozenset(("memory", "document", "fact", "asset", "run", "deadletter", "action", "alert"))
+CONTENT: Final = frozenset(
+    ("memory", "document", "fact", "asset", "run", "deadletter", "action", "alert", "schedule", "task", "objective")
+)
 COMMONS: Final = "default"  # What is the house's own, and no namespace's.
 ANSWERS: Final = "receipt"  # Answers given to others; nobody reads them but the kernel.
 AGAIN_US: Final = 3_600_000_000  # The same refusal is recorded once in this time.
@@ -90,7 +95,7 @@ def rule_against(scope: ReadScope, entity: Entity) -> str:
         return _place_against(scope, entity.namespace, entity.tier, entity.labels)
     if isinstance(entity, Document):
         return _place_against(scope, entity.namespace, "", entity.labels)
-    if isinstance(entity, Run | Action | DeadLetter):
+    if isinstance(entity, Run | Action | DeadLetter | Schedule | Task | Objective):
         hidden = next((name for name in entity.namespaces if not _in(scope.namespaces, name)), "")
         if hidden:
             return f"the namespace {hidden}"

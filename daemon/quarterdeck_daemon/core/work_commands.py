@@ -35,6 +35,7 @@ class PutSchedule(Command, frozen=True, kw_only=True):
     namespace: str | None = None
     note: str | None = None
     labels: Labels = OPERATOR
+    dry_run: bool = False
 
 
 class SteerSchedule(Command, frozen=True, kw_only=True):
