@@ -1,24 +1,23 @@
-"""`playbooks`, `policies`, `connectors`, `agents`: what steers the work, as the daemon has read it."""
+"""`playbooks`, `connectors`, `agents`: what steers the work, as the daemon has read it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .plain import Plain, record, records, strings, text
+from .plain import Plain, record, records, text
 from .session import Session
 from .text import line
-from .values import pairs, read_file
+from .values import read_file
 from .words import noun, reads, verb_of
 
 playbooks = noun("playbooks", "Workflows: list, validate.", default="list")
-policies = noun("policies", "What may leave the house: list, explain.", default="list")
 connectors = noun("connectors", "Ways in and out.", default="list")
-agents = noun("agents", "Who does the steps.", default="list")
+agents = noun("agents", "Who does the steps: list, autonomy.", default="list")
 
 
 def _list(session: Session, method: str, columns: Sequence[tuple[str, tuple[str, ...]]], none: str) -> None:
@@ -66,47 +65,6 @@ def _complaint(row: Plain) -> str:
     where = f"line {text(row, 'line')}: " if row.get("line") and "line " not in text(row, "message") else ""
     hint = f" ({text(row, 'hint')})" if text(row, "hint") else ""
     return f"{where}{text(row, 'message')}{hint}"
-
-
-@verb_of(policies, "list")
-@reads
-def list_policies(session: Session) -> None:
-    """List your rules in the order in which they are asked. Built-in ones come first and only make things stricter."""
-    files = session.items("policy.list")
-    rules = [
-        {**rule, "where": text(file, "path")}
-        for file in files
-        for rule in records(record(file.get("details")).get("rules"))
-    ]
-    headers = ("RULE", "MATCH", "VERDICT", "RISK", "WHERE", "WHEN")
-    rows = [[text(rule, name) for name in ("id", "match", "verdict", "risk", "where", "when")] for rule in rules]
-    session.show_items(rules, session.printer.table(headers, rows), none="There are no rules: everything asks.")
-
-
-@verb_of(policies, "explain", examples=(
-    "quarterdeck policies explain a17", "quarterdeck policies explain mail.send to:='[\"ines@northwind.test\"]'",
-))  # fmt: skip
-@click.argument("subject", metavar="ID|CONNECTOR.VERB")
-@click.argument("args", nargs=-1, metavar="[NAME=VALUE]…")
-@reads
-def explain(session: Session, subject: str, args: tuple[str, ...]) -> None:
-    """Say which rule decides about an action that exists, or about one that might."""
-    params: Plain = {"id": subject}
-    connector, dot, verb = subject.partition(".")
-    if dot:
-        params = {"connector": connector, "verb": verb, "args": pairs(args)}
-    found = session.ask("policy.explain", params)
-    session.show(found, _explained(found))
-
-
-def _explained(found: Plain) -> Iterator[str]:
-    verdict = record(found.get("verdict")) or found
-    yield line(f"{text(verdict, 'verdict')}  risk {text(verdict, 'risk')}")
-    yield line(f"  rule: {text(verdict, 'rule')} ({text(verdict, 'where')})")
-    for reason in strings(verdict.get("reasons")):
-        yield line(f"  because: {reason}")
-    for step in records(found.get("tried")):
-        yield line(f"  looked at {text(step, 'rule')} ({text(step, 'where')}): {text(step, 'outcome')}")
 
 
 @verb_of(connectors, "list")

@@ -19,34 +19,29 @@ ZONE_NAME = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*")
 ZERO = frozenset(("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"))  # Names of UTC.
 FOLDERS = ("playbooks", "policies", "templates", "facts", "agents", "tests", "notes")
 
-CAUTIOUS_POLICY = """\
-# What may leave the house. The first rule that matches decides; what no rule matches asks you.
-# Built-in rules come before these and can only make things stricter.
+OWN_POLICY = """\
+# Your own rules. They are asked from top to bottom, before those of the preset that quarterdeck.toml names ([policy]); the
+# first that matches decides. `quarterdeck policies show` prints the preset, docs/policies.md every term of a condition.
+# Built-in guards stand above all rules and can only make things stricter.
+#
+# Try a rule on the past before it is in force: quarterdeck policies test policies/10-mine.toml --since 30d
 
-[[rule]]
-id = "mail.reply"
-match = "mail.send"
-when = "size(args.to) == 1 && args.to[0] in known"
-verdict = "ask"
-risk = "low"
-hold = "8s"
-reason = "One answer to somebody you know."
+description = "My own rules."
 
-[[rule]]
-id = "mail.any"
-match = "mail.*"
-verdict = "ask"
-risk = "medium"
-hold = "8s"
-reason = "Mail leaves only after you have read it."
+# [[rule]]
+# id = "mail.night"
+# match = "mail.*"                                # connector.verb; * stands for anything
+# when = "time.hour < 7 || time.hour >= 20"       # CEL; left out: always; without an answer it asks
+# verdict = "ask"                                 # allow, ask or deny
+# risk = "low"                                    # low, medium or high
+# hold = "8s"                                     # how long it can be undone for free
+# firm = true                                     # no permission and no level of autonomy makes it an allow
+# reason = "Nothing leaves in the evening without me."
 
-[[rule]]
-id = "everything-else"
-match = "*"
-verdict = "ask"
-risk = "high"
-hold = "8s"
-reason = "Cautious: nothing leaves unasked."
+# [[sink]]                                        # what some places may receive
+# match = "mail.*"
+# to = "*@newsletter.example"
+# receives = "public"
 """
 
 GITIGNORE = """\
@@ -78,7 +73,7 @@ def contents() -> dict[str, str]:
 
     return {
         CONFIG_NAME: DEFAULT_CONFIG_TEXT.replace('timezone = "UTC"', f'timezone = "{machine_zone()}"', 1),
-        "policies/10-cautious.toml": CAUTIOUS_POLICY,
+        "policies/10-mine.toml": OWN_POLICY,
         ".gitignore": GITIGNORE,
         **{f"{folder}/.gitkeep": "" for folder in FOLDERS if folder != "policies"},
     }
@@ -116,7 +111,7 @@ def make_workspace(folder: Path) -> list[str]:
 @click.argument("directory", required=False, metavar="[DIR]")
 @changes
 def init(session: Session, directory: str | None) -> None:
-    """Make a workspace in DIR (default: here): settings, folders, a cautious policy, .gitignore."""
+    """Make a workspace in DIR (default: here): settings (cautious ones), folders, a file for your own rules, .gitignore."""
     if directory == "":  # What a shell makes of a variable that is not set.
         raise QuarterdeckError("bad_value", "The folder has no name.", hint="Name it, or write `.` for this one.")
     folder = (Path(directory) if directory else session.named or Path()).expanduser().resolve()

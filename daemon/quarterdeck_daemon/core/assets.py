@@ -17,6 +17,8 @@ from .policy import parse_policy
 from .table import Draft
 from .turn import Applier, Turn
 
+REFUSALS_KEPT = frozenset(("kind", "policy"))
+
 
 def load(turn: Turn, command: LoadAssets) -> Plain:
     """Take in what changed. A file that does not parse is refused, and what it replaced stays in force."""
@@ -42,12 +44,15 @@ def load(turn: Turn, command: LoadAssets) -> Plain:
 
 
 def _refuse(turn: Turn, id: str, file: AssetFile, reason: str) -> Plain:
-    """Record it, once. Of a kind the refusal is kept: its facts must not be written as if nothing described them."""
+    """Record it, once. Of a kind and a policy the refusal is kept: no fact is written as if nothing described it, and
+    nothing is done as if a rule that cannot be read were not there."""
     body: Plain = {"id": id, "path": file.path, "hash": file.hash, "reason": reason}
     known = turn.draft.get(Asset, id)
     if known is None or known.refused != reason:
-        of_kind: Plain = {"name": file.name, "bars_kind": True} if file.asset_kind == "kind" else {}
-        turn.emit("asset.refused", body | of_kind)
+        kept: Plain = {"name": file.name, "bars_kind": True} if file.asset_kind in REFUSALS_KEPT else {}
+        if kept and file.asset_kind != "kind":
+            kept["asset_kind"] = file.asset_kind
+        turn.emit("asset.refused", body | kept)
     return body
 
 
@@ -60,7 +65,7 @@ def _check(file: AssetFile) -> None:
             raise QuarterdeckError(
                 "schema", f"{file.path} names its playbook {playbook.name!r}; name and file must agree"
             )
-    elif file.asset_kind == "policy":
+    elif file.asset_kind in ("policy", "preset"):
         parse_policy(file.text)
     elif file.asset_kind == "kind":
         compiled(file.text, file.path)
@@ -94,7 +99,7 @@ def _refused(draft: Draft, event: Event) -> None:
         return  # What it replaced stays in force; so it was with kinds, too, before this was kept.
     id, path, reason = (str(event.body[name]) for name in ("id", "path", "reason"))
     never = Asset(
-        id=id, asset_kind="kind", name=str(event.body["name"]), path=path, hash="", text="", at_us=event.at_us,
+        id=id, asset_kind=msgspec.convert(event.body.get("asset_kind", "kind"), AssetKind), name=str(event.body["name"]), path=path, hash="", text="", at_us=event.at_us,
         removed=True,
     )  # fmt: skip
     asset = draft.get(Asset, id) or never

@@ -35,7 +35,7 @@ _PATH = re.compile(r"""("[^"]*"|'[^']*')|([a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pattern": "match"}):
-    """firm: its *ask* is one whatever permission or autonomy was given."""
+    """firm: its *ask* is one whatever permission or autonomy was given.  cool: how long it waits after a yes."""
 
     id: str
     pattern: str
@@ -45,6 +45,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hold: str = ""
     reason: str = ""
     firm: bool = False
+    cool: str = ""
 
 
 class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +67,7 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     hold_us: int | None
     reasons: tuple[str, ...] = ()
     firm: bool = False
+    cool_us: int | None = None
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,8 @@ def parse_policy(text: str) -> PolicyFile:
         for rule in policy.rule:
             if rule.hold:
                 duration_us(rule.hold)
+            if rule.cool:
+                duration_us(rule.cool)
             if rule.when:
                 program(rule.when)
     except (
@@ -260,7 +264,7 @@ def _said(entry: Entry) -> Ruling:
     reasons = (rule.reason,) if rule.reason else ()
     return Ruling(
         word=rule.verdict, rule=rule.id, where=entry.where, risk=rule.risk, hold_us=entry.hold_us, reasons=reasons,
-        firm=rule.firm,
+        firm=rule.firm, cool_us=duration_us(rule.cool) if rule.cool else None,
     )  # fmt: skip
 
 
@@ -278,6 +282,7 @@ def _doubted(doubt: Ruling, found: Ruling) -> Ruling:
         doubt,
         risk=max((doubt.risk, found.risk), key=RISK_ORDER.__getitem__),
         hold_us=max(holds) if holds else None,
+        cool_us=max((one.cool_us for one in (doubt, found) if one.cool_us is not None), default=None),
         reasons=(*doubt.reasons, *found.reasons),
     )
 

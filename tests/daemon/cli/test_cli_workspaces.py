@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quarterdeck_daemon.cli import demo
-from quarterdeck_daemon.cli.init import CAUTIOUS_POLICY, machine_zone, make_workspace
+from quarterdeck_daemon.cli.init import OWN_POLICY, machine_zone, make_workspace
 from quarterdeck_daemon.cli.session import Session
 from quarterdeck_daemon.core.policy import parse_policy
+from quarterdeck_daemon.service.presets import preset_text
 from quarterdeck_daemon.service.workspace import DEFAULT_CONFIG_TEXT, Config, load_config
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -26,7 +27,12 @@ def test_init_makes_a_workspace_that_reads_and_asks_about_everything(shell: Shel
     assert (folder / "quarterdeck.toml").read_text() == DEFAULT_CONFIG_TEXT
     assert load_config(folder) == Config()
     assert ".quarterdeck/" in (folder / ".gitignore").read_text()
-    assert {rule.verdict for rule in parse_policy(CAUTIOUS_POLICY).rule} == {"ask"}
+    assert load_config(folder).policy.preset == "cautious"
+    assert {rule.verdict for rule in parse_policy(preset_text("cautious")).rule} == {"ask"}
+    commented = [line.removeprefix("# ") for line in OWN_POLICY.splitlines() if line.startswith("# ") or not line]
+    examples = "\n".join(commented[commented.index("[[rule]]") if "[[rule]]" in commented else 0 :])
+    assert [rule.id for rule in parse_policy(examples).rule] == ["mail.night"]
+    assert parse_policy(OWN_POLICY).rule == ()
     assert shell("config", "check", "-w", str(folder)).status == 0
 
 

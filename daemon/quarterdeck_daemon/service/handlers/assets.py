@@ -6,15 +6,11 @@ import re
 
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
-from quarterdeck_protocol.labels import OPERATOR
 
-from ...core.actions import known_addresses, policies
-from ...core.entities import Action, Asset, Plain
+from ...core.entities import Asset, Plain
 from ...core.playbook import parse_playbook
-from ...core.policy import Question, explain, parse_policy
-from ...core.settings import settings_of
-from ...core.verbs import VERBS, targets_of
-from ..changes import Then
+from ...core.rules import parse_policy, slips_in
+from ...core.verbs import VERBS
 from ..house import House
 from ..rpc import Asked, Handler
 from ..views import asset_view
@@ -31,7 +27,7 @@ def handlers(house: House) -> dict[str, Handler]:
         return _listed(house, params, "template")
 
     async def policies(asked: Asked, params: p.Listing) -> object:
-        return _listed(house, params, "policy")
+        return _listed(house, params, "policy", "preset")
 
     async def agents(asked: Asked, params: p.Listing) -> object:
         only_now("agent.list", params.as_of)
@@ -44,25 +40,26 @@ def handlers(house: House) -> dict[str, Handler]:
     async def validate(asked: Asked, params: p.PlaybookValidate) -> object:
         return _validated(house, params)
 
-    async def explain_policy(asked: Asked, params: p.PolicyExplain) -> object:
-        return _explained(house, params)
-
     return {
         "playbook.list": playbooks,
         "playbook.validate": validate,
         "template.list": templates,
         "policy.list": policies,
-        "policy.explain": explain_policy,
         "agent.list": agents,
         "connector.list": connectors,
     }
 
 
-def _listed(house: House, params: p.Listing, kind: str) -> Plain:
+def _listed(house: House, params: p.Listing, *kinds: str) -> Plain:
     as_of = house.position(params.as_of)
-    found = house.store.scan(Asset, prefix=f"{kind}/", as_of=as_of)
-    assets = [asset for asset in found if not asset.removed and "@" not in asset.id]
+    found = [asset for kind in kinds for asset in house.store.scan(Asset, prefix=f"{kind}/", as_of=as_of)]
+    assets = [one for one in found if "@" not in one.id and not (one.removed and not _unread(one))]
     return {"items": [_row(asset) for asset in assets[: params.limit]], "next": None}
+
+
+def _unread(asset: Asset) -> bool:
+    """A policy that could never be read: it is not in use, and everything asks because of it."""
+    return asset.asset_kind == "policy" and bool(asset.refused)
 
 
 def _row(asset: Asset) -> Plain:
@@ -80,14 +77,16 @@ def _row(asset: Asset) -> Plain:
             "description": playbook.description,
             "details": details,
         }
-    if asset.asset_kind == "policy":
+    if asset.asset_kind in ("policy", "preset"):
         rules = parse_policy(asset.text).rule
         details = {
             "rules": [
-                {"id": r.id, "match": r.pattern, "when": r.when, "verdict": r.verdict, "risk": r.risk} for r in rules
+                {"id": r.id, "match": r.pattern, "when": r.when, "verdict": r.verdict, "risk": r.risk, "firm": r.firm,
+                 "reason": r.reason, "problem": "; ".join(slips_in(r))}
+                for r in rules
             ]
         }
-    return {**asset_view(asset), "details": details}
+    return {**asset_view(asset), "error": asset.refused, "details": details}
 
 
 def _agent(name: str, told: Plain) -> Plain:
@@ -129,29 +128,3 @@ def _validated(house: House, params: p.PlaybookValidate) -> Plain:
         complaint: Plain = {"message": error.message, "line": int(line.group(1)) if line else 0, "hint": error.hint}
         return {"ok": False, "name": params.name, "errors": [complaint]}
     return {"ok": True, "name": playbook.name, "errors": []}
-
-
-def _explained(house: House, params: p.PolicyExplain) -> Plain:
-    as_of = house.position(params.as_of)
-    table = house.store if as_of is None else Then(house.store, as_of)
-    if params.id:
-        action = table.get(Action, params.id)
-        if action is None:
-            raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")
-        connector, verb, args, labels = action.connector, action.verb, action.args, action.labels
-        agent, confidence = action.agent, action.confidence
-    else:
-        connector, verb, args, labels = params.connector, params.verb, params.args, params.labels or OPERATOR
-        agent, confidence = "", 0.0
-    name = f"{connector}.{verb}"
-    question = Question(
-        connector=connector,
-        verb=verb,
-        args=args,
-        targets=targets_of(name, args) if name in VERBS else params.targets,
-        labels=labels,
-        agent=agent,
-        confidence=confidence,
-        known=known_addresses(table),
-    )
-    return explain(question, policies(table), hold_us=settings_of(table).hold_us)
