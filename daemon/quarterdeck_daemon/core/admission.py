@@ -39,8 +39,9 @@ from .limits import NOTHING, add, caps_of, ends, limits_of, raised, rule_of, run
 from .lines import WAITING_MAX, first_of, join_line, leave_line, look_again
 from .lookup import find
 from .orders import Failure
-from .pinned import pinned_playbook
+from .pinned import pinned_playbook, spec_of
 from .playbook import Playbook, StepSpec
+from .run_clock import may_begin_now
 from .settings import settings_of
 from .turn import Turn
 
@@ -298,8 +299,9 @@ def _still_waits(turn: Turn, waiter: Waiter) -> bool:
     step = run.steps.get(step_id) if run is not None else None
     if run is None or step is None or step.status != "queued" or step.queued != waiter.id:
         return False
-    if run.status == "paused":
+    if run.status == "paused" or (run.status == "running" and not may_begin_now(turn, run)):
         turn.emit("step.resumed", {"run": run.id, "step": step.id}, run=run.id, labels=step.labels)
+        return False
     return run.status == "running"
 
 
@@ -309,7 +311,7 @@ def _action_waits(turn: Turn, waiter: Waiter) -> bool:
         return False
     run = turn.draft.get(Run, action.run) if action.run else None
     stop = turn.draft.get(Stop, "stop")
-    if (run is not None and run.status == "paused") or (stop is not None and stop.engaged):
+    if (run is not None and run.status == "paused") or (stop is not None and stop.engaged) or action.held_back:
         body: Plain = {"action": action.id, "until_us": turn.env.now_us, "reason": "it is asked again later"}
         turn.emit("action.held", body, run=action.run or None, labels=action.labels)
         return False
@@ -361,8 +363,8 @@ def _free(turn: Turn, work: str, told: Amounts | None, begun_seq: int) -> None:
 
 
 def _breakers_of(turn: Turn, run: Run, step: Step) -> tuple[str, ...]:
-    spec = pinned_playbook(turn, run).step(step.id)
-    return (f"agent:{step.agent}", *((f"model:{spec.uses.model}",) if spec.uses.model else ()))
+    spec = spec_of(turn, run, step.id)
+    return (f"agent:{step.agent}", *((f"model:{spec.uses.model}",) if spec is not None and spec.uses.model else ()))
 
 
 def step_answered(turn: Turn, event: Event) -> None:
@@ -385,6 +387,8 @@ def step_failed(turn: Turn, event: Event) -> None:
         return
     work, error = f"{run.id}/{step.id}", event.body["error"]
     failure = str(error.get("failure", "permanent")) if isinstance(error, dict) else "permanent"
+    if isinstance(error, dict) and error.get("code") == "busy":
+        failure = "stopped"  # Nobody was asked: it speaks against nobody.
     for scope in _breakers_of(turn, run, step) if not step.actions else ():
         if not _never_began(turn, scope, work, step.input_seq):
             breakers.failed(turn, scope, work, failure)
@@ -401,22 +405,25 @@ def _never_began(turn: Turn, scope: str, work: str, begun_seq: int) -> bool:
 
 
 def step_rerouted(turn: Turn, event: Event) -> None:
-    """The agent that had it failed for good; with an open breaker it was not even asked."""
+    """Another agent has it: the one before failed for good, was not even asked, or the operator said so."""
     error = event.body.get("error")
-    if not isinstance(error, dict):
-        return
     run = find(turn, Run, event.run or "")
     step = run.steps[str(event.body["step"])]
     work = f"{run.id}/{step.id}"
     for scope in _breakers_of(turn, run, msgspec.structs.replace(step, agent=str(event.body["was"]))):
-        breakers.failed(turn, scope, work, str(error.get("failure", "permanent")))
+        if isinstance(error, dict):
+            breakers.failed(turn, scope, work, str(error.get("failure", "permanent")))
+        else:
+            breakers.lost(turn, scope, work)
     _free(turn, work, None, step.input_seq)
 
 
 def step_dropped(turn: Turn, event: Event) -> None:
-    """It was skipped or is to be done anew."""
+    """It was skipped, is to be done anew, or was given an output by hand."""
     run = find(turn, Run, event.run or "")
-    _drop(turn, run, run.steps[str(event.body["step"])])
+    step = run.steps.get(str(event.body["step"]))
+    if step is not None and (event.kind != "step.edited" or step.status == "succeeded"):
+        _drop(turn, run, step)
 
 
 def _drop(turn: Turn, run: Run, step: Step) -> None:
@@ -432,7 +439,8 @@ def run_over(turn: Turn, event: Event) -> None:
     """Nothing of an ended run is under way any more, and nobody is asked about its budget."""
     run = find(turn, Run, event.run or "")
     for step in run.steps.values():
-        _drop(turn, run, step)
+        if step.status == "pending":  # What was under way has been let go.
+            _drop(turn, run, step)
     meter = turn.draft.get(Meter, f"run:{run.id}")
     if meter is not None:
         if run.status != "exhausted":
@@ -497,7 +505,7 @@ FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     **_table(step_answered, ("step.succeeded", "step.proposed")),
     **_table(step_failed, ("step.failed", "step.retry_scheduled")),
     "step.rerouted": step_rerouted,
-    **_table(step_dropped, ("step.skipped", "step.retried")),
+    **_table(step_dropped, ("step.skipped", "step.retried", "step.edited")),
     **_table(run_over, ("run.ended", "run.cancelled")),
     **_table(effect_over, ("effect.succeeded", "effect.failed", "effect.unknown", "action.held", "action.withdrawn")),
     **_table(_serve_named, ("budget.raised", "budget.set", "breaker.closed", "breaker.opened")),

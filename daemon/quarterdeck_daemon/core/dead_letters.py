@@ -16,14 +16,15 @@ from quarterdeck_protocol.events import Event
 
 from .actions import propose_as
 from .alerts import raise_alert, settle_topic
-from .commands import Command, ResolveDeadLetter, SteerStep, Undo
+from .commands import Command, EditStep, ReassignStep, ResolveDeadLetter, SteerStep, Undo
 from .diagnosis import diagnosed
 from .durations import length_of
 from .entities import ACTION_ENDED, Action, DeadLetter, Plain, Run, Step
 from .limits import limits_of
 from .lookup import find
 from .orders import ProposedAction
-from .pinned import pinned_playbook
+from .pinned import spec_of
+from .run_edits import edit, reassign
 from .run_endings import status_after
 from .run_steering import steer_step
 from .table import Draft
@@ -46,7 +47,8 @@ def file_step(turn: Turn, event: Event) -> None:
     error = event.body["error"]
     assert isinstance(error, dict), "an error is a map"
     _file(turn, run, step, error, event)
-    if pinned_playbook(turn, run).step(step.id).on_failure == "continue":
+    spec = spec_of(turn, run, step.id)
+    if spec is not None and spec.on_failure == "continue":
         return
     ended: Plain = {"run": run.id, "status": status_after(error), "reason": f"step {step.id} failed"}
     turn.emit("run.ended", ended, run=run.id, labels=event.labels)
@@ -55,7 +57,6 @@ def file_step(turn: Turn, event: Event) -> None:
 def _file(turn: Turn, run: Run, step: Step, error: Plain, event: Event) -> None:
     id = f"dead{turn.number('dead')}"
     failed = [one for one in step.actions if find(turn, Action, one).status == "failed"]
-    playbook = pinned_playbook(turn, run)
     body: Plain = {
         "id": id,
         "run": run.id,
@@ -74,7 +75,7 @@ def _file(turn: Turn, run: Run, step: Step, error: Plain, event: Event) -> None:
         "escalate_us": _escalate_us(turn),
     }
     turn.emit("deadletter.filed", body, run=run.id, labels=event.labels)
-    if "interactive" in (run.priority, playbook.priority):
+    if run.priority == "interactive":
         _escalate(turn, find(turn, DeadLetter, id), "somebody waits for this run")
 
 
@@ -193,34 +194,23 @@ def _step_again(turn: Turn, letter: DeadLetter, command: ResolveDeadLetter) -> P
 def _edit(turn: Turn, letter: DeadLetter, command: ResolveDeadLetter) -> Plain:
     """Other input for the step, then another try."""
     if not command.input:
-        raise QuarterdeckError(
-            "bad_value", "nothing to edit was given", hint=f"quarterdeck dead edit {letter.id} NAME=VALUE"
-        )
-    step = _failed_step(turn, letter)
-    body: Plain = {"run": letter.run, "step": step.id, "input": command.input}
-    turn.emit("step.edited", body, run=letter.run, labels=step.labels)
-    return _step_again(turn, letter, command)
+        hint = f"quarterdeck dead edit {letter.id} NAME=VALUE"
+        raise QuarterdeckError("bad_value", "nothing to edit was given", hint=hint)
+    _still_failed(turn, letter)
+    reason = command.reason or f"edit {letter.id}"
+    return edit(turn, EditStep(id=letter.run, step=letter.step, input=command.input, reason=reason))
 
 
 def _reroute(turn: Turn, letter: DeadLetter, command: ResolveDeadLetter) -> Plain:
     """Another agent for the step, then another try."""
-    step = _failed_step(turn, letter)
-    if not command.agent or not step.agent:
+    if not command.agent:
         raise QuarterdeckError("bad_value", "no agent was named", hint="List them: quarterdeck agents list")
-    if command.agent != step.agent:
-        reason = command.reason or f"reroute {letter.id}"
-        body: Plain = {
-            "run": letter.run,
-            "step": step.id,
-            "agent": command.agent,
-            "was": step.agent,
-            "reason": reason,
-        }
-        turn.emit("step.rerouted", {**body, "keep": True}, run=letter.run, labels=step.labels)
-    return {**_step_again(turn, letter, command), "agent": command.agent}
+    _still_failed(turn, letter)
+    reason = command.reason or f"reroute {letter.id}"
+    return reassign(turn, ReassignStep(id=letter.run, step=letter.step, agent=command.agent, reason=reason))
 
 
-def _failed_step(turn: Turn, letter: DeadLetter) -> Step:
+def _still_failed(turn: Turn, letter: DeadLetter) -> None:
     step = find(turn, Run, letter.run).steps[letter.step]
     if step.status != "failed":
         raise QuarterdeckError(
@@ -228,7 +218,6 @@ def _failed_step(turn: Turn, letter: DeadLetter) -> Step:
             f"step {step.id} of {letter.run} is {step.status} by now",
             hint=f"quarterdeck dead drop {letter.id}",
         )
-    return step
 
 
 def _compensate(turn: Turn, letter: DeadLetter, command: ResolveDeadLetter) -> Plain:

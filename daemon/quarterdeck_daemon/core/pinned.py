@@ -6,7 +6,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .entities import Asset, Run
 from .lookup import find
-from .playbook import Playbook, parse_playbook
+from .playbook import Playbook, StepSpec, parse_playbook
 from .turn import Turn
 
 
@@ -30,3 +30,11 @@ def loadable_playbook(turn: Turn, run: Run) -> Playbook | None:
 def pinned_playbook(turn: Turn, run: Run) -> Playbook:
     """The text that the run began with, whatever the file says by now."""
     return parse_playbook(find(turn, Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}").text)
+
+
+def spec_of(turn: Turn, run: Run, step: str) -> StepSpec | None:
+    """The step as its playbook has it; None when that cannot be read any more, which must not keep the run from ending."""
+    try:
+        return pinned_playbook(turn, run).step(step)
+    except (QuarterdeckError, StopIteration):
+        return None

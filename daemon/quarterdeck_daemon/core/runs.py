@@ -97,6 +97,8 @@ def _can_move(run: Run, playbook: Playbook, id: str) -> bool:
 
 def _finish(turn: Turn, run: Run, playbook: Playbook) -> None:
     """Nothing moves any more: all steps are over, or what one of them waits for cannot come."""
+    if any(step.status == "failed" and playbook.step(id).on_failure != "continue" for id, step in run.steps.items()):
+        return  # Whoever follows the failure ends the run.
     stuck = next((spec for spec in playbook.steps if run.steps[spec.id].status == "pending"), None)
     if stuck is None:
         end(turn, run, playbook)

@@ -31,7 +31,7 @@ def handlers(house: House) -> dict[str, Handler]:
             id=params.id.removeprefix("deadletter:"),
             remedy=params.remedy,
             reason=params.reason,
-            input=_edited(house, params) if params.remedy == "edit" else {},
+            input=params.input,
             agent=params.agent,
         )
         reply, seq = await house.change(asked, command)
@@ -45,12 +45,6 @@ def _letter(house: House, id: str, as_of: int | None = None) -> DeadLetter:
     if letter is None:
         raise QuarterdeckError("not_found", f"there is no dead letter {id!r}", hint="quarterdeck dead list --all")
     return letter
-
-
-def _edited(house: House, params: p.DeadLetterResolve) -> Plain:
-    """The step's last input with what was given in the places of what it had."""
-    letter = _letter(house, params.id)
-    return {**_last_input(house, letter), **params.input} if params.input else {}
 
 
 def _last_input(house: House, letter: DeadLetter) -> Plain:
