@@ -7,6 +7,7 @@ import msgspec
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
+from .clerk import CLERK
 from .composer import COMPOSER
 from .contract import Agent, AgentFailure, breach
 from .corrector import CORRECTOR
@@ -14,7 +15,7 @@ from .extractor import EXTRACTOR
 from .outreach import OUTREACH
 from .qualifier import QUALIFIER
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR)}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK)}
 
 
 def contracts() -> tuple[Plain, ...]:
