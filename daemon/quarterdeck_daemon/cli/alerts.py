@@ -38,6 +38,8 @@ def _lines(session: Session, item: Plain) -> Iterator[str]:
     yield line(f"  {text(item, 'text')}")
     if text(item, "hint") and not text(item, "resolved"):
         yield line(f"  -> {text(item, 'hint')}")
+    if text(item, "runbook") and not text(item, "resolved"):
+        yield line(f"  -> quarterdeck runbook {text(item, 'runbook')}")
     if strings(item.get("about")):
         yield session.printer.paint(line(f"  about {', '.join(strings(item['about']))}"), "dim")
     if text(item, "resolved"):

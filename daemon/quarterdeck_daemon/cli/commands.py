@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "why": Entry("why", "why", "Where something comes from, down to the quote."),
         "status": Entry("status", "status", "Where everything stands, on one screen."),
         "alerts": Entry("alerts", "alerts", "What you should look at: list, resolve."),
+        "runbook": Entry("runbook", "runbook", "What to do when something goes wrong, page by page."),
         "timeline": Entry("timeline", "timeline", "What happened, event by event."),
     },
     "Emergency": {
@@ -40,7 +41,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "policies": Entry("policies", "policies", "What may leave the house: list, show, explain, test, grant, grants, revoke."),
         "connectors": Entry("assets", "connectors", "Ways in and out."),
         "agents": Entry("autonomy", "agents", "Who does the steps, and how far each may go: list, autonomy."),
-        "dead": Entry("dead", "dead", "Work that gave up: list, resolve."),
+        "dead": Entry("dead", "dead", "Work that gave up: list, show, retry, edit, reroute, compensate, drop."),
+        "breakers": Entry("breakers", "breakers", "Who is given no work because it kept failing: list, reset."),
+        "budget": Entry("budget", "budget", "Limits and budgets: list, raise, set."),
         "cost": Entry("reports", "cost", "What it cost."),
     },
     "Memory": {

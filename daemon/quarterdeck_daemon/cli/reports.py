@@ -10,6 +10,7 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from .budget import table_of
 from .output import to_json
 from .plain import Plain, number, records, text
 from .session import Session
@@ -26,15 +27,16 @@ PAGE = 500
 @click.option("--since", metavar="TIME")
 @reads
 def cost(session: Session, since: str | None) -> None:
-    """Show calls, tokens, seconds and money."""
+    """Show calls, tokens, seconds and money since TIME, else of today, and what is left of budgets."""
     found = session.ask("cost.report", {"since": iso(moment(since, past=True))} if since else {})
     session.show(found, _cost_lines(session, found))
 
 
 def _cost_lines(session: Session, found: Plain) -> Iterator[str]:
     items = records(found.get("items"))
+    budgets = records(found.get("budgets"))
     for name, value in found.items():
-        if name == "items":
+        if name in ("items", "budgets", "complete"):
             continue
         if isinstance(value, dict):
             yield line(f"{name}: " + ", ".join(f"{key} {inner}" for key, inner in value.items()))
@@ -45,6 +47,11 @@ def _cost_lines(session: Session, found: Plain) -> Iterator[str]:
         yield from session.printer.table(
             [name.upper() for name in headers], [[text(one, n) for n in headers] for one in items]
         )
+    if budgets:
+        yield ""
+        yield from table_of(session, budgets)
+    if found.get("complete") is False:
+        yield "only the newest events were added up; ask for a shorter time"
 
 
 @verb_of(audit, "verify", examples=("quarterdeck audit verify",))

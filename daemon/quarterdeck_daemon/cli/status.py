@@ -88,6 +88,10 @@ def _numbers(session: Session, status: Plain) -> Iterator[str]:
         "runs": (number(status, "active_runs"), "quarterdeck runs"),
         "dead": (number(status, "dead_letters"), "quarterdeck dead list"),
     }
+    if number(status, "queued"):
+        rows["queued"] = (number(status, "queued"), "quarterdeck budget")
+    if number(status, "open_breakers"):
+        rows["breakers"] = (number(status, "open_breakers"), "quarterdeck breakers")
     for name, (count, command) in rows.items():
         yield f"{name:<11}{count}" + (f"  ({command})" if count else "")
     yield f"cost today ${line(text(status, 'cost_today') or '0')}"
