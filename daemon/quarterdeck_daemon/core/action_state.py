@@ -39,6 +39,7 @@ class _Proposed(msgspec.Struct):
     made_from: tuple[str, ...] = ()
     basis: str = ""
     seen: Plain = {}
+    warn_us: int | None = None
 
 
 def _proposed(draft: Draft, event: Event) -> None:
@@ -104,7 +105,7 @@ def _approved(draft: Draft, event: Event) -> None:
         action = replace(
             action, proposed_args=action.args, args=args, targets=targets, shown_hash=approval.shown_hash
         )
-    draft.put(replace(action, seq=event.seq, approval=approval, snoozed_until_us=None))
+    draft.put(replace(action, seq=event.seq, approval=approval, snoozed_until_us=None, snoozed_on="", returned=()))
 
 
 def _permitted(draft: Draft, event: Event) -> None:
@@ -114,6 +115,8 @@ def _permitted(draft: Draft, event: Event) -> None:
 def _held(draft: Draft, event: Event) -> None:
     fields: Plain = {**_AT_REST, "status": "held", "release_us": event.body["until_us"]}
     fields["queued"] = event.body.get("queued", "")
+    if "cooling" in event.body:
+        fields["cooling"] = event.body["cooling"]
     draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
 
 
@@ -126,7 +129,30 @@ def _let_go(draft: Draft, event: Event) -> None:
 
 
 def _snoozed(draft: Draft, event: Event) -> None:
-    draft.put(replace(_action_of(draft, event), seq=event.seq, snoozed_until_us=event.body["until_us"]))
+    fields: Plain = {"snoozed_until_us": event.body["until_us"], "snoozed_on": event.body.get("on", "")}
+    draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
+
+
+def _back(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, **_NOT_AWAY))
+
+
+def _warned(draft: Draft, event: Event) -> None:
+    draft.put(replace(_action_of(draft, event), seq=event.seq, warn_us=None, warned=True, **_NOT_AWAY))
+
+
+_NOT_AWAY: Plain = {"snoozed_until_us": None, "snoozed_on": ""}
+
+
+def _returned(draft: Draft, event: Event) -> None:
+    """It cooled off, something had changed meanwhile: it waits for the operator again, under another hash."""
+    body = event.body
+    fields: Plain = {
+        **_AT_REST, **_NOT_AWAY, "status": "proposed", "approval": None, "cooling": {}, "warned": False,
+        "returned": strings(body["changed"]), "verdict": msgspec.convert(body["verdict"], Verdict),
+        "expires_us": body["expires_us"], "shown_hash": body["shown_hash"],
+    }  # fmt: skip
+    draft.put(replace(_action_of(draft, event), seq=event.seq, **fields))
 
 
 def _intended(draft: Draft, event: Event) -> None:
@@ -178,6 +204,9 @@ APPLY: dict[str, Applier] = {
     "approval.given": _approved,
     "approval.rejected": _ended("rejected"),
     "approval.snoozed": _snoozed,
+    "approval.back": _back,
+    "approval.warned": _warned,
+    "approval.returned": _returned,
     "effect.intended": _intended,
     "effect.sent": _sent,
     "effect.succeeded": _succeeded,

@@ -25,7 +25,8 @@ from quarterdeck_protocol.labels import Labels
 from .admission import may_leave
 from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
-from .entities import ACTION_ENDED, Action, Plain, Record, Run, Step, Stop, Verdict
+from .cooling import reread
+from .entities import ACTION_ENDED, Action, Plain, Record, Run, Settings, Step, Stop, Verdict
 from .forking import fork_of
 from .grants import use
 from .hashing import action_hash, value_hash
@@ -92,6 +93,7 @@ def propose_as(
         "step": step,
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": turn.env.now_us + settings.expires_us,
+        **_warning(turn, settings),
         "compensates": _mended(turn, proposed, trusted=agent == "kernel"),
         "after": after,
         "made_from": list(made_from),
@@ -106,6 +108,12 @@ def propose_as(
             use(turn, verdict.grant, id)
         hold(turn, find(turn, Action, id))
     return id
+
+
+def _warning(turn: Turn, settings: Settings) -> Plain:
+    """When it is told that the proposal will expire, if that is wanted."""
+    share_us = settings.expires_us * settings.warn_percent // 100
+    return {"warn_us": turn.env.now_us + share_us} if settings.warn_percent else {}
 
 
 def _judge(turn: Turn, question: Question) -> Verdict:
@@ -154,7 +162,7 @@ def release(turn: Turn, action: Action) -> None:
         why: Plain = {"action": action.id, "reason": f"{verdict.rule} ({verdict.where}) no longer allows it"}
         turn.emit("action.withdrawn", {**why, "was": "held"}, run=action.run or None, labels=action.labels)
         return
-    if not may_leave(turn, action):
+    if reread(turn, action, verdict) or not may_leave(turn, action):
         return
     _intend(turn, action)
 

@@ -1,20 +1,44 @@
-"""Approvals: what the operator decides about proposed actions. An approval binds the hash of exactly what was shown."""
+"""Approvals: what the operator decides about proposed actions. An approval binds the hash of exactly what was shown.
+
+    approve   as it is, or with edits: the difference is kept; what is risky costs a typed word and cools off first
+    reject    with a reason, which can become a lesson
+    snooze    until a time or until something happens, whichever is first, and never past its expiry
+
+Silence is *not done*: what nobody decides expires, and the operator is told before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterator
+
+import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
 
+from ..almanac.zones import wall, zone_of
 from .actions import hold, judge_again, refuse_when_stopped
+from .alerts import raise_alert, settle_topic
+from .attention import attention_ms, lately_high, note
 from .commands import Choice, Command, DecideApprovals
-from .entities import Action, Plain
+from .confirming import check_pace, check_word, needs_word
+from .cooling import basis_of, cooling_us
+from .entities import Action, Document, Plain, Run, Verdict
 from .hashing import action_hash
 from .lookup import find
+from .rejection_lessons import learn
+from .settings import settings_of
 from .turn import Turn
 from .verbs import argument_fault, targets_of
 
 DECISION_ITEMS_MAX = 500
+DIFF_CHARS_MAX = 20_000
+BACK_BEFORE = 10  # Put away until something happens, it comes back when a tenth of its time is left.
+EXPIRING = "approval.expiring"
+EVENTS = "reply, run:ID or fact:KIND/KEY"
+
+replace = msgspec.structs.replace
 
 
 def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
@@ -23,18 +47,24 @@ def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
         raise QuarterdeckError("out_of_range", f"a decision covers 1 to {DECISION_ITEMS_MAX} items")
     if command.edits and len(command.items) > 1:
         raise QuarterdeckError("bad_value", "edits belong to one item", hint="Edit and approve one by one.")
-    decider = {"approve": _approve, "reject": _reject, "snooze": _snooze}[command.decision]
-    results: list[Plain] = []
-    for choice in command.items:
-        try:
-            action = _waiting(turn, choice)
-            decider(turn, action, command)
-            after = find(turn, Action, action.id)
-            results.append({"id": action.id, "ok": True, "status": after.status, "release_us": after.release_us})
-        except QuarterdeckError as error:
-            plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint}
-            results.append({"id": choice.id, "ok": False, "error": plain})
-    return {"items": results}
+    if command.lesson is not None and not command.lesson.text.strip():
+        raise QuarterdeckError("bad_value", "a lesson says something", hint="Give the reason; it becomes the lesson.")
+    return {"items": [_decided(turn, choice, command) for choice in command.items]}
+
+
+def _decided(turn: Turn, choice: Choice, command: DecideApprovals) -> Plain:
+    try:
+        action = _waiting(turn, choice)
+        DECIDERS[command.decision](turn, action, command, choice)
+        lesson = learn(turn, action, command.lesson) if command.lesson is not None else ""
+    except QuarterdeckError as error:
+        plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+        return {"id": choice.id, "ok": False, "error": plain}
+    after = find(turn, Action, action.id)
+    return {
+        "id": action.id, "ok": True, "status": after.status, "release_us": after.release_us, "lesson": lesson,
+        "cooling": bool(after.cooling),
+    }  # fmt: skip
 
 
 def _waiting(turn: Turn, choice: Choice) -> Action:
@@ -54,7 +84,14 @@ def _waiting(turn: Turn, choice: Choice) -> Action:
     return action
 
 
-def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
+def _looked(turn: Turn, command: DecideApprovals) -> int | None:
+    return attention_ms(command.shown_us, turn.env.now_us, len(command.items))
+
+
+# --- yes ------------------------------------------------------------------------------------------
+
+
+def _approve(turn: Turn, action: Action, command: DecideApprovals, choice: Choice) -> None:
     refuse_when_stopped(turn)
     args = _edited(action, command.edits)
     targets = targets_of(f"{action.connector}.{action.verb}", args)
@@ -65,6 +102,7 @@ def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
             f"{verdict.rule} ({verdict.where}) denies it",
             hint="Change the policy first, or reject it.",
         )
+    high = _check_risk(turn, action, verdict, args, targets, choice)
     body: Plain = {
         "action": action.id,
         "shown_hash": action.shown_hash,
@@ -72,9 +110,34 @@ def _approve(turn: Turn, action: Action, command: DecideApprovals) -> None:
         "reason": command.reason,
     }
     if args != action.args:
-        body |= {"args": args, "targets": list(targets)}
+        body |= {"args": args, "targets": list(targets), "diff": difference(action.args, args)}
     turn.emit("approval.given", body, run=action.run or None, labels=action.labels)
-    hold(turn, find(turn, Action, action.id))
+    note(turn, "edited" if args != action.args else "approved", high=high, ms=_looked(turn, command))
+    _hold(turn, find(turn, Action, action.id), verdict)
+
+
+def _check_risk(
+    turn: Turn, action: Action, verdict: Verdict, args: Plain, targets: tuple[str, ...], choice: Choice
+) -> bool:  # fmt: skip
+    """A risky one must be typed, and not too many in a minute. By the rules of then and of now. Returns whether it is."""
+    strictest = action if needs_word(action) else replace(action, verdict=verdict)
+    check_word(strictest, args, targets, choice.confirm)
+    high = strictest.verdict.risk == "high"
+    if high and choice.confirm is not None:
+        check_pace(lately_high(turn.draft, turn.env.now_us), turn.env.now_us)
+    return high
+
+
+def _hold(turn: Turn, action: Action, verdict: Verdict) -> None:
+    """It waits for its hold; what is risky cools off, and is read again before it leaves."""
+    cool_us = cooling_us(turn.draft, action, verdict)
+    if not cool_us:
+        hold(turn, action)
+        return
+    basis: Plain = msgspec.to_builtins(basis_of(turn.draft, action, verdict))
+    wait_us = max(cool_us, action.verdict.hold_us)
+    body: Plain = {"action": action.id, "until_us": turn.env.now_us + wait_us, "cooling": {"basis": basis}}
+    turn.emit("action.held", body, run=action.run or None, labels=action.labels)
 
 
 def _edited(action: Action, edits: Plain) -> Plain:
@@ -93,22 +156,135 @@ def _edited(action: Action, edits: Plain) -> Plain:
     return args
 
 
-def _reject(turn: Turn, action: Action, command: DecideApprovals) -> None:
+def difference(before: Plain, after: Plain) -> str:
+    """The arguments as proposed and as approved, as a unified diff."""
+    rows = difflib.unified_diff(
+        list(_lines(before)), list(_lines(after)), "proposed", "approved", lineterm="", n=2
+    )  # fmt: skip
+    return "\n".join(rows)[:DIFF_CHARS_MAX]
+
+
+def _lines(args: Plain) -> Iterator[str]:
+    for name, value in args.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield from (f"{name}: {line}" for line in shown.split("\n"))
+
+
+# --- no, and not now ------------------------------------------------------------------------------
+
+
+def _reject(turn: Turn, action: Action, command: DecideApprovals, choice: Choice) -> None:
     body: Plain = {"action": action.id, "shown_hash": action.shown_hash, "reason": command.reason}
     turn.emit("approval.rejected", body, run=action.run or None, labels=action.labels)
+    note(turn, "rejected", ms=_looked(turn, command))
 
 
-def _snooze(turn: Turn, action: Action, command: DecideApprovals) -> None:
-    if command.until_us is None or command.until_us <= turn.env.now_us:
+def _snooze(turn: Turn, action: Action, command: DecideApprovals, choice: Choice) -> None:
+    until_us = command.until_us
+    if command.until_event:
+        _check_event(turn, action, command.until_event)
+        until_us = until_us if until_us is not None else _latest_us(turn, action)
+    if until_us is None or until_us <= turn.env.now_us:
         raise QuarterdeckError(
             "bad_value", "snooze needs a time that is still to come", hint="For example --until 2h."
         )
-    if action.expires_us is not None and command.until_us >= action.expires_us:
+    if action.expires_us is not None and until_us >= action.expires_us:
         raise QuarterdeckError(
             "out_of_range", f"{action.id} expires before that", hint="Decide now, or choose an earlier time."
         )
-    body: Plain = {"action": action.id, "until_us": command.until_us, "reason": command.reason}
+    body: Plain = {"action": action.id, "until_us": until_us, "reason": command.reason}
+    body |= {"on": command.until_event} if command.until_event else {}
     turn.emit("approval.snoozed", body, run=action.run or None, labels=action.labels)
+    note(turn, "snoozed", ms=_looked(turn, command))
 
 
+def _latest_us(turn: Turn, action: Action) -> int | None:
+    """The event may never happen: it comes back when a tenth of its time is left."""
+    if action.expires_us is None:
+        return None
+    return action.expires_us - (action.expires_us - turn.env.now_us) // BACK_BEFORE - 1
+
+
+def _check_event(turn: Turn, action: Action, name: str) -> None:
+    kind, _, id = name.partition(":")
+    if name == "reply" and action.targets:
+        return
+    if kind == "run" and id and (run := turn.draft.get(Run, id)) is not None:
+        if not run.live:
+            raise QuarterdeckError("bad_value", f"{id} has ended already", hint="Choose a time instead.")
+        return
+    if kind == "fact" and id.partition("/")[2]:
+        return
+    raise QuarterdeckError("bad_value", f"nothing that happens is called {name[:60]!r}", hint=f"Write {EVENTS}.")
+
+
+def _back(turn: Turn, action: Action, why: str) -> None:
+    body: Plain = {"action": action.id, "why": why}
+    turn.emit("approval.back", body, run=action.run or None, labels=action.labels)
+
+
+def bring_back(turn: Turn, event: Event) -> None:
+    """Something happened that a put away action waited for."""
+    names = _names_of(turn, event)
+    if not names:
+        return
+    for action in list(turn.draft.live(Action)):
+        if action.status != "proposed" or not action.snoozed_on:
+            continue
+        replied = action.snoozed_on == "reply" and {target.lower() for target in action.targets} & names
+        if replied or action.snoozed_on in names:
+            _back(turn, action, f"{action.snoozed_on} happened")
+
+
+def _names_of(turn: Turn, event: Event) -> set[str]:
+    """What may bring something back: the fact or run, or the address of whoever wrote."""
+    if event.kind == "document.parsed":
+        document = turn.draft.get(Document, str(event.body["document"]))
+        sender = document.meta.get("from_address") if document is not None else None
+        return {sender.lower()} if isinstance(sender, str) and sender else set()
+    if event.run and event.kind.startswith("run."):
+        return {f"run:{event.run}"}
+    return {f"fact:{event.body.get('kind')}/{event.body.get('key')}"}
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def wake(turn: Turn, action: Action, now_us: int) -> None:
+    """It was put away until now, or its time is running out."""
+    if action.status != "proposed" or (action.expires_us is not None and action.expires_us <= now_us):
+        return
+    if action.warn_us is not None and action.warn_us <= now_us:
+        _warn(turn, action)
+    elif action.snoozed_until_us is not None and action.snoozed_until_us <= now_us:
+        _back(turn, action, "its time has come")
+
+
+def _warn(turn: Turn, action: Action) -> None:
+    """Once for each; one alert for all of them, which is over when none of them waits any more."""
+    turn.emit("approval.warned", {"action": action.id}, run=action.run or None, labels=action.labels)
+    zone = zone_of(settings_of(turn.draft).timezone)
+    when = wall(action.expires_us or turn.env.now_us, zone).strftime("%Y-%m-%d %H:%M")
+    raise_alert(
+        turn, "warning", EXPIRING, f"What waits for you runs out of time: {action.id} expires {when}; then it is not done.",
+        hint="quarterdeck review", about=(f"action:{action.id}",),
+    )  # fmt: skip
+
+
+def over(turn: Turn, event: Event) -> None:
+    """One that was warned about waits no more; the last of them ends the alert."""
+    action = find(turn, Action, str(event.body["action"]))
+    if action.warned and not any(one.warned and one.status == "proposed" for one in turn.draft.live(Action)):
+        settle_topic(turn, EXPIRING, "nothing of it waits any more")
+
+
+DECIDERS: dict[str, Callable[[Turn, Action, DecideApprovals, Choice], None]] = {
+    "approve": _approve,
+    "reject": _reject,
+    "snooze": _snooze,
+}
 DECIDE: dict[type[Command], Callable[..., Plain]] = {DecideApprovals: decide_approvals}
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
+    **dict.fromkeys(("fact.asserted", "run.ended", "run.cancelled", "document.parsed"), bring_back),
+    **dict.fromkeys(("approval.given", "approval.rejected", "action.expired", "action.withdrawn"), over),
+}

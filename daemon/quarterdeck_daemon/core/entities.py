@@ -570,7 +570,8 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     seen: Plain = {}  # What the policy knew besides, so that other rules can be asked about it later; see questions.py.
     cooling: Plain = {}  # What a yes to something risky rested on; read again before it leaves. See cooling.py.
     returned: tuple[str, ...] = ()  # What had changed when it came back from cooling off, in words.
-    warned: bool = False  # The operator was told that its time is running out.
+    warn_us: int | None = None  # When the operator is told that its time is running out; None: never, or told.
+    warned: bool = False
     snoozed_on: str = ""  # What brings it back before its time: `fact:client/acme`, `run:r3`, `reply`.
 
     @property

@@ -23,6 +23,7 @@ from . import (
     alerts,
     approvals,
     assets,
+    attention,
     autonomy,
     breakers,
     budgets,
@@ -253,6 +254,9 @@ def _action_needs(action: Action, epoch: int) -> tuple[Needs, ...]:
         # An order from before a stop may not pass after it; find out first what became of it.
         kind = "effect" if action.epoch == epoch else "reconcile"
         return (Needs(kind=kind, key=f"{kind}/{action.id}/{action.tries}/{epoch}", entity=action.id),)
+    if action.status == "proposed":
+        times = (action.expires_us, action.warn_us, action.snoozed_until_us)
+        return tuple(_wake(f"action:{action.id}", at_us) for at_us in dict.fromkeys(times) if at_us is not None)
     held = None if action.held_back else action.release_us
     due = {"held": held, "proposed": action.expires_us, "unknown": action.look_us}.get(action.status)
     return (_wake(f"action:{action.id}", due),) if due is not None else ()
@@ -290,6 +294,7 @@ def wake(turn: Turn, command: Wake) -> Plain:
     if kind == "action":
         action = turn.draft.get(Action, id)
         if action is not None:
+            approvals.wake(turn, action, command.due_us)
             actions.wake(turn, action, command.due_us)
         return {}
     runs.wake(turn, id, command.due_us)
@@ -347,6 +352,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     waits.FOLLOW,
     runs.FOLLOW,
     RUN_ENDINGS,
+    approvals.FOLLOW,
     proposals.FOLLOW,
     undoing.FOLLOW,
     firing.FOLLOW,
@@ -368,6 +374,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     time_travel.APPLY,
     forking.APPLY,
     alerts.APPLY,
+    attention.APPLY,
     endorsement.APPLY,
     links.APPLY,
     reminders.APPLY,

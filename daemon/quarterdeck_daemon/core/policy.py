@@ -125,7 +125,7 @@ def _verdict(question: Question, ruled: Ruling, against: list[Finding], grant: G
         where=where,
         risk=max((ruled.risk, *(one.risk for one in against)), key=RISK_ORDER.__getitem__) if against else ruled.risk,
         hold_us=held if verb is not None and verb.outward else 0,
-        reasons=(*ruled.reasons, *(one.reason for one in against)),
+        reasons=_reasons(ruled, against, by_guard=by_guard),
         guards=numbers,
         grant=grant.id if grant is not None and word == "allow" else "",
         level=question.level,
@@ -133,7 +133,14 @@ def _verdict(question: Question, ruled: Ruling, against: list[Finding], grant: G
         alone=word == "ask" and _alone(question, against),
         report=word == "allow" and question.level == "act_and_report",
         sinks=tuple(one.sink for one in against if one.sink),
+        cool_us=ruled.cool_us,
     )
+
+
+def _reasons(ruled: Ruling, against: list[Finding], *, by_guard: bool) -> tuple[str, ...]:
+    """What decided comes first."""
+    guards = tuple(one.reason for one in against)
+    return (*guards, *ruled.reasons) if by_guard else (*ruled.reasons, *guards)
 
 
 def _alone(question: Question, against: list[Finding]) -> bool:

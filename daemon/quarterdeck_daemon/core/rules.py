@@ -23,12 +23,14 @@ from quarterdeck_protocol.labels import INTEGRITY_ORDER, SENSITIVITY_ORDER, Labe
 
 from .durations import duration_us
 from .entities import Plain, Risk
-from .expressions import Program, Scope, Unanswerable, program
+from .expressions import EXPRESSION_CHARS_MAX, Program, Scope, Unanswerable, program
 from .guards import RISK_ORDER, STRICTNESS, Sink, Word
 from .vocabulary import TERMS, Question
 
 RULES_MAX = 1_000
 SINKS_MAX = 200
+SECTION_MAX = 16  # Conditions that are asked at once.
+JOINT_CHARS = 7
 TRUST: frozenset[str] = frozenset(("labels", "context"))
 SHAPED: frozenset[str] = frozenset(name for name, term in TERMS.items() if term.shaped)
 _PATH = re.compile(r"""("[^"]*"|'[^']*')|([a-z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)(?![a-zA-Z0-9_(])""")
@@ -138,10 +140,25 @@ class Entry(msgspec.Struct, frozen=True):
     where: str
     program: Program | None
     hold_us: int | None
+    names: frozenset[str]
 
-    @property
-    def names(self) -> frozenset[str]:
-        return self.program.names if self.program is not None else frozenset()
+
+class Section(msgspec.Struct, frozen=True):
+    """Rules one after the other. any_of: whether any of their conditions holds, asked at once; None: ask each."""
+
+    entries: tuple[Entry, ...]
+    any_of: Program | None
+    names: frozenset[str]
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """All rules about one kind of action. trust: those that look at labels.  names: all terms that any looks at."""
+
+    sections: tuple[Section, ...]
+    trust: tuple[Entry, ...]
+    names: frozenset[str]
+    fields: dict[str, frozenset[str]]
+    of_trust: dict[str, frozenset[str]]
 
 
 class Book:
@@ -150,14 +167,14 @@ class Book:
     def __init__(self, files: Files) -> None:
         self.files = tuple(files)
         self.sinks = tuple(sink for _, file in files for sink in file.sink)
-        self._by_name: dict[str, tuple[Entry, ...]] = {}
+        self._chapters: dict[str, Chapter] = {}
 
-    def entries(self, name: str) -> tuple[Entry, ...]:
-        found = self._by_name.get(name)
+    def chapter(self, name: str) -> Chapter:
+        found = self._chapters.get(name)
         if found is None:
-            if len(self._by_name) >= RULES_MAX:
-                self._by_name.clear()
-            found = self._by_name[name] = tuple(self._fitting(name))
+            if len(self._chapters) >= RULES_MAX:
+                self._chapters.clear()
+            found = self._chapters[name] = _chapter(tuple(self._fitting(name)))
         return found
 
     def _fitting(self, name: str) -> Iterator[Entry]:
@@ -165,19 +182,63 @@ class Book:
             for rule in file.rule:
                 if fnmatch.fnmatchcase(name, rule.pattern):
                     hold = duration_us(rule.hold) if rule.hold else None
-                    yield Entry(rule, where, program(rule.when) if rule.when else None, hold)
+                    condition = program(rule.when) if rule.when else None
+                    yield Entry(rule, where, condition, hold, condition.names if condition else frozenset())
 
     def ruling(self, asked: Question, default: Ruling) -> Ruling:
         """What the first matching rule says, `default` when none does; never looser than for cleaner labels."""
-        entries = self.entries(asked.name)
-        reading = Reading(entries, asked)
-        found = _first(entries, reading) or default
-        if any(entry.names & TRUST for entry in entries):
-            for cleaner in _cleaner(asked, entries):
-                other = _first(entries, reading.of(cleaner)) or default
-                if _strictness(other) > _strictness(found):
-                    found = msgspec.structs.replace(other, reasons=(*other.reasons, _as_cleaner(cleaner)))
+        chapter = self.chapter(asked.name)
+        reading = Reading(asked, chapter.fields)
+        found = _first(chapter, reading) or default
+        for cleaner in _cleaner(asked, chapter) if chapter.trust and found.word != "deny" else ():
+            if not _answers_otherwise(chapter, reading, cleaner):
+                continue
+            other = _first(chapter, reading.of(cleaner)) or default
+            if _strictness(other) > _strictness(found):
+                found = msgspec.structs.replace(other, reasons=(*other.reasons, _as_cleaner(cleaner)))
         return found
+
+
+def _chapter(entries: tuple[Entry, ...]) -> Chapter:
+    trust = tuple(entry for entry in entries if entry.names & TRUST)
+    return Chapter(
+        sections=tuple(_sections(entries)),
+        trust=trust,
+        names=frozenset[str]().union(*[entry.names for entry in entries]),
+        fields=fields_of([entry.program for entry in entries if entry.program]),
+        of_trust=fields_of([entry.program for entry in trust if entry.program]),
+    )
+
+
+def _sections(entries: Sequence[Entry]) -> Iterator[Section]:
+    """Cut into runs of conditional rules that can be asked at once, each rule without a condition by itself."""
+    group: list[Entry] = []
+    for entry in entries:
+        length = sum(len(one.rule.when) + JOINT_CHARS for one in (*group, entry))
+        if group and (entry.program is None or len(group) == SECTION_MAX or length > EXPRESSION_CHARS_MAX):
+            yield _section(group)
+            group = []
+        group.append(entry)
+        if entry.program is None:
+            yield _section(group)
+            group = []
+    if group:
+        yield _section(group)
+
+
+def _section(entries: list[Entry]) -> Section:
+    names = frozenset[str]().union(*[entry.names for entry in entries])
+    return Section(tuple(entries), _any_of(entries), names)
+
+
+def _any_of(entries: list[Entry]) -> Program | None:
+    """In CEL `false || error` is no answer and `true || error` is true: only where all are false it says false."""
+    if len(entries) < 3 or any(entry.program is None for entry in entries):
+        return None
+    try:
+        return Program(" || ".join(f"({entry.rule.when}\n)" for entry in entries))
+    except Unanswerable:  # Too deep together, though each by itself is not.
+        return None
 
 
 @functools.lru_cache(maxsize=16)
@@ -209,31 +270,27 @@ def book_of(files: Files) -> Book:
 class Reading:
     """The answers of conditions about one question. Values are handed to CEL once; answers are kept."""
 
-    def __init__(self, entries: Sequence[Entry], asked: Question) -> None:
+    def __init__(self, asked: Question, fields: dict[str, frozenset[str]]) -> None:
         self.asked = asked
-        self._entries = entries
+        self._fields = fields
         self._answers: dict[Program, bool | Unanswerable] = {}
         self._scope: Scope | None = None
 
     def of(self, asked: Question) -> Reading:
         """The same question with other labels: only what looks at labels is asked anew."""
-        other = Reading(self._entries, asked)
+        other = Reading(asked, self._fields)
         other._answers = {one: answer for one, answer in self._answers.items() if not one.names & TRUST}
         return other
 
-    def holds(self, condition: Program) -> bool:
-        """Raises Unanswerable."""
-        answer = self._answers.get(condition)
-        if answer is None:
-            answer = self._answers[condition] = self._ask(condition)
-        if isinstance(answer, Unanswerable):
-            raise answer
-        return answer
+    def answer(self, condition: Program) -> bool | Unanswerable:
+        found = self._answers.get(condition)
+        if found is None:
+            found = self._answers[condition] = self._ask(condition)
+        return found
 
     def _ask(self, condition: Program) -> bool | Unanswerable:
         if self._scope is None:
-            wanted = frozenset[str]().union(*[entry.names for entry in self._entries])
-            self._scope = Scope(self.asked.values(sorted(wanted & TERMS.keys())))
+            self._scope = Scope(narrowed(self.asked.values(self._fields), self._fields))
         try:
             answer = condition.answer_in(self._scope)
         except Unanswerable as error:
@@ -243,20 +300,75 @@ class Reading:
         return answer
 
 
-def _first(entries: Sequence[Entry], reading: Reading) -> Ruling | None:
+def _first(chapter: Chapter, reading: Reading) -> Ruling | None:
     doubt: Ruling | None = None
     looked: set[str] = set()
-    for entry in entries:
-        looked |= entry.names
-        try:
-            if entry.program is not None and not reading.holds(entry.program):
-                continue
-        except Unanswerable as error:
-            doubt = doubt or _doubtful(entry, error)
+    for section in chapter.sections:
+        if section.any_of is not None and reading.answer(section.any_of) is False:
+            looked |= section.names
             continue
-        found = _shaped(_said(entry), looked, reading.asked)
-        return _doubted(doubt, found) if doubt else found
+        for entry in section.entries:
+            looked |= entry.names
+            answer = reading.answer(entry.program) if entry.program is not None else True
+            if isinstance(answer, Unanswerable):
+                doubt = doubt or _doubtful(entry, answer)
+            elif answer:
+                found = _shaped(_said(entry), looked, reading.asked)
+                return _doubted(doubt, found) if doubt else found
     return doubt
+
+
+def _answers_otherwise(chapter: Chapter, reading: Reading, cleaner: Question) -> bool:
+    """Whether any rule that looks at labels says something else about cleaner ones; if none does, the ruling is the same."""
+    other = Reading(cleaner, chapter.of_trust)
+    for entry in chapter.trust:
+        assert entry.program is not None, "a rule without a condition looks at nothing"
+        before, after = reading.answer(entry.program), other.answer(entry.program)
+        if before is not after and not (isinstance(before, Unanswerable) and isinstance(after, Unanswerable)):
+            return True
+    return False
+
+
+# --- what of a term is looked at ------------------------------------------------------------------
+
+
+def fields_of(conditions: Sequence[Program]) -> dict[str, frozenset[str]]:
+    """The terms that conditions look at, and of each the fields; empty: all of it.
+
+    Handing a value to CEL costs by its size, so a mail's body is not handed over for a look at its subject.
+    """
+    found: dict[str, set[str] | None] = {}
+    for condition in conditions:
+        for root in condition.names & TERMS.keys():
+            fields = _fields_in(condition.text, root)
+            known = found.setdefault(root, set())
+            found[root] = None if fields is None or known is None else known | fields
+    return {root: frozenset(fields or ()) for root, fields in sorted(found.items())}
+
+
+def _fields_in(text: str, root: str) -> set[str] | None:
+    """Fields of a term that the text names by a dot; None when it may look at others. In doubt, it may."""
+    if any(mark in text for mark in ("\\", '"""', "'''", "//")):
+        return None
+    paths = [path.split(".") for quoted, path in _PATH.findall(text) if not quoted]
+    mine = [path for path in paths if path[0] == root]
+    if not mine or any(len(path) == 1 for path in mine):
+        return None
+    return {path[1] for path in mine}
+
+
+def narrowed(values: Plain, fields: dict[str, frozenset[str]]) -> Plain:
+    """The values with only those fields of maps that are looked at."""
+    kept: Plain = {}
+    for name, value in values.items():
+        wanted = fields.get(name)
+        if wanted and isinstance(value, dict):
+            value = {field: value[field] for field in wanted if field in value}
+        kept[name] = value
+    return kept
+
+
+# --- rulings --------------------------------------------------------------------------------------
 
 
 def _said(entry: Entry) -> Ruling:
@@ -305,11 +417,10 @@ def _strictness(found: Ruling) -> tuple[int, bool]:
     return STRICTNESS[found.word], found.firm
 
 
-def _cleaner(asked: Question, entries: Sequence[Entry]) -> Iterator[Question]:
+def _cleaner(asked: Question, chapter: Chapter) -> Iterator[Question]:
     """The same question, less tainted or less secret, as far as any condition looks at that."""
-    names = frozenset[str]().union(*[entry.names for entry in entries])
-    of_labels = list(_cleaner_labels(asked.labels)) if "labels" in names else [asked.labels]
-    of_context = list(_cleaner_labels(asked.read)) if "context" in names else [asked.context]
+    of_labels = list(_cleaner_labels(asked.labels)) if "labels" in chapter.names else [asked.labels]
+    of_context = list(_cleaner_labels(asked.read)) if "context" in chapter.names else [asked.context]
     for labels in of_labels:
         for context in of_context:
             if labels != asked.labels or context not in (asked.context, asked.read):
@@ -333,9 +444,9 @@ def _cleaner_labels(labels: Labels) -> Iterator[Labels]:
 
 def tried(files: Files, asked: Question) -> Iterator[Tried]:
     """Every rule until one matches, with what its terms stood for."""
-    book = book_of(files)
-    fitting = {id(entry.rule): entry for entry in book.entries(asked.name)}
-    reading = Reading(book.entries(asked.name), asked)
+    chapter = book_of(files).chapter(asked.name)
+    fitting = {id(entry.rule): entry for section in chapter.sections for entry in section.entries}
+    reading = Reading(asked, chapter.fields)
     for where, file in files:
         for rule in file.rule:
             entry = fitting.get(id(rule))
@@ -349,10 +460,8 @@ def tried(files: Files, asked: Question) -> Iterator[Tried]:
 def _outcome(entry: Entry | None, reading: Reading) -> str:
     if entry is None:
         return "not matched"
-    try:
-        return "matched" if entry.program is None or reading.holds(entry.program) else "not matched"
-    except Unanswerable as error:
-        return str(error)
+    answer = reading.answer(entry.program) if entry.program is not None else True
+    return str(answer) if isinstance(answer, Unanswerable) else "matched" if answer else "not matched"
 
 
 def terms_of(condition: Program, asked: Question) -> Plain:

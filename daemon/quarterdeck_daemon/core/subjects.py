@@ -23,6 +23,7 @@ from .entities import (
     Alert,
     Alias,
     Asset,
+    Attention,
     Autonomy,
     Breaker,
     CaptureMark,
@@ -138,7 +139,7 @@ _ACTION_KINDS = (
     "action.proposed", "action.denied", "action.permitted", "action.correction_wanted", "action.held",
     "action.expired", "action.withdrawn", "action.compensated", "action.compensation_failed", "approval.given",
     "approval.rejected", "approval.snoozed", "effect.intended", "effect.sent", "effect.succeeded", "effect.failed",
-    "effect.unknown",
+    "effect.unknown", "approval.returned", "approval.back", "approval.warned",
 )  # fmt: skip
 _RUN_KINDS = (
     "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
@@ -161,7 +162,7 @@ _OWN_KINDS = (
 _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
     "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
-    "upkeep.ended", "capture.done", "document.pruned", "record.noted",
+    "upkeep.ended", "capture.done", "document.pruned", "record.noted", "attention.noted",
     "limits.configured", "budget.set", "budget.raised", "budget.reserved", "budget.settled", "line.joined",
     "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
     "breaker.closed",
@@ -285,6 +286,6 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     **dict.fromkeys((Watch, Part), _none),  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
-    **dict.fromkeys((Record, Reached), _none),  # Names of agents and kinds, counts, hashes.
+    **dict.fromkeys((Record, Reached, Attention), _none),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys((Limits, Meter, Waiter, Reservation, Breaker), _none),  # Ids, counts and times.
 }

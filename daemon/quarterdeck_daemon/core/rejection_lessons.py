@@ -1,0 +1,41 @@
+"""What an agent learns from a decision: the operator's reason, kept as a lesson with a scope and an end.
+
+A lesson is a memory of the kind `lesson` (lessons.py): it lies in the next context of the agents that its tags name, is listed
+with the other memories, and is taken back as they are. Its words are the operator's own, never the agent's.
+"""
+
+from __future__ import annotations
+
+from quarterdeck_protocol.codes import QuarterdeckError
+
+from .commands import LessonDraft, Remember
+from .entities import Action
+from .lessons import KIND
+from .memory import remember
+from .turn import Turn
+
+LESSON_CHARS_MAX = 2_000
+AGENTS_MAX = 20
+
+
+def learn(turn: Turn, action: Action, draft: LessonDraft) -> str:
+    """Keep it. Returns the id of the memory. Raises `out_of_range` for a text that is no lesson any more."""
+    if len(draft.text) > LESSON_CHARS_MAX or len(draft.agents) > AGENTS_MAX:
+        raise QuarterdeckError(
+            "out_of_range", f"a lesson has at most {LESSON_CHARS_MAX} characters and is for {AGENTS_MAX} agents"
+        )
+    name = f"{action.connector}.{action.verb}"
+    about = name + (f" to {draft.to}" if draft.to else "")
+    agents = () if draft.everybody else draft.agents or (action.agent,)
+    tags = [*(f"agent:{agent}" for agent in agents), f"verb:{name}", f"from:{action.id}"]
+    tags += [f"to:{draft.to}"] if draft.to else []
+    command = Remember(
+        text=draft.text,
+        title=f"About {about}: {draft.text.strip().splitlines()[0]}"[:120],
+        source=f"decision on {action.id}",
+        memory_kind=KIND,
+        tags=tuple(tags),
+        namespace=action.namespaces[0],
+        expires_us=draft.expires_us,
+    )
+    return str(remember(turn, command)["id"])
