@@ -25,6 +25,9 @@ def undo_action(session: Session, id: str) -> None:
         said = f"{id} has left; its correction is {correction}"
         then = session.command(f"why {correction}") + ", then approve or reject it"
         undo = session.command(f"reject {correction} --reason TEXT")
+    elif text(found, "undoing"):
+        said, then = f"{id}: {text(found, 'message')}", session.command("undo --list")
+        undo = session.command(f"undo {text(found, 'undoing')}")
     else:
         said, then = f"withdrawn {id}", text(found, "message") or "it does not leave"
         undo = "not possible: start its playbook again"

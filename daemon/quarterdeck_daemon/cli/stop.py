@@ -21,6 +21,7 @@ from .text import line
 from .words import changes, verb
 
 DEADLINE_MS = 2_000
+PROMISED_MS, PROMISED_LOADED_MS = 50, 150
 UNREACHABLE = frozenset(("unavailable", "deadline", "busy", "unauthorized", "internal"))
 
 
@@ -202,6 +203,7 @@ def practise(session: Session) -> None:
     session.show(
         value, [f"stopped in {taken_ms:.0f} ms, {killed} process{'' if killed == 1 else 'es'} ended; open again"]
     )
+    session.printer.talk(f"promised: under {PROMISED_MS} ms at rest, {PROMISED_LOADED_MS} ms on a busy machine")
     session.printer.talk("What was on the wire at that moment is looked for and goes on by itself.")
 
 

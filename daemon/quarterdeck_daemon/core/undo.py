@@ -8,7 +8,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .actions import propose_as
 from .commands import Command, Undo, UndoAction
-from .compensations import STANDING
+from .compensations import STANDING, UNDER_WAY
 from .entities import Action, Evidence, Plain, Run
 from .lookup import find
 from .orders import ProposedAction
@@ -33,7 +33,7 @@ def undo(turn: Turn, command: UndoAction) -> Plain:
         turn.emit("action.correction_wanted", wanted, run=action.run or None, labels=action.labels)
         message = "It has left and cannot be called back. A correction mail will wait for your approval."
         return {"id": action.id, "status": action.status, "message": message}
-    if action.status in STANDING:
+    if action.status in STANDING | UNDER_WAY:
         done = undo_scope(turn, Undo(scope=f"action:{action.id}", reason=command.reason))
         item = record_of(done)
         return {

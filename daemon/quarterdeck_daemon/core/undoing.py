@@ -64,7 +64,14 @@ def plan(table: Table, command: Undo) -> list[Planned]:
         raise QuarterdeckError(
             "out_of_range", f"that is {len(found):,} actions; {ITEMS_MAX} go at once", hint="Take a shorter time."
         )
-    return [Planned(action, way_back(action, declared_compensation(table, action))) for action in found]
+    busy = {item.action: one.id for one in table.live(Undoing) for item in one.items if not _over(item)}
+    return [Planned(action, _way(table, action, busy.get(action.id, ""))) for action in found]
+
+
+def _way(table: Table, action: Action, busy: str) -> Way:
+    if busy:
+        return Way(kind="cannot", says=f"{busy} is taking it back already")
+    return way_back(action, declared_compensation(table, action))
 
 
 def _number(action: Action) -> int:
@@ -168,7 +175,7 @@ def undo_scope(turn: Turn, command: Undo) -> Plain:
     told: Plain = {"scope": command.scope, "plan_hash": hash, "items": [_row(one) for one in planned]}
     if command.dry_run:
         return {**told, "id": "", "status": "", "dry_run": True}
-    _refuse_empty(turn, command, planned)
+    _refuse_empty(command, planned)
     id = begin(turn, command, planned)
     undoing = find_undoing(turn, id)
     return {**told, "id": id, "status": undoing.status, "dry_run": False, "items": rows_of(turn.draft, undoing)}
@@ -209,22 +216,14 @@ def rows_of(table: Table, undoing: Undoing) -> list[Plain]:
     return rows
 
 
-def _refuse_empty(turn: Turn, command: Undo, planned: list[Planned]) -> None:
+def _refuse_empty(command: Undo, planned: list[Planned]) -> None:
     if any(one.way.kind != "cannot" for one in planned):
-        busy = {item.action for undoing in turn.draft.live(Undoing) for item in undoing.items if not _over(item)}
-        again = [one.action.id for one in planned if one.action.id in busy]
-        if not again:
-            return
-        raise QuarterdeckError(
-            "conflict",
-            f"{', '.join(again)} {'is' if len(again) == 1 else 'are'} being taken back already",
-            hint="See how far it is: quarterdeck undo --list",
-        )
+        return
     why = "; ".join(f"{one.action.id}: {one.way.says}" for one in planned[:5])
     raise QuarterdeckError(
         "conflict",
         f"nothing of {command.scope} can be undone" + (f" ({why})" if why else ": it left nothing behind"),
-        hint="See what happened: quarterdeck timeline",
+        hint="See what was undone: quarterdeck undo --list",
     )
 
 
@@ -245,7 +244,10 @@ def begin(turn: Turn, command: Undo, planned: list[Planned]) -> str:
     if kind == "run" and find(turn, Run, name).live:
         steer(turn, SteerRun(id=name, verb="cancel", reason=command.reason or "rolled back"))
     for one in planned:
-        _take_back(turn, id, one.action.id)
+        if one.way.kind == "cannot":
+            _move(turn, id, one.action.id, "cannot", note=one.way.says)
+        else:
+            _take_back(turn, id, one.action.id)
     _finish_when_over(turn, id)
     return id
 

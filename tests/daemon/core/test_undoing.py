@@ -248,7 +248,7 @@ def test_what_is_being_taken_back_is_not_taken_back_twice() -> None:
     bench = house(BOOK)
     carry_out(bench)
     bench.do(Undo(scope="run:q"))
-    with pytest.raises(QuarterdeckError, match="being taken back already"):
+    with pytest.raises(QuarterdeckError, match="u1 is taking it back already"):
         bench.do(Undo(scope="action:a1"))
 
 
