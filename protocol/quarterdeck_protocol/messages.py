@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from . import approval_messages as am
 from . import document_params as dp
 from . import document_results as dr
 from . import limit_messages as lm
@@ -24,6 +25,7 @@ from . import policy_results as po
 from . import privacy_params as pp
 from . import privacy_results as pr
 from . import results as r
+from . import run_messages as rm
 from . import scope_results as sr
 from . import time_params as t
 from . import time_results as tr
@@ -154,14 +156,23 @@ METHODS: dict[str, Method] = {
     "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
     "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),
     "run.pause": _change(p.ChangeOne, r.Done, "Begin no further step."),
-    "run.resume": _change(p.ChangeOne, r.Done, "Go on after a pause."),
+    "run.resume": _change(p.ChangeOne, r.Done, "Go on after a pause, a quarantine or an end for want of time or tries."),
+    "run.kill": _change(p.ChangeOne, r.Done, "End it at once; whoever works on it is ended too."),
     "run.cancel": _change(p.ChangeOne, r.Done, "End it; what waits for approval is withdrawn."),
     "run.rollback": _change(u.RunRollback, u.UndoState, "Take back what it did, newest first."),
     "run.retry_step": _change(p.RunStep, r.Done, "Try a failed step again."),
     "run.skip_step": _change(p.RunStep, r.Done, "Go on without a step."),
+    "run.edit_step": _change(rm.RunEditStep, rm.StepEdited, "Give a step other input, or another output."),
+    "run.reassign": _change(rm.RunReassign, rm.StepEdited, "Have another agent do a step."),
+    "run.decide": _change(rm.RunDecide, rm.StepEdited, "Say yes or no to a step that waits for it."),
+    "run.save": Method(
+        params=rm.RunSave, result=rm.RunSaved, doc="Write its plan to playbooks/ under a new name.", role="operator"
+    ),
     "run.signal": _change(p.RunSignal, r.Done, "Hand a signal to a run."),
     "approval.list": _read(p.ApprovalList, r.Approvals, "What waits for a decision, riskiest first."),
     "approval.decide": _change(p.ApprovalDecide, r.Decisions, "Approve, reject or snooze exactly what was shown."),
+    "approval.delegate": _change(am.ApprovalDelegate, am.Delegation, "Draft a narrow rule or permission from one; write it after a look."),
+    "digest.get": _read(am.DigestGet, am.Digest, "What waits, went out, failed, is late; attention used."),
     "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
     "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
@@ -195,7 +206,10 @@ METHODS: dict[str, Method] = {
     "objective.attach": _change(wp.ObjectiveAttach, wr.Attached, "Have a run, task, schedule or project serve one."),
     "objective.replan": _change(wp.ObjectiveReplan, wr.Replanned, "Do what a change proposes for what is below."),
     "playbook.list": _read(p.Listing, r.Assets, "Playbooks of the workspace."),
-    "playbook.validate": _read(p.PlaybookValidate, r.Validation, "Check a playbook; every error has its line."),
+    "playbook.validate": _read(
+        p.PlaybookValidate, r.Validation, "Check a playbook; every fault at once, with line and column."
+    ),
+    "playbook.schema": _read(p.Nothing, rm.PlaybookSchema, "JSON Schema of playbooks, for editors."),
     "policy.list": _read(p.Listing, r.Assets, "Rules in the order in which they are tried."),
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
     "policy.test": _read(op.PolicyTest, po.PolicyTested, "What other rules would have said to the past; does nothing."),

@@ -355,19 +355,42 @@ class ApprovalList(Listing, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One item of a decision: which action, and the hash of what was seen of it."""
+    """One item of a decision: which action, and the hash of what was seen of it. confirm: what was typed for a high risk."""
 
     id: Name
     shown_hash: Name
+    confirm: Short = ""
+
+
+class Lesson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an agent shall learn from a decision. text: "" takes the reason.  agents: () is whoever proposed it.
+
+    to: only about this recipient.  everybody: for all agents.  until: ISO time, "" is for good.
+    """
+
+    text: Annotated[str, Meta(max_length=2_000)] = ""
+    agents: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
+    to: Short = ""
+    everybody: bool = False
+    until: Short = ""
 
 
 class ApprovalDecide(Change, frozen=True, kw_only=True):
-    """edits: arguments to change before approving a single item.  until: ISO time, for snooze."""
+    """edits: arguments to change before approving a single item.  until: ISO time, for snooze.
+
+    confirm      for a single high risk, what was typed; for several it stands with each item
+    until_event  for snooze: `reply`, `run:r3` or `fact:client/acme`; it comes back then, or at `until`
+    lesson       what is to be learned from it          shown_at_ms  when it was put on the screen, since 1970
+    """
 
     items: Annotated[tuple[Choice, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
     decision: Literal["approve", "reject", "snooze"]
     edits: Plain = {}
     until: Short | None = None
+    confirm: Short = ""
+    until_event: Short = ""
+    lesson: Lesson | None = None
+    shown_at_ms: Annotated[int, Meta(ge=0, le=1 << 50)] | None = None
 
 
 class ActionList(Listing, frozen=True, kw_only=True):

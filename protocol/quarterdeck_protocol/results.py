@@ -346,12 +346,17 @@ class Complaint(Shape, frozen=True, kw_only=True):
     message: str
     line: int = 0
     hint: str = ""
+    column: int = 0
+    level: str = "error"
 
 
 class Validation(Shape, frozen=True, kw_only=True):
+    """warnings: what does not keep it from being used."""
+
     ok: bool
     name: str = ""
     errors: list[Complaint] = []
+    warnings: list[Complaint] = []
 
 
 class ConnectorView(Shape, frozen=True, kw_only=True):

@@ -30,6 +30,14 @@ class StepView(Shape, frozen=True, kw_only=True):
     started_at: str | None = None
     ended_at: str | None = None
     wakes_at: str | None = None
+    queued_for: str = ""
+    parent: str = ""  # The fan-out of which it is a share.
+    item: object = None
+    gate: str = ""  # What the operator is asked.
+    gate_hash: str = ""
+    run: str = ""  # The run that is its work.
+    agent_version: str = ""
+    given: bool = False  # Its output is the operator's word.
 
 
 class RunLine(Shape, frozen=True, kw_only=True):
@@ -42,6 +50,10 @@ class RunLine(Shape, frozen=True, kw_only=True):
     reason: str = ""
     cause: str = ""
     namespace: str = "default"
+    parent: str = ""
+    priority: str = "normal"
+    gates: list[Plain] = []  # {step, text, hash}: what waits for the operator's yes.
+    trouble: str = ""  # Why it is in quarantine.
 
 
 class Runs(Page, frozen=True, kw_only=True):
@@ -54,6 +66,12 @@ class RunView(RunLine, frozen=True, kw_only=True):
     inputs: Plain = {}
     cost: str = "0"
     labels: Labels = Labels()
+    outputs: Plain = {}
+    agents: dict[str, str] = {}
+    late_at: str | None = None
+    deadline_at: str | None = None
+    opens_at: str | None = None
+    remedies: list[str] = []
 
 
 # --- approvals and actions --------------------------------------------------------------------------
@@ -94,7 +112,12 @@ class PolicyView(Shape, frozen=True, kw_only=True):
 
 
 class ApprovalView(Shape, frozen=True, kw_only=True):
-    """confidence: counted from the record of its agent, null without enough of it; basis: what it rests on, in words."""
+    """confidence: counted from the record of its agent, null without enough of it; basis: what it rests on, in words.
+
+    group: what is alike is decided together under this name.  group_items: who is in it.  ticked: whether the group's yes
+    takes it along.  outlier: why not, in words.  confirm: what must be typed for a yes, "" for nothing.  cools_ms: how long
+    it waits after a yes, to be read again.  returned: what had changed when it came back from that.
+    """
 
     id: str
     action: Deed
@@ -116,7 +139,14 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     risks: list[str] = []
     labels: Labels = Labels()
     snoozed_until: str | None = None
+    snoozed_on: str = ""
     basis: str = ""
+    group_items: list[str] = []
+    ticked: bool = False
+    outlier: str = ""
+    confirm: str = ""
+    cools_ms: int = 0
+    returned: list[str] = []
 
 
 class Approvals(Page, frozen=True, kw_only=True):
@@ -124,7 +154,10 @@ class Approvals(Page, frozen=True, kw_only=True):
 
 
 class Decided(Shape, frozen=True, kw_only=True):
-    """Of one item. error: a code when it was not decided, `conflict` when it is no longer what was shown."""
+    """Of one item. error: a code when it was not decided, `conflict` when it is no longer what was shown.
+
+    confirm: what must be typed, when that was missing.  lesson: the id of what was learned.  cooling: it is read again first.
+    """
 
     id: str
     ok: bool
@@ -132,6 +165,9 @@ class Decided(Shape, frozen=True, kw_only=True):
     error: str = ""
     message: str = ""
     hint: str = ""
+    confirm: str = ""
+    lesson: str = ""
+    cooling: bool = False
     releases_at: str | None = None
 
 
@@ -152,6 +188,7 @@ class ActionView(ApprovalView, frozen=True, kw_only=True):
     compensated_by: str = ""
     held_back: str = ""
     looks_at: str | None = None
+    cooling: bool = False
 
 
 class Actions(Page, frozen=True, kw_only=True):

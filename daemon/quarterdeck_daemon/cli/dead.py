@@ -69,10 +69,10 @@ def _lines(session: Session, found: Plain) -> Iterator[str]:
         if part
     )
     yield line(f"{text(found, 'id')}  {where}")
-    yield line(f"gave up    {when(found)} after {counted(number(found, 'attempts'), 'try')}")
-    yield session.printer.paint(line(f"error      {text(record(found.get('error')), 'message')}"), "red")
+    yield line(f"gave up {when(found)} after {counted(number(found, 'attempts'), 'try')}")
+    yield session.printer.paint(line(f"error: {text(record(found.get('error')), 'message')}"), "red")
     if text(found, "diagnosis"):
-        yield line(f"likely     {text(found, 'diagnosis')}")
+        yield line(f"likely: {text(found, 'diagnosis')}")
     for one in records(found.get("failures")):
         error = record(one.get("error"))
         yield line(
@@ -81,9 +81,9 @@ def _lines(session: Session, found: Plain) -> Iterator[str]:
     for name, value in record(found.get("input")).items():
         yield line(f"  input {name} = {value}")
     if number(found, "input_seq"):
-        yield line(f"context    quarterdeck timeline {number(found, 'input_seq')}")
+        yield line(f"context: quarterdeck timeline {number(found, 'input_seq')}")
     if text(found, "resolved"):
-        yield line(f"resolved   {text(found, 'resolved')}")
+        yield line(f"resolved: {text(found, 'resolved')}")
         return
     yield "what you can do:"
     yield from (line(f"  {remedy}") for remedy in strings(found.get("remedies")))

@@ -9,7 +9,7 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .plain import Plain, record, records, text
+from .plain import Plain, record, records, strings, text
 from .session import Session
 from .text import line
 from .times import local, span
@@ -108,7 +108,7 @@ def steps_of(found: Plain) -> list[Plain]:
 def waits_for_approval(found: Plain) -> bool:
     """Return whether nothing moves until the operator decides: a waiting step with actions, none under way."""
     steps = steps_of(found)
-    waiting = any(one.get("status") == "waiting" and one.get("actions") for one in steps)
+    waiting = any(one.get("status") == "waiting" and (one.get("actions") or one.get("gate")) for one in steps)
     return waiting and not any(one.get("status") in ("started", "recalling", "backoff") for one in steps)
 
 
@@ -118,11 +118,23 @@ def lines_of(session: Session, found: Plain) -> Iterator[str]:
     yield f"{id}  {line(text(found, 'playbook'))}  {line(text(found, 'status'))}" + (
         f"  ({line(reason)})" if reason else ""
     )
+    if text(found, "trouble"):
+        yield line(f"  in quarantine: {text(found, 'trouble')}")
+        yield from (line(f"  {remedy}") for remedy in strings(found.get("remedies")))
     rows = [
-        (text(one, "id"), text(one, "status"), text(one, "attempts"), text(one, "agent"), outcome(one))
+        (
+            ("  " if text(one, "parent") else "") + text(one, "id"), text(one, "status"), text(one, "attempts"),
+            text(one, "agent"), outcome(one),
+        )
         for one in steps_of(found)
-    ]
+    ]  # fmt: skip
     yield from session.printer.table(("STEP", "STATUS", "TRIES", "AGENT", "OUTCOME"), rows)
+    for gate in records(found.get("gates")):
+        yield line(f"asks you: {text(gate, 'text')}")
+        words = f"runs approve {id} {text(gate, 'step')}"
+        yield line(f"  {session.command(words)}  (or reject)")
+    if outputs := record(found.get("outputs")):
+        yield line(f"gave back: {', '.join(f'{name}={value}' for name, value in outputs.items())}")
 
 
 def outcome(step: Plain) -> str:
@@ -130,6 +142,12 @@ def outcome(step: Plain) -> str:
     error = record(step.get("error"))
     if text(error, "message"):
         return text(error, "message")
+    if text(step, "queued_for"):
+        return f"waits for room: {text(step, 'queued_for')}"
+    if text(step, "gate"):
+        return f"asks: {text(step, 'gate')}"
+    if text(step, "run"):
+        return f"run {text(step, 'run')}"
     actions = text(step, "actions")
     if actions:
         return f"proposed {actions}"
@@ -153,10 +171,16 @@ def list_runs(session: Session, status: str | None, limit: int) -> None:
         params["status"] = status
     items = records(session.ask("run.list", params).get("items"))
     rows = [
-        (text(one, "id"), text(one, "status"), when(one), text(one, "playbook"), text(one, "reason")) for one in items
+        (text(one, "id"), text(one, "status"), when(one), text(one, "playbook"), _why(one)) for one in items
     ]
     headers = ("ID", "STATUS", "BEGAN", "PLAYBOOK", "REASON")
     session.show_items(items, session.printer.table(headers, rows), none="No runs.")
+
+
+def _why(row: Plain) -> str:
+    """Why it stands as it does: its trouble, what it asks, or how it ended."""
+    asked = [f"asks: {text(gate, 'text')}" for gate in records(row.get("gates"))]
+    return text(row, "trouble") or "; ".join(asked) or text(row, "reason")
 
 
 def when(row: Plain) -> str:
@@ -244,3 +268,6 @@ def signal(session: Session, id: str, name: str, payload: tuple[str, ...]) -> No
     """Send the signal NAME that run ID waits for, or will wait for."""
     params: Plain = {"id": id, "signal": name, "payload": pairs(payload)}
     _steer(session, "signal", params, f"signal {name} to {id}", "a signal cannot be taken back")
+
+
+from . import run_edits  # noqa: E402, F401 - it adds its verbs to the noun above

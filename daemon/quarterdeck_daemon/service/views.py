@@ -9,7 +9,20 @@ import msgspec
 
 from quarterdeck_protocol.labels import OPERATOR
 
-from ..core.entities import Action, Asset, DeadLetter, Document, Entity, Evidence, Fact, Memory, Plain, Run, Step
+from ..core.entities import (
+    Action,
+    Asset,
+    DeadLetter,
+    Document,
+    Entity,
+    Evidence,
+    Fact,
+    Memory,
+    Plain,
+    Run,
+    Step,
+    Waiter,
+)
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
 from ..core.shown import rebuild, tokens_by_read
@@ -130,14 +143,39 @@ def run_row(run: Run) -> Plain:
         "cause": run.cause,
         "seq": run.seq,
         "cost": "0",
+        "parent": run.parent,
+        "priority": run.priority,
+        "gates": [_gate(step) for step in run.steps.values() if step.status == "waiting" and step.gate],
+        "trouble": run.trouble,
     }
+
+
+def _gate(step: Step) -> Plain:
+    return {"step": step.id, "text": step.gate, "hash": text_hash(step.gate)}
 
 
 def run_view(store: Store, run: Run, order: list[str]) -> Plain:
     """The whole run; `order` names its steps as the playbook does."""
     steps = [_step_view(store, run.steps[id]) for id in order if id in run.steps]
-    view = {"steps": steps, "labels": plain(run.labels), "playbook_hash": run.playbook_hash, "signals": run.signals}
+    view: Plain = {
+        "steps": steps,
+        "labels": plain(run.labels),
+        "playbook_hash": run.playbook_hash,
+        "signals": run.signals,
+        "outputs": run.outputs,
+        "agents": run.agents,
+        "late_at": iso(run.late_us),
+        "deadline_at": iso(run.deadline_us),
+        "opens_at": iso(run.opens_us),
+        "remedies": _remedies(run),
+    }
     return run_row(run) | view
+
+
+def _remedies(run: Run) -> list[str]:
+    if run.status != "quarantined":
+        return []
+    return [f"quarterdeck runs resume {run.id}", f"quarterdeck runs kill {run.id}"]
 
 
 def _step_view(store: Store, step: Step) -> Plain:
@@ -158,9 +196,23 @@ def _step_view(store: Store, step: Step) -> Plain:
         "sources": list(step.sources),
         "actions": list(step.actions),
         "wakes_at": iso(step.until_us),
+        "queued_for": _queued_for(store, step),
+        "parent": step.parent,
+        "item": step.item,
+        "gate": step.gate if step.status == "waiting" else "",
+        "gate_hash": text_hash(step.gate) if step.gate else "",
+        "run": step.child,
+        "agent_version": step.agent_version,
+        "given": step.given_output,
         "started_at": iso(step.started_us),
         "ended_at": iso(step.ended_us),
     }
+
+
+def _queued_for(store: Store, step: Step) -> str:
+    """The limit or breaker that it waits at, "" when it does not."""
+    waiter = store.get(Waiter, step.queued) if step.status == "queued" and step.queued else None
+    return waiter.scope if waiter is not None else ""
 
 
 def evidence_view(evidence: Evidence) -> Plain:

@@ -14,6 +14,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import EngageStop, ReleaseStop
 from ...core.entities import Action, Breaker, Counter, DeadLetter, Document, Meter, Plain, Run, Stop
+from ..failure_checks import CHECKS as FAILURE_CHECKS
 from ..fence import read_fence
 from ..house import House
 from ..open_alerts import open_alerts
@@ -228,4 +229,4 @@ def _recall(house: House) -> Plain:
     return _check("recall", True, f"words and vectors of {applied.embedder}")
 
 
-CHECKS = (_private, _space, _processes, _fence, _assets, _recall)
+CHECKS = (_private, _space, _processes, _fence, _assets, _recall, *FAILURE_CHECKS)
