@@ -93,6 +93,7 @@ class Status(Shape, frozen=True, kw_only=True):
     facts: int = 0
     waiting_documents: int = 0
     workers: int = 0
+    confinement: str = "none"
     uptime_s: int = 0
     pid: int = 0
 

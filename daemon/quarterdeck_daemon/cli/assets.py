@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .plain import Plain, record, records, text
 from .session import Session
-from .text import line
+from .text import counted, line
 from .values import read_file
 from .words import noun, reads, verb_of
 
@@ -44,27 +44,60 @@ def list_playbooks(session: Session) -> None:
 @reads
 def validate(session: Session, files: tuple[str, ...]) -> None:
     """Check playbook FILEs without loading them. Exit status 2: one is wrong."""
-    found: list[Plain] = []
-    refused: list[QuarterdeckError] = []
-    for path in files:
-        try:
-            answer = session.ask("playbook.validate", {"text": read_file(Path(path))})
-        except QuarterdeckError as error:
-            if error.code not in ("schema", "bad_value"):
-                raise
-            answer = {"errors": [{"message": error.message, "hint": error.hint}]}
-        problems = [_complaint(one) for one in records(answer.get("errors"))]
-        found.append({"id": path, "ok": not problems, "problems": problems})
-        refused += [QuarterdeckError("schema", f"{path}: {problem}", hint="Correct it.") for problem in problems]
-    session.show({"items": found}, [line(f"{'ok' if one['ok'] else 'fail'}  {one['id']}") for one in found])
-    if refused:
-        raise refused[0]
+    found = [_validated(session, path) for path in files]
+    wrong = [one for one in found if not one["ok"]]
+    session.show({"items": found}, [told for one in found for told in _told(one)])
+    if wrong:
+        count = sum(len(records(one["problems"])) for one in wrong)
+        raise QuarterdeckError(
+            "schema",
+            f"{counted(count, 'fault')} in {counted(len(wrong), 'file')}.",
+            hint="Mend them and ask again. The language: docs/playbooks.md.",
+        )
 
 
-def _complaint(row: Plain) -> str:
-    where = f"line {text(row, 'line')}: " if row.get("line") and "line " not in text(row, "message") else ""
-    hint = f" ({text(row, 'hint')})" if text(row, "hint") else ""
-    return f"{where}{text(row, 'message')}{hint}"
+def _validated(session: Session, path: str) -> Plain:
+    """Ask the daemon, which knows agents and other playbooks; without one the text is checked by itself."""
+    content = read_file(Path(path))
+    try:
+        answer = session.ask("playbook.validate", {"text": content})
+        problems, warnings = records(answer.get("errors")), records(answer.get("warnings"))
+    except QuarterdeckError as error:
+        if error.code in ("schema", "bad_value"):
+            problems, warnings = [{"message": error.message, "hint": error.hint}], []
+        elif error.code in ("unavailable", "not_found"):
+            problems, warnings = _checked_alone(content)
+        else:
+            raise
+    return {"id": path, "ok": not problems, "problems": problems, "warnings": warnings}
+
+
+def _checked_alone(content: str) -> tuple[list[Plain], list[Plain]]:
+    from ..service.playbook_files import checked_text
+
+    found = checked_text(content, None, None)
+    return [one for one in found if one["level"] == "error"], [one for one in found if one["level"] != "error"]
+
+
+def _told(one: Plain) -> Iterator[str]:
+    """`playbooks/a.yaml:12:5: error: …`, as editors and compilers know it."""
+    path = text(one, "id")
+    if one["ok"]:
+        yield line(f"ok    {path}")
+    for level, name in (("error", "problems"), ("warning", "warnings")):
+        for fault in records(one.get(name)):
+            place = f"{path}:{text(fault, 'line') or 1}:{text(fault, 'column') or 1}"
+            hint = f"  {text(fault, 'hint')}" if text(fault, "hint") else ""
+            yield line(f"{place}: {level}: {text(fault, 'message')}{hint}")
+
+
+@verb_of(playbooks, "schema", examples=("quarterdeck playbooks schema > playbooks/playbook.schema.json",))
+def schema(session: Session) -> None:
+    """Print the JSON Schema of playbooks, with which an editor completes and checks them."""
+    from ..service.playbook_files import FIRST_LINE, schema_text
+
+    session.printer.say(schema_text().rstrip())
+    session.printer.talk(line(f"first line of a playbook: {FIRST_LINE}"))
 
 
 @verb_of(connectors, "list")

@@ -25,6 +25,9 @@ def begin(turn: Turn, run: Run, spec: StepSpec) -> None:
         raise Unanswerable(f"a fan-out has at most {FAN_OUT_MAX} items, {spec.each!r} gives {len(items)}")
     if len(run.steps) + len(items) > RUN_STEPS_MAX:
         raise Unanswerable(f"a run has at most {RUN_STEPS_MAX} steps, those of its fan-outs counted")
+    if not items:
+        succeed(turn, run, spec.id, {"items": [], "count": 0, "failed": [], "skipped": []}, labels=run.labels)
+        return
     body: Plain = {"run": run.id, "step": spec.id, "agent": spec.agent, "items": items}
     turn.emit("step.fanned_out", body, run=run.id, labels=run.labels)
 

@@ -88,7 +88,7 @@ class _Checks:
         listed = plain.get("steps")
         whole = list(enumerate(listed)) if isinstance(listed, list) else []
         self.ids = [str(one["id"]) for _, one in whole if isinstance(one, dict) and isinstance(one.get("id"), str)]
-        self.steps = [(index, spec) for index, one in whole if (spec := _as(one, StepSpec)) is not None]
+        self.steps = [(index, spec) for index, one in whole if (spec := _step_as_far(one)) is not None]
         inputs = plain.get("inputs")
         self.inputs = frozenset(str(name) for name in inputs) if isinstance(inputs, dict) else frozenset()
 
@@ -157,7 +157,7 @@ class _Checks:
         self._id(path, spec)
         self._needs(path, spec)
         work = [name for name in ("agent", "playbook", "wait") if getattr(spec, name)]
-        if len(work) != 1:
+        if len(work) != 1 and not self._some_field_lost(path, spec):
             both = f"not both {' and '.join(work)}" if work else "and this one has none"
             self.say(path, f"step {spec.id!r} has exactly one of agent, playbook and wait, {both}")
         if spec.wait is not None:
@@ -172,6 +172,15 @@ class _Checks:
         self._names(path, spec)
         if spec.compensate is not None:
             self._compensate((*path, "compensate"), spec, spec.compensate)
+
+    def _some_field_lost(self, path: Path, spec: StepSpec) -> bool:
+        """Whether the step has a field that could not be read: it may be the work that seems to be missing."""
+        return not any((spec.agent, spec.playbook, spec.wait)) and _as(self._plain_at(path), StepSpec) is None
+
+    def _plain_at(self, path: Path) -> object:
+        steps = self.plain["steps"]
+        assert isinstance(steps, list), "steps were read as a list"
+        return steps[int(path[1])]
 
     def _id(self, path: Path, spec: StepSpec) -> None:
         if self.ids.count(spec.id) > 1:
@@ -329,6 +338,14 @@ def _as(value: object, shape: type[S]) -> S | None:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError:
         return None
+
+
+def _step_as_far(value: object) -> StepSpec | None:
+    """The step with those of its fields that have the right shape; what is wrong with the others is told already."""
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+        return None
+    fitting = {key: one for key, one in value.items() if _as({"id": value["id"], key: one}, StepSpec) is not None}
+    return _as(fitting, StepSpec)
 
 
 def _near(word: str, known: list[str]) -> str:

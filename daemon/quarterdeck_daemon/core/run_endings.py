@@ -38,6 +38,13 @@ def end(turn: Turn, run: Run, playbook: Playbook) -> None:
     turn.emit("run.ended", body, run=run.id, labels=run.labels)
 
 
+def borne(run: Run, playbook: Playbook) -> bool:
+    """Whether the run may go on in spite of every step that failed."""
+    return all(
+        playbook.step(id).on_failure == "continue" for id, step in run.steps.items() if step.status == "failed"
+    )
+
+
 def _ending(turn: Turn, run: Run, playbook: Playbook) -> tuple[str, str]:
     actions = [turn.draft.get(Action, id) for step in run.steps.values() for id in step.actions]
     states = [action.status for action in actions if action is not None]

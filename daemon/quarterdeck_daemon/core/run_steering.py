@@ -55,7 +55,8 @@ def _resume(turn: Turn, run: Run, reason: str) -> None:
     for letter in _letters(turn, run):
         turn.emit("deadletter.resolved", {"id": letter.id, "remedy": "retry"}, run=run.id)
     kind = "run.resumed" if run.live else "run.reopened"
-    failed = [step for step in run.steps.values() if step.status == "failed"] if not run.live else []
+    # Ended for want of tries or of something to come: what failed by that is tried again.
+    failed = [one for one in run.steps.values() if one.status == "failed" and run.status in ("blocked", "exhausted")]
     turn.emit(kind, {"run": run.id, "reason": reason}, run=run.id, labels=run.labels)
     for step in failed:
         body: Plain = {"run": run.id, "step": step.id, "reason": reason or "resumed by the operator"}

@@ -46,7 +46,7 @@ from .recall import Recall
 from .reception import Reception
 from .role_feeds import RoleFeeds, announce, withdraw
 from .rpc import Handler, Rpc
-from .steering import configure, load, watch
+from .steering import configure, examine_runs, load, watch
 from .supervisor_link import SupervisorLink
 from .workspace import load_config
 
@@ -151,6 +151,7 @@ class Daemon:
         tasks = [self._guarded(work) for work in (engine.run(), hub.run(), recall.run(), link.run())]
         await configure(house, self._config)
         await load(house)
+        await examine_runs(house)
         doing.see_to(all_needs(store))
         tasks += [
             self._guarded(work)

@@ -26,6 +26,7 @@ from ..core.entities import Plain, Priority
 from ..core.orders import (
     Answer,
     Arrived,
+    Confinement,
     DaemonMessage,
     Failed,
     Failure,
@@ -59,6 +60,7 @@ class _Process(msgspec.Struct):
     role: Role
     pid: int
     orders: dict[str, None]  # In the order in which it has them; a worker does the first and holds the rest.
+    confined: Confinement = Confinement()
 
 
 class _Job(msgspec.Struct):
@@ -141,8 +143,26 @@ class Hub:
             job.answer.cancel()
         self._queues[role].clear()
 
+    async def abandon(self, prefix: str) -> None:
+        """Give up every order whose id begins so. Nobody gets an answer; a worker that is doing one is ended."""
+        for id in [id for id in self._jobs if id.startswith(prefix)]:
+            job = self._jobs.pop(id)
+            self._bulkheads.ended(job.kind, id, answered=False)
+            job.answer.cancel()
+            process = self._processes.get(job.process)
+            if process is None:
+                continue
+            process.orders.pop(id, None)
+            if job.due and process.role == "worker":
+                self._lose(process, "crash", "its process was ended for another order")
+                await self._kill(process.pid, f"order {id} was abandoned")
+
     def processes(self) -> list[dict[str, object]]:
         return [{"role": p.role, "pid": p.pid, "busy": sorted(p.orders)} for p in self._processes.values()]
+
+    def confinement(self) -> list[Confinement]:
+        """How far each worker that is there is shut in."""
+        return [process.confined for process in self._processes.values() if process.role == "worker"]
 
     async def run(self) -> None:
         """Receive until cancelled."""
@@ -188,7 +208,7 @@ class Hub:
             return
         if (before := self._processes.get(identity)) is not None:
             self._lose(before, "crash", "the process began anew")
-        self._processes[identity] = _Process(identity, hello.role, hello.pid, {})
+        self._processes[identity] = _Process(identity, hello.role, hello.pid, {}, hello.confined)
         self.agents |= {str(agent.get("name")): agent for agent in hello.agents}
         self._bury_dead()
         if hello.role == "indexer":

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ..core.commands import AssetFile, Configure, DeclareScopes, LoadAssets
+from ..core.commands import AssetFile, Configure, DeclareScopes, ExamineRuns, LoadAssets
 from ..core.durations import duration_us
 from ..core.kind_schema import said_of
 from .assets import PLACES, SkippedAsset, scan_assets
@@ -42,6 +42,13 @@ async def configure(house: House, config: Config) -> None:
     await house.engine.execute(command, actor="operator")
     await house.engine.execute(limits_command(config.limits, config.budgets, config.failures), actor="operator")
     await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
+
+
+async def examine_runs(house: House) -> None:
+    """Set apart the runs that cannot be loaded by this version; the others go on."""
+    done = await house.engine.execute(ExamineRuns())
+    if apart := done.reply["quarantined"]:
+        log.warning("runs in quarantine: %s", apart)
 
 
 async def load(house: House) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -12,11 +10,10 @@ from ...core.playbook import parse_playbook
 from ...core.rules import parse_policy, slips_in
 from ...core.verbs import VERBS
 from ..house import House
+from ..playbook_files import FIRST_LINE, checked_text, playbook_schema
 from ..rpc import Asked, Handler
 from ..views import asset_view
 from .pages import only_now
-
-_LINE = re.compile(r"line (\d+)")
 
 
 def handlers(house: House) -> dict[str, Handler]:
@@ -37,12 +34,16 @@ def handlers(house: House) -> dict[str, Handler]:
         only_now("connector.list", params.as_of)
         return {"items": _connectors(house), "next": None}
 
+    async def schema(asked: Asked, params: p.Nothing) -> object:
+        return {"schema": playbook_schema(), "first_line": FIRST_LINE}
+
     async def validate(asked: Asked, params: p.PlaybookValidate) -> object:
         return _validated(house, params)
 
     return {
         "playbook.list": playbooks,
         "playbook.validate": validate,
+        "playbook.schema": schema,
         "template.list": templates,
         "policy.list": policies,
         "agent.list": agents,
@@ -81,8 +82,16 @@ def _row(asset: Asset) -> Plain:
         rules = parse_policy(asset.text).rule
         details = {
             "rules": [
-                {"id": r.id, "match": r.pattern, "when": r.when, "verdict": r.verdict, "risk": r.risk, "firm": r.firm,
-                 "reason": r.reason, "problem": "; ".join(slips_in(r))}
+                {
+                    "id": r.id,
+                    "match": r.pattern,
+                    "when": r.when,
+                    "verdict": r.verdict,
+                    "risk": r.risk,
+                    "firm": r.firm,
+                    "reason": r.reason,
+                    "problem": "; ".join(slips_in(r)),
+                }
                 for r in rules
             ]
         }
@@ -121,10 +130,9 @@ def _validated(house: House, params: p.PlaybookValidate) -> Plain:
                 "not_found", f"there is no playbook {params.name!r}", hint="quarterdeck playbooks list"
             )
         text = path.read_text("utf-8", "replace")
-    try:
-        playbook = parse_playbook(text)
-    except QuarterdeckError as error:
-        line = _LINE.search(error.message)
-        complaint: Plain = {"message": error.message, "line": int(line.group(1)) if line else 0, "hint": error.hint}
-        return {"ok": False, "name": params.name, "errors": [complaint]}
-    return {"ok": True, "name": playbook.name, "errors": []}
+    agents = frozenset(house.hub.agents) or None
+    known = [one for one in house.store.scan(Asset, prefix="playbook/") if not one.removed and "@" not in one.id]
+    found = checked_text(text, agents, frozenset(one.name for one in known))
+    errors = [one for one in found if one["level"] == "error"]
+    name = params.name if errors else parse_playbook(text).name
+    return {"ok": not errors, "name": name, "errors": errors, "warnings": [one for one in found if one not in errors]}

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 from collections.abc import Iterator
 
 from quarterdeck_protocol import params as p
+from quarterdeck_protocol import run_messages as rm
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import SignalRun, StartRun, SteerRun, SteerStep
+from ...core.commands import (
+    Command,
+    DecideGate,
+    EditStep,
+    ReassignStep,
+    SignalRun,
+    StartRun,
+    SteerRun,
+    SteerStep,
+)
 from ...core.entities import Asset, Plain, Run
-from ...core.playbook import parse_playbook
+from ...core.playbook import Playbook, parse_playbook
+from ...core.runs import order_of
+from ...core.saved_playbook import saved
 from ..house import House
+from ..playbook_files import path_of, write_new
 from ..rpc import Asked, Handler
 from ..views import run_row, run_view
 from .memory import labels_for
@@ -48,8 +63,46 @@ def handlers(house: House) -> dict[str, Handler]:
         command = SignalRun(id=params.id, signal=params.signal, payload=params.payload)
         return await _done(house, asked, params.id, command)
 
+    async def kill(asked: Asked, params: p.ChangeOne) -> object:
+        ended = await _done(house, asked, params.id, SteerRun(id=params.id, verb="kill", reason=params.reason))
+        await house.hub.abandon(f"step/{params.id}/")
+        return ended
+
+    async def edit_step(asked: Asked, params: rm.RunEditStep) -> object:
+        command = EditStep(
+            id=params.id,
+            step=params.step,
+            input=params.input,
+            output=params.output,
+            rerun_after=params.rerun_after,
+            reason=params.reason,
+        )
+        return await _done(house, asked, params.id, command)
+
+    async def reassign(asked: Asked, params: rm.RunReassign) -> object:
+        if house.hub.agents and params.agent not in house.hub.agents:
+            near = difflib.get_close_matches(params.agent, house.hub.agents, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "List them: quarterdeck agents list"
+            raise QuarterdeckError("not_found", f"there is no agent {params.agent!r}", hint=hint)
+        command = ReassignStep(id=params.id, step=params.step, agent=params.agent, reason=params.reason)
+        return await _done(house, asked, params.id, command)
+
+    async def decide(asked: Asked, params: rm.RunDecide) -> object:
+        command = DecideGate(
+            id=params.id, step=params.step, approve=params.approve, shown_hash=params.shown_hash, reason=params.reason
+        )
+        return await _done(house, asked, params.id, command)
+
+    async def save(asked: Asked, params: rm.RunSave) -> object:
+        return await _save(house, params)
+
     return {
         "run.start": start,
+        "run.kill": kill,
+        "run.edit_step": edit_step,
+        "run.reassign": reassign,
+        "run.decide": decide,
+        "run.save": save,
         "run.get": get,
         "run.list": listing,
         "run.pause": _steerer(house, "pause"),
@@ -76,17 +129,46 @@ def _step_steerer(house: House, verb: str) -> Handler:
     return steer
 
 
-async def _done(
-    house: House, asked: Asked, id: str, command: SteerRun | SteerStep | SignalRun
-) -> object:
+async def _done(house: House, asked: Asked, id: str, command: Command) -> object:
     reply, seq = await house.change(asked, command)
     return {**reply, "id": id, "seq": seq}, seq
 
 
-def _step_order(house: House, run: Run) -> list[str]:
-    """Steps in the order of the playbook that the run began with."""
+def _playbook_of(house: House, run: Run) -> Playbook | None:
+    """What the run began with; None when that cannot be read any more."""
     asset = house.store.get(Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}")
-    return [step.id for step in parse_playbook(asset.text).steps] if asset is not None else sorted(run.steps)
+    try:
+        return parse_playbook(asset.text) if asset is not None else None
+    except QuarterdeckError:
+        return None
+
+
+def _step_order(house: House, run: Run) -> list[str]:
+    """Steps in the order of the playbook that the run began with, as far as it is known."""
+    playbook = _playbook_of(house, run)
+    if playbook is None or any(step.id not in run.steps for step in playbook.steps):
+        return list(run.steps)
+    return list(order_of(run, playbook))
+
+
+async def _save(house: House, params: rm.RunSave) -> Plain:
+    run = house.store.get(Run, params.id.removeprefix("run:"))
+    playbook = _playbook_of(house, run) if run is not None else None
+    if run is None or playbook is None:
+        what = f"run {params.id} has no playbook that can be read" if run else f"there is no run {params.id!r}"
+        raise QuarterdeckError("not_found", what, hint="quarterdeck runs list")
+    path = path_of(house.workspace, params.name)
+    made = saved(run, playbook, params.name, params.inputs)
+    if not params.dry_run:
+        await asyncio.to_thread(write_new, path, made.text)
+    return {
+        "id": run.id,
+        "name": params.name,
+        "path": f"playbooks/{path.name}",
+        "text": made.text,
+        "left_out": list(made.left_out),
+        "written": not params.dry_run,
+    }
 
 
 def _list(house: House, params: p.RunList) -> Plain:
