@@ -11,7 +11,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .plain import Plain, number, record, records, strings, text
 from .session import Session
-from .text import line
+from .text import block, line
 from .times import iso, local, moment
 from .values import pairs, read_file
 from .words import changes, noun, reads, verb_of
@@ -66,7 +66,7 @@ def show(session: Session, name: str | None) -> None:
             return
         session.printer.talk(line(f"preset {name}, after your own files in {session.folder / 'policies'}"))
     content = preset_text(name) if name in PRESETS else read_file(_own_file(session, name))
-    session.show({"id": name, "text": content}, [line(one) for one in content.splitlines()])
+    session.show({"id": name, "text": content}, [block(one).rstrip() for one in content.splitlines()])
 
 
 def _own_file(session: Session, name: str) -> Path:
@@ -117,7 +117,7 @@ def _explained(found: Plain) -> Iterator[str]:
     for step in records(found.get("tried")):
         yield line(f"  looked at {text(step, 'rule')} ({text(step, 'where')}): {text(step, 'outcome')}")
         for name, value in record(step.get("terms")).items():
-            yield line(f"      {name} is {_value(value)}")
+            yield "    " + line(f"{name} is {_value(value)}")
 
 
 def _value(value: object) -> str:
@@ -156,7 +156,7 @@ def _tested(session: Session, found: Plain) -> Iterator[str]:
     counts = record(found.get("counts"))
     yield line(f"{number(found, 'compared')} actions of the past; nothing was done")
     for name, said in CHANGES:
-        yield line(f"  {number(counts, name):>5}  {said}")
+        yield f"{number(counts, name):>7}  {said}"
     if number(found, "against"):
         yield line(f"  of what would newly be allowed, you had rejected or changed {number(found, 'against')}")
     for slip in strings(found.get("slips")):

@@ -25,12 +25,14 @@ from quarterdeck_protocol.events import Event
 from .alerts import raise_alert, settle_topic
 from .commands import Command, SetAutonomy
 from .entities import Autonomy, Level, Plain, Record
+from .grants import check_agent
 from .guards import widens
 from .policy import LEVELS, WIDENING
 from .table import Draft, Table
 from .track import BAD, confidence_of, record_id
 from .turn import Applier, Turn
 from .verbs import VERBS
+from .vocabulary import told_tally
 
 # From which level to which, after so many good ends in a row.
 PROMOTIONS: dict[str, tuple[Level, int]] = {
@@ -69,6 +71,7 @@ def set_level(turn: Turn, command: SetAutonomy) -> Plain:
         raise QuarterdeckError(
             "bad_value", f"no connector offers {command.action!r}", hint=f"One of: {', '.join(VERBS)}."
         )
+    check_agent(turn.draft, command.agent)
     now = autonomy_of(turn.draft, command.agent, command.action)
     if command.decline:
         return _decline(turn, now, command.reason)
@@ -232,7 +235,7 @@ def told(table: Table, id: str) -> Plain:
     return {
         "id": id, "agent": agent, "action": action, "level": now.level, "by": now.by, "reason": now.reason,
         "since_us": now.since_us, "proposed": now.proposed, "why": now.why, "confidence": confidence, "basis": basis,
-        "track": {**msgspec.to_builtins(record.tally), "decisions": record.tally.decisions},
+        "track": told_tally(record.tally),
         "next": level if may else "", "needed": max(0, threshold - record.tally.streak) if may else 0, "widens": widens(action),
     }  # fmt: skip
 

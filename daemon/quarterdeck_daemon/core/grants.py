@@ -20,7 +20,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from .commands import Command, GivePermission, RevokePermission
-from .entities import Grant, Plain
+from .entities import Grant, Plain, Scopes
 from .guards import fits, widens
 from .lookup import find
 from .moments import DAY_US
@@ -56,7 +56,22 @@ def _check_operator(turn: Turn) -> None:
         raise QuarterdeckError("forbidden", f"{turn.actor} cannot give or take permissions; only the operator can")
 
 
+def check_agent(table: Table, agent: str) -> None:
+    """Raise `bad_value` for a name that no agent of this house has, if it is known which there are."""
+    scopes = table.get(Scopes, "workspace")
+    known = [
+        name.removeprefix("agent:")
+        for name in (scopes.declared if scopes is not None else ())
+        if name.startswith("agent:")
+    ]
+    if known and agent not in known:
+        raise QuarterdeckError(
+            "bad_value", f"there is no agent {agent!r}", hint=f"There are: {', '.join(sorted(known))}."
+        )
+
+
 def _check_bounds(turn: Turn, command: GivePermission) -> None:
+    check_agent(turn.draft, command.agent)
     if not widens(command.action):
         raise QuarterdeckError(
             "policy_denied",

@@ -19,6 +19,7 @@ _LISTS = {
     "action": "`quarterdeck approvals`",
     "deadletter": "`quarterdeck dead list`",
     "alert": "`quarterdeck alerts`",
+    "grant": "`quarterdeck policies grants --all`",
     "schedule": "`quarterdeck schedules list`",
     "task": "`quarterdeck tasks list`",
     "objective": "`quarterdeck objectives list`",

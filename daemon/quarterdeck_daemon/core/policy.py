@@ -1,7 +1,7 @@
 """Policy: may this action happen? Guards, then rules, then grants and autonomy; the stricter word stands.
 
     guards (guards.py)      can only make it stricter; no rule, grant or level loosens them
-    rules (rules.py)        the operator's files, then the preset; first match wins; none and nothing against it: R9, else ask
+    rules (rulebook.py)     the operator's files, then the preset; first match wins; none and nothing against it: R9, else ask
     grants (grants.py)      turn the *ask* of a rule that is not firm into *allow* (R8), and count
     levels (autonomy.py)    observe and suggest hold back; act_and_report and autonomous widen as grants do
 
@@ -21,11 +21,12 @@ from .guards import RISK_ORDER as RISK_ORDER
 from .guards import STRICTNESS as STRICTNESS
 from .guards import Finding, findings, touches_of, widens
 from .guards import Word as Word
+from .rulebook import Ruling, book_of
 from .rules import RULES_MAX as RULES_MAX
 from .rules import PolicyFile as PolicyFile
 from .rules import Rule as Rule
-from .rules import Ruling, Tried, book_of, tried
 from .rules import parse_policy as parse_policy
+from .telling import Tried, tried
 from .verbs import VERBS
 from .vocabulary import Question as Question
 

@@ -20,7 +20,7 @@ from .hashing import text_hash
 from .lookup import find
 from .table import Draft
 from .turn import Applier, Turn, strings
-from .vocabulary import CONFIDENCE_DECISIONS_MIN
+from .vocabulary import CONFIDENCE_DECISIONS_MIN, told_tally
 
 RECENT_MAX = 50
 HASH_CHARS = 24
@@ -136,10 +136,10 @@ def _noted(draft: Draft, event: Event) -> None:
 
 
 def _counted(tally: Tally, what: str) -> Tally:
-    plain: Plain = msgspec.to_builtins(tally)
+    plain = told_tally(tally)
     plain[what] = getattr(tally, what) + 1
     plain["streak"] = tally.streak + 1 if what in GOOD else 0
-    return msgspec.convert(plain, Tally)
+    return msgspec.convert(plain, Tally)  # `decisions` follows from the rest.
 
 
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {

@@ -32,32 +32,58 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TERMS: dict[str, Term] = {
-    "action": Term(type="map", meaning="name, connector, verb (strings), outward, reversible (bool), class (A, B or C), touches (list)"),
-    "agent": Term(type="string", meaning="who proposes it, such as composer; kernel for what the house itself proposes"),
+    "action": Term(
+        type="map",
+        meaning="name, connector, verb (string); outward, reversible (bool); class (A, B or C); touches (list of string)",
+    ),
+    "agent": Term(
+        type="string", meaning="who proposes it, such as composer; kernel for what the house itself proposes"
+    ),
     "args": Term(type="map", meaning="the arguments exactly as they would leave, such as args.subject", shaped=True),
     "amount": Term(
-        type="map", shaped=True,
-        meaning="value (int, minor units: cents) and currency (string, three capital letters); missing unless the arguments give both",
+        type="map",
+        meaning="value (int, minor units: cents), currency (string, three capital letters); missing unless both are given",
+        shaped=True,
     ),
     "targets": Term(type="list of string", meaning="where it goes: addresses or paths, each once", shaped=True),
     "recipients": Term(
-        type="map", shaped=True,
-        meaning="count, known, unknown, new (int: new were never reached before), domains (list of string)",
+        type="map",
+        meaning="count, known, unknown, new (int; new were never reached before); domains (list of string)",
+        shaped=True,
     ),
     "known": Term(type="list of string", meaning="addresses in your facts `client` and `contact`, in small letters"),
-    "labels": Term(type="map", meaning="integrity (external, agent, operator), sensitivity (public, private, secret), sources (list)"),
-    "context": Term(type="map", meaning="the same of all that the run has read so far, not only of what became this action"),
+    "labels": Term(
+        type="map",
+        meaning="integrity (external, agent, operator); sensitivity (public, private, secret); sources (list of string)",
+    ),
+    "context": Term(
+        type="map", meaning="the same of all that the run has read so far, not only of what became this action"
+    ),
     "confidence": Term(
         type="double",
-        meaning=f"0 to 1: share of this agent's last 50 of this kind that stood as proposed; missing below {CONFIDENCE_DECISIONS_MIN} decisions",
+        meaning="0 to 1: share of the last 50 of this agent and kind that stood as proposed; "
+        f"missing below {CONFIDENCE_DECISIONS_MIN} decisions",
     ),
-    "track": Term(type="map", meaning="decisions, unchanged, edited, rejected, done, failed, undone, streak (int), of this agent and kind"),
-    "novelty": Term(type="map", shaped=True, meaning="kind (bool: this agent never did this before), recipient (bool: some target never reached before)"),
-    "autonomy": Term(type="string", meaning="the level you gave: observe, suggest, act_with_approval, act_and_report, autonomous; empty: none"),
-    "time": Term(type="map", meaning="hour, minute (int), weekday (int, 1 is Monday), day (mon to sun), date (2026-11-20), in the workspace's zone"),
+    "track": Term(
+        type="map",
+        meaning="decisions, unchanged, edited, rejected, done, failed, undone, observed, streak (int) of this agent and kind",
+    ),
+    "novelty": Term(
+        type="map",
+        meaning="kind (bool: this agent never did this); recipient (bool: some target was never reached before)",
+        shaped=True,
+    ),
+    "autonomy": Term(
+        type="string",
+        meaning="the level you gave: observe, suggest, act_with_approval, act_and_report, autonomous; empty: none",
+    ),
+    "time": Term(
+        type="map",
+        meaning="hour, minute, weekday (int; 1 is Monday), day (mon to sun), date (2026-11-20), in the workspace's zone",
+    ),
     "cost": Term(type="int", meaning="what it is said to cost, in minor units"),
-    "run": Term(type="map", meaning="id, playbook, priority (string); empty strings outside a run"),
-}  # fmt: skip
+    "run": Term(type="map", meaning="id, playbook, priority (string); empty outside a run"),
+}
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,10 +166,15 @@ def domain_of(target: str) -> str:
     return target.rpartition("@")[2].lower() if "@" in target else ""
 
 
+def told_tally(tally: Tally) -> Plain:
+    """All counts, also those that are zero."""
+    return {name: getattr(tally, name) for name in (*Tally.__struct_fields__, "decisions")}
+
+
 # --- terms ----------------------------------------------------------------------------------------
 
 
-def _labels(labels: Labels) -> Plain:
+def label_map(labels: Labels) -> Plain:
     return {"integrity": labels.integrity, "sensitivity": labels.sensitivity, "sources": list(labels.sources)}
 
 
@@ -179,7 +210,7 @@ def _recipients(asked: Question) -> Plain:
 
 
 def _track(asked: Question) -> Plain:
-    return {**msgspec.to_builtins(asked.tally), "decisions": asked.tally.decisions}
+    return told_tally(asked.tally)
 
 
 def _time(asked: Question) -> Plain | None:
@@ -205,8 +236,8 @@ _VALUES: dict[str, Callable[[Question], object]] = {
     "targets": lambda asked: list(asked.targets),
     "recipients": _recipients,
     "known": lambda asked: list(asked.known),
-    "labels": lambda asked: _labels(asked.labels),
-    "context": lambda asked: _labels(asked.read),
+    "labels": lambda asked: label_map(asked.labels),
+    "context": lambda asked: label_map(asked.read),
     "confidence": lambda asked: asked.confidence,
     "track": _track,
     "novelty": lambda asked: {"kind": asked.first, "recipient": bool(asked.new)},
