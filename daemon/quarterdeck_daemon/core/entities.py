@@ -1108,5 +1108,6 @@ ENTITIES: dict[str, type[Entity]] = {
         Schedule, Watch, Task, Objective, Part,
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
+        Attention,
     )
 }  # fmt: skip
