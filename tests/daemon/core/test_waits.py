@@ -253,6 +253,6 @@ def test_a_wait_of_hours_is_no_reason_to_call_a_run_stalled() -> None:
     bench.start()
     for _ in range(9):
         bench.pass_time(HOUR)
-        assert bench.store.get(Run, "q") is not None and bench.run().status == "running"
+        assert bench.run().status == "running"
     bench.pass_time(HOUR)
     assert bench.run().status == "succeeded"
