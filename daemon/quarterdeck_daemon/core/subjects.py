@@ -57,6 +57,7 @@ from .entities import (
     Snapshot,
     Stop,
     Task,
+    Thread,
     Upkeep,
     Use,
     Waiter,
@@ -146,6 +147,8 @@ _RUN_KINDS = (
     "step.started", "step.succeeded", "step.failed", "step.skipped", "step.waiting", "step.recalling",
     "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "deadletter.filed",
     "deadletter.resolved", "run.attached", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
+    "step.fanned_out", "step.called", "step.rejoined", "run.late", "run.opened", "run.deferred", "run.excused",
+    "run.quarantined", "thread.opened", "reply.received", "gate.decided",
 )  # fmt: skip
 _MEMORY_KINDS = (
     "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",
@@ -230,6 +233,11 @@ def _action(entity: Entity) -> str:
     return f"run:{entity.run}" if entity.run else f"action:{entity.id}"
 
 
+def _thread(entity: Entity) -> str:
+    assert isinstance(entity, Thread), "called by kind"
+    return f"run:{entity.run}"
+
+
 def _letter(entity: Entity) -> str:
     assert isinstance(entity, DeadLetter), "called by kind"
     return f"run:{entity.run}" if entity.run else f"deadletter:{entity.id}"
@@ -272,6 +280,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Fact: _own,
     Run: _own,
     DeadLetter: _letter,
+    Thread: _thread,
     Action: _action,
     Alert: _own,
     Snapshot: _own,
