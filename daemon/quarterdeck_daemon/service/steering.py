@@ -31,6 +31,8 @@ async def configure(house: House, config: Config) -> None:
         timezone=config.workspace.timezone,
         hold_us=duration_us(config.actions.hold),
         expires_us=duration_us(config.actions.expires),
+        cooling_us=duration_us(config.actions.cooling_off),
+        warn_percent=config.actions.warn_percent,
         step_deadline_ms=duration_us(config.workers.step_deadline) // 1000,
         batch_window=config.schedules.batch_window,
         core_tokens=config.memory.core_tokens,

@@ -38,6 +38,7 @@ Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^(secret://\S+)?$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+Percent = Annotated[int, msgspec.Meta(ge=0, le=99)]
 WorkerCount = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
 
@@ -51,6 +52,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Actions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold: Duration = "8s"
     expires: Duration = "7d"
+    cooling_off: Duration = "10m"
+    warn_percent: Percent = 75
 
 
 class Policing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,6 +180,8 @@ language = "en"
 [actions]
 hold = "8s"              # how long an approved effect waits, so that undo is free
 expires = "7d"           # silence is "not done" after this
+cooling_off = "10m"      # how long what is risky waits after your yes, to be read again; 0s is no longer than its hold
+warn_percent = 75        # share of that time after which an alert tells that something expires; 0 is never
 
 [policy]                 # rules for what none of yours in policies/ covers; `quarterdeck policies show` prints them
 preset = "cautious"      # "cautious", "balanced", "autonomous", or "" for none: then all that leaves asks
@@ -414,6 +419,7 @@ def _check_values(path: Path, text: str, config: Config) -> None:
     durations: dict[Route, str] = {
         ("actions", "hold"): config.actions.hold,
         ("actions", "expires"): config.actions.expires,
+        ("actions", "cooling_off"): config.actions.cooling_off,
         ("workers", "step_deadline"): config.workers.step_deadline,
         ("mail", "in", "poll"): config.mail.inward.poll,
         ("failures", "breaker_window"): config.failures.breaker_window,

@@ -19,11 +19,12 @@ from ..fence import read_fence
 from ..house import House
 from ..open_alerts import open_alerts
 from ..rpc import Asked, Handler
-from .actions import waiting_actions
+from ..waiting import waiting_actions
 
 FREE_BYTES_WARN = 1024**3
 SETTLE_POLL_S = 0.05
 LEVELS = ("critical", "warning", "info")
+LEVELS_OF_CONFINEMENT = ("none", "limits", "partial", "full")
 ALERTS_MAX = 20  # Shown in a status; the rest is counted.
 QUIET_S = 0.6  # Nothing new for this long counts as settled.
 
@@ -119,6 +120,9 @@ def _status(house: House) -> Plain:
         "documents": _count(house, "doc"),
         "waiting_documents": sum(1 for _ in house.store.live(Document)),
         "workers": sum(row["role"] == "worker" for row in house.hub.processes()),
+        "confinement": min(
+            (one.level for one in house.hub.confinement()), key=LEVELS_OF_CONFINEMENT.index, default="none"
+        ),
         "uptime_s": int(time.monotonic() - house.started_s),
         "pid": os.getpid(),
     }
@@ -191,6 +195,20 @@ def _processes(house: House) -> Plain:
     )
 
 
+def _confinement(house: House) -> Plain:
+    """How far workers are shut in: the one that is least so counts."""
+    found = sorted(house.hub.confinement(), key=lambda one: LEVELS_OF_CONFINEMENT.index(one.level))
+    if not found:
+        return _check("confinement", True, "no worker is there yet")
+    least = found[0]
+    parts = f"{least.level}: {', '.join(least.parts)}"
+    if least.level == "full":
+        return _check("confinement", True, parts)
+    said = f"{parts}; lacks {'; '.join(least.missing)}" if least.missing else parts
+    fix = "agents that did not come with Quarterdeck are not run here; Linux 6.12 or later offers all layers"
+    return {**_check("confinement", True, said), "status": "warn", "fix": fix}
+
+
 def _fence(house: House) -> Plain:
     fence = read_fence(house.workspace / ".quarterdeck" / "fence")
     agrees = fence.stopped == house.stopped
@@ -229,4 +247,4 @@ def _recall(house: House) -> Plain:
     return _check("recall", True, f"words and vectors of {applied.embedder}")
 
 
-CHECKS = (_private, _space, _processes, _fence, _assets, _recall, *FAILURE_CHECKS)
+CHECKS = (_private, _space, _processes, _confinement, _fence, _assets, _recall, *FAILURE_CHECKS)
