@@ -22,7 +22,7 @@ from .commands import Command, ResetBreaker
 from .durations import length_of
 from .entities import Breaker, Plain, Work
 from .limits import KINDS, limits_of
-from .table import Draft, Table
+from .table import Draft
 from .turn import Applier, Turn
 
 OPEN_US_MAX = 3_600_000_000
@@ -35,9 +35,8 @@ def protects(scope: str) -> bool:
     return scope.partition(":")[0] in KINDS
 
 
-def barred_until(table: Table, scope: str, work: str, now_us: int) -> int | None:
+def barred_until(breaker: Breaker | None, work: str, now_us: int) -> int | None:
     """When this work may ask again; None when it may go, be it as the one try of a breaker whose time is over."""
-    breaker = table.get(Breaker, scope) if protects(scope) else None
     if breaker is None or breaker.state == "closed" or breaker.probe == work:
         return None
     assert breaker.until_us is not None, "what is open ends sometime"

@@ -17,7 +17,7 @@ from quarterdeck_protocol.events import Event
 from .alerts import settle_topic
 from .commands import Command, RaiseBudget, SetBudget
 from .entities import Amounts, Cap, Meter, Per, Plain, Reservation, Run, Span, Work
-from .limits import NOTHING, add, began, caps_of, limits_of, rule_of, span_of
+from .limits import NOTHING, add, began, caps_of, limits_of, span_of
 from .lookup import find
 from .table import Draft
 from .turn import Applier, Turn
@@ -27,18 +27,10 @@ CAPS_MAX = 16
 AMOUNT_MAX = 1 << 50
 
 
-def reserve(turn: Turn, work: Work, *, always: bool = False) -> None:
-    """Take it out of every limit that it falls under. The caller has seen that there is room. always: also from none."""
-    limits = limits_of(turn.draft)
-    scopes: dict[str, list[Per]] = {}
-    for scope in work.scopes:
-        rule = rule_of(limits, scope)
-        caps = caps_of(limits, turn.draft.get(Meter, scope), scope)
-        if caps or (rule is not None and rule.at_once):
-            scopes[scope] = list(dict.fromkeys(cap.per for cap in caps))
-    if scopes or always:
-        amounts: Plain = msgspec.to_builtins(work.amounts)
-        turn.emit("budget.reserved", {"work": work.id, "scopes": scopes, "amounts": amounts})
+def reserve(turn: Turn, work: Work, scopes: dict[str, list[Per]]) -> None:
+    """Take it out of these limits, in these spans of time. The caller has seen that there is room."""
+    amounts: Plain = msgspec.to_builtins(work.amounts)
+    turn.emit("budget.reserved", {"work": work.id, "scopes": scopes, "amounts": amounts})
 
 
 def open_reservation(turn: Turn, work: str) -> Reservation | None:

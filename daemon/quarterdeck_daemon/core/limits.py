@@ -106,21 +106,13 @@ def caps_of(limits: Limits, meter: Meter | None, scope: str) -> tuple[Cap, ...]:
     return (*(rule.caps if rule else ()), *(meter.own if meter is not None else ()))
 
 
-def is_limited(table: Table, scope: str) -> bool:
-    """Whether anything is counted for it."""
-    limits, meter = limits_of(table), table.get(Meter, scope)
-    rule = rule_of(limits, scope)
-    return bool(rule and rule.at_once) or bool(caps_of(limits, meter, scope))
-
-
 def run_scopes(table: Table, run: Run | None) -> Iterator[str]:
     """The run and those above it: a child spends what its parent has."""
     for _ in range(PARENTS_MAX):
         if run is None:
             return
         yield f"run:{run.id}"
-        parent = getattr(run, "parent", "")
-        run = table.get(Run, parent) if parent else None
+        run = table.get(Run, run.parent) if run.parent else None
 
 
 # --- settings -------------------------------------------------------------------------------------

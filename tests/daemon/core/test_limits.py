@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck_daemon.core import admission, limits
+from quarterdeck_daemon.core import limits, room
 from quarterdeck_daemon.core.commands import (
+    AssetFile,
     Choice,
     ConfigureLimits,
     DecideApprovals,
     EffectAnswered,
+    LoadAssets,
     RaiseBudget,
     StartRun,
     SteerRun,
@@ -29,7 +31,9 @@ from quarterdeck_daemon.core.entities import (
     Plain,
     Reservation,
     Run,
+    Span,
 )
+from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.limits import began, ends
 from quarterdeck_daemon.core.lines import LAST_TURN, SECOND_TURNS, TURNS, next_of
 from quarterdeck_daemon.core.orders import EffectDone, Failed, Failure, Outcome, ProposedAction, StepDone
@@ -232,6 +236,42 @@ def test_spans_of_time_are_those_of_the_calendar(per: Per, at: int, since: int, 
     assert (began(per, at), ends(per, at)) == (since, until)
 
 
+CHILD = "name: child\nsteps:\n  - {id: a, agent: x, uses: {tokens: 40}}\n"
+PARENT = """
+name: lead
+budget: {tokens: 100, over: stop}
+steps:
+  - {id: one, playbook: child}
+  - {id: two, playbook: child}
+  - {id: three, playbook: child}
+"""
+
+
+def test_runs_within_a_run_spend_what_it_has_and_none_of_them_more() -> None:
+    """Three children want 40 of 100 each, at the same time: the third finds too little, and its end ends the rest."""
+    bench = limited(playbook=PARENT)
+    files = (
+        AssetFile(asset_kind="playbook", name="child", path="c", text=CHILD, hash=text_hash(CHILD)),
+        AssetFile(asset_kind="playbook", name="lead", path="p", text=PARENT, hash=text_hash(PARENT)),
+    )
+    bench.do(LoadAssets(files=files))
+    begin(bench, "q")
+    children = [run for run in bench.store.scan(Run) if run.parent == "q"]
+    assert [run.status for run in children].count("exhausted") == 1
+    span = meter(bench, "run:q").spans["ever"]
+    assert span.used.tokens + span.reserved.tokens <= 100
+    assert run_of(bench, "q").status != "running"
+
+
+def test_a_try_that_uses_more_than_it_said_is_counted_in_full_and_stops_the_next() -> None:
+    """What was billed was billed; the cap is overrun by that one try, and by nothing after it."""
+    bench = limited(playbook=USES % "stop")
+    begin(bench, "q")
+    answer(bench, "q", StepDone(output={}, used=Amounts(tokens=5_000)))
+    assert run_of(bench, "q").status == "exhausted"
+    assert meter(bench, "run:q").spans["ever"].used == Amounts(calls=1, tokens=5_000)
+
+
 # --- fairness -------------------------------------------------------------------------------------
 
 
@@ -305,9 +345,9 @@ def test_no_order_of_work_overruns_a_budget(dice: list[int]) -> None:
 
 def test_twin_work_that_is_not_reserved_overruns_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting only what has ended lets everything begin that is asked for at the same time."""
-    monkeypatch.setattr(admission, "span_of", lambda meter, per, at: _without_reserved(meter, per, at))
+    monkeypatch.setattr(room, "span_of", lambda meter, per, at: _without_reserved(meter, per, at))
     assert live_a_day([0, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3] * 3) != ""
 
 
-def _without_reserved(meter: Meter | None, per: Per, at: int) -> limits.Span:
-    return limits.Span(used=limits.span_of(meter, per, at).used)
+def _without_reserved(meter: Meter | None, per: Per, at: int) -> Span:
+    return Span(used=limits.span_of(meter, per, at).used)
