@@ -10,9 +10,12 @@ The epoch grows with every engage and every release, so an order given before a 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import msgspec
+
+BLOCK_BYTES = 4_096
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +37,39 @@ def read_fence(path: Path) -> Fence:
 
 
 def write_fence(path: Path, fence: Fence) -> None:
-    """Replace the fence, surviving power loss when this returns."""
+    """Put the fence into force, surviving power loss when this returns. Raises OSError.
+
+    The file keeps its block: the new words are written over the old ones, which costs one sync of one block and no change
+    of any folder, and works on a full disk. What decides, epoch and `stopped`, stands in the first sector, which a power
+    cut leaves old or new; whatever does not parse counts as stopped.
+    """
+    data = msgspec.json.encode(fence).ljust(BLOCK_BYTES)
+    if len(data) > BLOCK_BYTES or not _written_over(path, data):
+        _replaced(path, data)
+
+
+def _written_over(path: Path, data: bytes) -> bool:
+    """False when there is no block of ours to write over."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != len(data):
+            return False
+        os.pwrite(handle, data, 0)
+        _sync_data(handle)
+    finally:
+        os.close(handle)
+    return True
+
+
+def _replaced(path: Path, data: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(handle, msgspec.json.encode(fence))
+        os.write(handle, data)
         os.fsync(handle)
     finally:
         os.close(handle)
@@ -48,3 +79,7 @@ def write_fence(path: Path, fence: Fence) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+# macOS has no fdatasync.
+_sync_data = getattr(os, "fdatasync", os.fsync)
