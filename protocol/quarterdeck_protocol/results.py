@@ -76,7 +76,10 @@ class Alert(Shape, frozen=True, kw_only=True):
 
 
 class Status(Shape, frozen=True, kw_only=True):
-    """cost_today: money as text, "0" without models. waiting_documents: received and not parsed yet."""
+    """cost_today: money as text, "0" without models. waiting_documents: received and not parsed yet.
+
+    confinement: how far workers are shut in: full, partial, limits or none.
+    """
 
     running: bool
     stopped: bool
@@ -105,10 +108,13 @@ class Ending(Shape, frozen=True, kw_only=True):
 
 
 class Check(Shape, frozen=True, kw_only=True):
+    """status: "warn" for what works, but not as well as it could."""
+
     id: str
     ok: bool
     detail: str
     fix: str = ""
+    status: str = ""
 
 
 class Checkup(Shape, frozen=True, kw_only=True):

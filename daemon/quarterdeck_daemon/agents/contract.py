@@ -41,10 +41,13 @@ class Contract:
 
 @dataclass(frozen=True)
 class Agent:
+    """stranger: its code did not come with this package, so it is only run where it is fully shut in."""
+
     name: str
     version: str
     contract: Contract
     run: Callable[[RunStep], StepDone]
+    stranger: bool = False
 
 
 def breach(agent: Agent, done: StepDone) -> str:

@@ -18,6 +18,14 @@ from .qualifier import QUALIFIER
 AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK)}
 
 
+_strangers_allowed = [False]  # Of this process; said once, by the worker, when it knows how far it is shut in.
+
+
+def allow_strangers(allowed: bool) -> None:
+    """Say whether this process may run agents that did not come with this package."""
+    _strangers_allowed[0] = allowed
+
+
 def contracts() -> tuple[Plain, ...]:
     """Every agent with its contract, as it is shown to the operator."""
     return tuple(
@@ -42,6 +50,9 @@ def run_agent(step: RunStep) -> StepDone:
     if agent is None:
         hint = f"Known agents: {', '.join(sorted(AGENTS))}."
         raise AgentFailure("contract", "unknown_agent", f"there is no agent {step.agent!r}", hint)
+    if agent.stranger and not _strangers_allowed[0]:
+        said = f"{agent.name} did not come with this package, and this machine cannot shut it in"
+        raise AgentFailure("contract", "unconfined", said, "quarterdeck doctor says what the machine lacks.")
     done = agent.run(step)
     wrong = breach(agent, done)
     if wrong:

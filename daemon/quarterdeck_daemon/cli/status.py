@@ -94,6 +94,8 @@ def _numbers(session: Session, status: Plain) -> Iterator[str]:
         rows["breakers"] = (number(status, "open_breakers"), "quarterdeck breakers")
     for name, (count, command) in rows.items():
         yield f"{name:<11}{count}" + (f"  ({command})" if count else "")
+    if number(status, "workers") and text(status, "confinement") != "full":
+        yield f"workers    {number(status, 'workers')}, shut in: {line(text(status, 'confinement'))}  (quarterdeck doctor)"
     yield f"cost today ${line(text(status, 'cost_today') or '0')}"
     yield f"log        {counted(number(status, 'seq'), 'event')}"
     for alert in records(status.get("alerts")):

@@ -298,11 +298,27 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="a
     outcome: Outcome
 
 
+ConfinementLevel = Literal["full", "partial", "limits", "none"]
+
+
+class Confinement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a process that handles what strangers wrote is shut in; `full` is all layers.
+
+    parts    the layers in force: limits, powers, landlock and its version, seccomp
+    missing  what this machine does not offer, and why
+    """
+
+    level: ConfinementLevel = "none"
+    parts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     """First message of a process. The token came to it through its standard input.
 
     agents   what a worker can run: {name, version, purpose, reads, inputs, outputs, effects, facts}
     applied  how far an indexer's index goes: a MessagePack `Applied` of recall/api.py
+    confined how far a worker is shut in
     """
 
     role: Literal["worker", "effector", "indexer"]
@@ -310,6 +326,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
     token: str
     agents: tuple[Plain, ...] = ()
     applied: bytes = b""
+    confined: Confinement = Confinement()
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started"):

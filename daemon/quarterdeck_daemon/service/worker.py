@@ -1,6 +1,8 @@
 """A worker: parses documents and runs agents, one order at a time, in a process that may be killed at any line.
 
-Owns     the connection to the daemon's `orders` socket, the limits of this process, its scratch folder.
+It is two processes: this one has the connection to the daemon, and hands each order to its confined half (cell.py).
+
+Owns     the connection to the daemon's `orders` socket, the limits of both processes, their scratch folder.
 Promises every readable order gets exactly one answer; whatever parser or agent do, the answer is a result or a
          failure with its class. What leaves is plain data within OUTPUT_BYTES_MAX.
 Leaves   deadlines to the daemon, which kills; starting again to the supervisor; keeping anything to the daemon.
@@ -8,22 +10,19 @@ Leaves   deadlines to the daemon, which kills; starting again to the supervisor;
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import resource
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import NoReturn
 
 import msgspec
 import zmq
 
 from ..agents.capture import find_facts
 from ..agents.contract import AgentFailure
-from ..agents.table import contracts, run_agent
+from ..agents.table import allow_strangers, contracts, run_agent
 from ..agents.warm_up import warm_up
 from ..core.orders import (
     Answer,
@@ -44,18 +43,16 @@ from ..core.orders import (
     Work,
 )
 from ..parsers.table import parse
+from .cell import Cell, CellEnded, Place, Ready, place_of, serve
+from .confinement.confine import confine
+from .confinement.limits import MEMORY_BYTES_MAX, harden
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import hide, set_up_logging
 
 MESSAGE_BYTES_MAX = 96 * 1024 * 1024  # A mail with its attachments.
 OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 DEPTH_MAX = 32
-MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024
-FILE_BYTES_MAX = 64 * 1024 * 1024
-OPEN_FILES_MAX = 256
-IDLE_MS = 50  # Without an order for so long after Hello, heavy libraries are loaded ahead.
 MESSAGE_CHARS_MAX = 500  # Of an error's text in an answer.
-PR_SET_NO_NEW_PRIVS = 38
 
 log = logging.getLogger("quarterdeck.worker")
 
@@ -143,13 +140,12 @@ def _not_plain(value: object, depth: int) -> str:
 class Worker:
     """Speaks to the daemon over one DEALER, which is opened anew (Hello first) when the daemon went away."""
 
-    def __init__(self, launch: Launch) -> None:
-        self._launch = launch
+    def __init__(self, launch: Launch, cell: Cell, ready: Ready) -> None:
+        self._launch, self._cell, self._ready = launch, cell, ready
         self._context = zmq.Context()
-        self._warm = False
 
-    def run(self) -> None:
-        """Serve until the process ends."""
+    def run(self) -> NoReturn:
+        """Serve until the process ends. Raises CellEnded when its other half did."""
         while True:
             self._serve_connection()
 
@@ -160,7 +156,13 @@ class Worker:
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             socket.connect(self._launch.orders)
-            hello = Hello(role="worker", pid=os.getpid(), token=self._launch.token, agents=contracts())
+            hello = Hello(
+                role="worker",
+                pid=os.getpid(),
+                token=self._launch.token,
+                agents=self._ready.agents,
+                confined=self._ready.confined,
+            )
             socket.send_multipart([b"", msgspec.msgpack.encode(hello)])
             self._receive(socket, monitor)
         finally:
@@ -172,27 +174,28 @@ class Worker:
         poller = zmq.Poller()
         poller.register(socket, zmq.POLLIN)
         poller.register(monitor, zmq.POLLIN)
+        poller.register(self._cell.handle, zmq.POLLIN)
         while True:
-            ready = dict(poller.poll(None if self._warm else IDLE_MS))
+            ready = dict(poller.poll())
+            if self._cell.handle in ready:
+                raise CellEnded("it ended without having anything to do")
             if socket in ready:
-                self._take(socket)
+                answer = self._cell.ask(socket.recv_multipart()[-1])
+                if answer:
+                    socket.send_multipart([b"", answer])
             elif monitor in ready:
                 log.info("the daemon went away")
                 return
-            elif not ready:
-                self._warm = True
-                warm_up()
 
-    def _take(self, socket: zmq.Socket[bytes]) -> None:
-        body = socket.recv_multipart()[-1]
-        order = _order_in(body)
-        if isinstance(order, Order):
-            answer = encoded(order.id, carry_out(order.work))
-        elif order:
-            answer = encoded(order, _failed("contract", "schema", "this worker does not understand the order"))
-        else:
-            return
-        socket.send_multipart([b"", answer])
+
+def answered(body: bytes) -> bytes:
+    """What the confined half says to an order; nothing to what cannot be read at all."""
+    order = _order_in(body)
+    if isinstance(order, Order):
+        return encoded(order.id, carry_out(order.work))
+    if order:
+        return encoded(order, _failed("contract", "schema", "this worker does not understand the order"))
+    return b""
 
 
 def _order_in(body: bytes) -> Order | str:
@@ -223,26 +226,6 @@ def _id_in(body: bytes) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
-def harden() -> None:
-    """Limit what a bug in a parser could cost. No child of this process can gain rights."""
-    limits = {
-        resource.RLIMIT_AS: MEMORY_BYTES_MAX,
-        resource.RLIMIT_NOFILE: OPEN_FILES_MAX,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: FILE_BYTES_MAX,
-    }
-    for what, wanted in limits.items():
-        _, hard = resource.getrlimit(what)
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        try:
-            resource.setrlimit(what, (value, value))
-        except (ValueError, OSError) as error:  # macOS refuses some of them.
-            log.warning("a limit could not be set", extra={"fields": {"limit": what, "error": str(error)}})
-    if sys.platform == "linux":
-        prctl = cast("Callable[..., int]", ctypes.CDLL(None, use_errno=True).prctl)
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
 def enter_scratch(home: Path) -> Path:
     """Make a folder of this process the current one. Folders of processes that are gone are removed."""
     base = home / "scratch"
@@ -266,14 +249,30 @@ def _alive(pid: str) -> bool:
     return True
 
 
+def live(read: int, write: int) -> NoReturn:
+    """The confined half, from its first line to its last."""
+    set_up_logging("worker")
+    place = place_of(read)
+    os.chdir(place.own)
+    confined = confine(Path(place.own), tuple(Path(name) for name in place.private))
+    allow_strangers(confined.level == "full")
+    serve(read, write, Ready(agents=contracts(), confined=confined), answered, warm_up)
+
+
 def main() -> None:
+    harden()
+    cell = Cell.open(live)  # Before this process learns its token, and before it has a second thread.
     launch = receive_launch()
     set_up_logging("worker")
     hide(launch.token)
     end_with_parent()
-    harden()
-    enter_scratch(launch.home)
-    Worker(launch).run()
+    own = enter_scratch(launch.home)
+    try:
+        ready = cell.begin(Place(own=str(own), private=(str(launch.home), os.path.expanduser("~"))))
+        Worker(launch, cell, ready).run()
+    except CellEnded as error:
+        log.error("the confined half is gone", extra={"fields": {"why": str(error)}})
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":
