@@ -61,6 +61,23 @@ def text_of(at_us: int, zone: ZoneInfo) -> str:
     return f"{wall(at_us, zone).isoformat(timespec='seconds')}[{zone.key}]"
 
 
+def next_change(zone: ZoneInfo, after_us: int, upto_us: int) -> int:
+    """Return the first moment in (after, upto] from which on the zone has another offset; `upto_us` when there is none.
+
+    Looks once a day: an offset that changes and changes back within a day would be missed, and no zone has had one.
+    """
+    before = wall(after_us, zone)
+    offset, at_us = _offset(before), after_us
+    while at_us < upto_us:
+        next_us = min(at_us + DAY_US, upto_us)
+        after = _offset(wall(next_us, zone))
+        if after != offset:
+            low, high = (_EPOCH + timedelta(microseconds=us - us % SECOND_US) for us in (at_us, next_us))
+            return _first_with(after, low, high, zone)
+        at_us = next_us
+    return upto_us
+
+
 def _offset(when: datetime) -> timedelta:
     offset = when.utcoffset()
     assert offset is not None, "it has a zone"
