@@ -120,11 +120,19 @@ def _end(turn: Turn, grant: Grant, status: Literal["expired", "revoked"], why: s
 # --- using ----------------------------------------------------------------------------------------
 
 
-def grants_for(table: Table, agent: str, action: str, *, now_us: int, last_us: int) -> tuple[Grant, ...]:
-    """Those in force for this agent and action. None while the clock shows less than the log does already."""
+def grants_for(
+    table: Table, agent: str, action: str, *, now_us: int, last_us: int, used: str = ""
+) -> tuple[Grant, ...]:
+    """Those in force for this agent and action, and the one that it has used already.
+
+    None while the clock shows less than the log does already.
+    """
     if now_us < last_us:
         return ()
-    found = (grant for grant in table.live(Grant) if grant.agent == agent and grant.action == action)
+    found = [grant for grant in table.live(Grant) if grant.agent == agent and grant.action == action]
+    before = table.get(Grant, used) if used else None
+    if before is not None and not before.live:
+        found.append(before)
     return tuple(grant for grant in found if now_us < grant.expires_us)
 
 

@@ -261,22 +261,22 @@ _CALLED = {
 
 def secret_in(args: Plain) -> str | None:
     """What kind of secret the arguments seem to hold, by its shape; None when none is seen."""
-    for count, text in enumerate(_strings(args)):
-        if count == STRINGS_MAX:
-            return None
-        match = _SECRET.search(text) if any(mark in text for mark in _MARKS) else None
-        if match is not None:
-            return _CALLED[match.lastgroup or "key"]
-    return None
+    text = "\n".join(_strings(args))
+    match = _SECRET.search(text) if any(mark in text for mark in _MARKS) else None
+    return _CALLED[match.lastgroup or "key"] if match is not None else None
 
 
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner)
+def _strings(value: object) -> list[str]:
+    """Every string in a plain value, keys as well."""
+    found: list[str] = []
+    left = [value]
+    while left and len(found) < STRINGS_MAX:
+        one = left.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            left += one
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
+    return found

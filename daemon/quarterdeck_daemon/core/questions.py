@@ -71,7 +71,7 @@ def question_of(
         new=tuple(target for target in targets if table.get(Reached, reached_id(name, target)) is None),
         first=record is None or not record.tally.decisions,
         stopped=(stop.reason or "by you") if stop is not None and stop.engaged else "",
-        grants=grants_for(table, asker.agent, name, now_us=asker.now_us, last_us=asker.last_us),
+        grants=grants_for(table, asker.agent, name, now_us=asker.now_us, last_us=asker.last_us, used=asker.used),
         used=asker.used,
         consents=tuple(f"{one.sink}:{one.sensitivity}" for one in table.scan(Consent)),
     )
