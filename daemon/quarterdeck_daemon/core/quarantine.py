@@ -19,12 +19,13 @@ from .playbook import Playbook
 from .run_state import replace, run_of
 from .table import Draft
 from .turn import Applier, Turn
-
-REASON_CHARS_MAX = 500
+from .unreadable import REASON_CHARS_MAX
 
 
 def trouble_with(turn: Turn, run: Run) -> str:
     """Why the run cannot go on, "" when it can."""
+    if not run.playbook:
+        return run.trouble
     try:
         playbook = pinned_playbook(turn, run)
     except QuarterdeckError as error:
@@ -43,15 +44,24 @@ def loaded(turn: Turn, run: Run) -> Playbook | None:
 
 
 def _set_apart(turn: Turn, run: Run, trouble: str) -> None:
-    remedies = [f"quarterdeck runs resume {run.id}", f"quarterdeck runs kill {run.id}"]
-    body: Plain = {"run": run.id, "trouble": trouble, "remedies": remedies}
+    body: Plain = {"run": run.id, "trouble": trouble, "remedies": remedies_for(run)}
     turn.emit("run.quarantined", body, run=run.id, labels=run.labels)
+    _tell(turn, run, trouble)
+
+
+def remedies_for(run: Run) -> list[str]:
+    """Commands: what can be done about it, the likeliest first."""
+    return [f"quarterdeck runs resume {run.id}", f"quarterdeck runs kill {run.id}"]
+
+
+def _tell(turn: Turn, run: Run, trouble: str) -> None:
+    resume, kill = remedies_for(run)
     raise_alert(
         turn,
         "critical",
         topic_of(run.id),
-        f"run {run.id} ({run.playbook}) is in quarantine: {trouble}",
-        hint=f"When it is mended: {remedies[0]}; or give it up: {remedies[1]}",
+        f"run {run.id} ({run.playbook or 'unknown'}) is in quarantine: {trouble}",
+        hint=f"When it is mended: {resume}; or give it up: {kill}",
         about=(f"run:{run.id}",),
         labels=run.labels,
     )
@@ -63,7 +73,12 @@ def topic_of(id: str) -> str:
 
 def examine(turn: Turn, command: ExamineRuns) -> Plain:
     """At start, so that trouble is seen then and not when a step happens to end."""
-    found = [run.id for run in list(turn.draft.live(Run)) if run.status == "running" and loaded(turn, run) is None]
+    runs = list(turn.draft.live(Run))
+    found = [run.id for run in runs if run.status == "running" and loaded(turn, run) is None]
+    for run in runs:
+        if run.status == "quarantined" and not run.playbook:
+            _tell(turn, run, run.trouble)
+            found.append(run.id)
     return {"quarantined": found}
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import OPERATOR
 
+from ..core.confirming import word_for
 from ..core.entities import (
     Action,
     Asset,
@@ -25,6 +26,7 @@ from ..core.entities import (
 )
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
+from ..core.quarantine import remedies_for
 from ..core.shown import rebuild, tokens_by_read
 from ..core.tokens import tokens_of
 from ..store.api import Store
@@ -173,9 +175,7 @@ def run_view(store: Store, run: Run, order: list[str]) -> Plain:
 
 
 def _remedies(run: Run) -> list[str]:
-    if run.status != "quarantined":
-        return []
-    return [f"quarterdeck runs resume {run.id}", f"quarterdeck runs kill {run.id}"]
+    return remedies_for(run) if run.status == "quarantined" else []
 
 
 def _step_view(store: Store, step: Step) -> Plain:
@@ -264,6 +264,7 @@ def action_view(action: Action) -> Plain:
         "snoozed_on": action.snoozed_on,
         "cooling": bool(action.cooling) and action.status == "held",
         "returned": list(action.returned),
+        "confirm": word_for(action) if action.status == "proposed" else "",
         "releases_at": iso(action.release_us),
         "shown_hash": action.shown_hash,
         "operation_id": action.operation_id,

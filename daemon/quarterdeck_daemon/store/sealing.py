@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import msgspec
 
@@ -27,8 +27,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Body, Event
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
-from ..core.entities import Entity
+from ..core.entities import Entity, Run
 from ..core.subjects import ERASED_BODY, subject_of, subject_of_entity
+from ..core.unreadable import unreadable_run
 from .codec import NUL, SEALED, header, pack_entity, pack_event, payload, seq_key, unpack_entity, with_payload
 from .content_keys import ContentKeys, InvalidTag
 from .errors import LogCorrupt
@@ -181,6 +182,12 @@ class Sealing:
             return None
         try:
             return unpack_entity(cls, opened)
+        except msgspec.ValidationError as error:
+            # Whole, but of a shape that this version does not know. One run must not stand in the way of all others.
+            if cls.kind != Run.kind:
+                raise LogCorrupt(self._path, f"a {cls.kind} record cannot be read ({error})") from error
+            id = key.split(NUL)[1].decode()
+            return cast(E, unreadable_run(id, header(value)[0], str(error)))
         except (msgspec.DecodeError, RecursionError) as error:
             raise LogCorrupt(self._path, f"a {cls.kind} record cannot be read ({error})") from error
 
