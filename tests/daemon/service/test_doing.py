@@ -12,7 +12,7 @@ import pytest
 
 from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun, SteerRun
 from quarterdeck_daemon.core.commit import Commit
-from quarterdeck_daemon.core.entities import DeadLetter, Plain, Run
+from quarterdeck_daemon.core.entities import DeadLetter, Plain, Priority, Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs
 from quarterdeck_daemon.core.orders import Order, Outcome, RunStep, StepDone
@@ -53,7 +53,7 @@ class Hands:
         self.orders: list[Order] = []
         self.answers: list[asyncio.Future[Outcome]] = []
 
-    async def do(self, order: Order, role: Role) -> Outcome:
+    async def do(self, order: Order, role: Role, priority: Priority = "normal") -> Outcome:
         self.orders.append(order)
         self.answers.append(asyncio.get_running_loop().create_future())
         return await self.answers[-1]
