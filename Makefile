@@ -4,7 +4,7 @@ DIR ?= ./demo-workspace
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit bench lock clean
+.PHONY: demo test lint types unit soak bench lock clean
 
 $(VENV)/.demo: pyproject.toml requirements/base.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,9 @@ types: $(VENV)/.test
 
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+soak: $(VENV)/.test  ## 2,000 kills of random processes, and the crash sweep; most of an hour.
+	QUARTERDECK_KILL_ROUNDS=2000 $(BIN)/python -m pytest -n 2 -q tests/e2e/test_kill_rounds.py tests/e2e/test_crash_points.py
 
 bench: $(VENV)/.test  ## Every figure beside its floor; under three minutes.
 	$(BIN)/python bench/run.py --quick

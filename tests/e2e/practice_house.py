@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..practice_server import PracticeServer
-from .quarters import Plain, Quarters, approve, until
+from .patient_quarters import PatientQuarters
+from .quarters import Plain, approve, until
 
-SUPERVISOR = Path(__file__).with_name("patient_supervisor.py")
 CONFIG = """
 [workspace]
 name = "Practice"
@@ -49,40 +46,18 @@ ARGS: dict[str, Plain] = {
 WAIT_S = 40.0
 
 
-class PracticeHouse(Quarters):
+class PracticeHouse(PatientQuarters):
     """`fault` arms one point; whoever passes it next fails there, once."""
 
     def __init__(self, folder: Path, server: PracticeServer, env: dict[str, str], *, hold: str = "0ms") -> None:
-        super().__init__(folder, env)
-        self.server = server
         self.fault_file = folder / "fault"
+        super().__init__(folder, {**env, "QUARTERDECK_FAULT_FILE": str(self.fault_file)})
+        self.server = server
         for part in ("playbooks", "policies", "notes"):
             (folder / part).mkdir(parents=True)
         (folder / "playbooks/act.yaml").write_text(PLAYBOOK)
         (folder / "policies/all.toml").write_text(POLICY)
         (folder / "quarterdeck.toml").write_text(CONFIG.format(hold=hold, url=server.url))
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        environment = {**os.environ, **self.env, "QUARTERDECK_FAULT_FILE": str(self.fault_file)}
-        with (self.folder / "supervisor.err").open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, str(SUPERVISOR), str(self.folder)], env=environment, stderr=errors
-            )
-        assert until(self.answers, WAIT_S), (self.folder / "supervisor.err").read_text()
-
-    def answers(self) -> bool:
-        try:
-            with self.client(timeout_ms=2_000) as client:
-                client.call("system.hello")
-        except QuarterdeckError:
-            return False
-        return True
-
-    def stop(self) -> None:
-        super().stop()
-        if self._process is not None:
-            self._process.wait(20)
 
     def fault(self, point: str) -> None:
         fresh = self.fault_file.with_suffix(".new")

@@ -31,6 +31,7 @@ from quarterdeck_daemon.core.commands import (
     Endorse,
     EngageStop,
     ExpireMemories,
+    LetGo,
     LoadAssets,
     MakeLink,
     MoveMemory,
@@ -51,6 +52,7 @@ from quarterdeck_daemon.core.commands import (
     SteerRun,
     StepAnswered,
     SupersedeMemory,
+    Undo,
     UndoAction,
     Wake,
     WithdrawMemories,
@@ -191,6 +193,7 @@ def tell_all() -> Story:
     _answer_a_lead(story)
     _give_up_and_retry(story)
     _stop_and_settle(story)
+    _take_it_back(story)
     _keep_memory(story)
     _tidy_up(story)
     return story
@@ -312,6 +315,33 @@ def _tidy_up(story: Story) -> None:
     story.tell(DeclareScopes(declared={"agent:composer": Declared()}))
     story.tell(RemoveSnapshot(name="before"))
     story.tell(LoadAssets(files=()))
+
+
+def _take_it_back(story: Story) -> None:
+    """A booking in doubt is looked for; a stop is released item by item; what was done is taken back, and that again."""
+    story.mail("four.eml")
+    run = max(story.store.live(Run), key=lambda one: one.at_us).id
+    story.step(run, "extract", StepDone(output={"lead": True, "person": "Eve", "need": "room"}))
+    story.step(run, "draft", StepDone(output={"text": "Dear Eve"}))
+    args: Plain = {"room": "big", "day": "2026-12-01"}
+    book = ProposedAction(connector="practice", verb="book", args=args, targets=(), summary="Book", why="asked")
+    story.step(run, "send", StepDone(output={}, actions=(book, mail_to("eve@x.test"))))
+    booked, mailed = sorted(story.store.live(Action), key=lambda one: one.seq)[-2:]
+    for action in (booked, mailed):
+        story.decide(action.id, "approve")
+    story.tell(EngageStop(epoch=3, reason="look"))
+    story.tell(ReleaseStop(epoch=4, reason="only this", actions=(booked.id,)))
+    story.pass_time(9 * SECOND)
+    story.tell(EffectAnswered(action=booked.id, outcome=failed("uncertain")), "effector")
+    story.pass_time(2 * SECOND)
+    there = EffectDone(result={"booking": "b1", "day": "2026-12-01"}, already=True)
+    story.tell(EffectAnswered(action=booked.id, outcome=there), "effector")
+    story.tell(LetGo(actions=(mailed.id,)))
+    story.tell(Undo(scope=f"run:{run}", reason="wrong week"))
+    (back,) = [one.id for one in story.store.live(Action) if one.compensates == booked.id]
+    story.decide(back, "approve")
+    story.pass_time(9 * SECOND)
+    story.tell(EffectAnswered(action=back, outcome=there), "effector")
 
 
 def state_of(store: InMemoryStore) -> dict[str, str]:
