@@ -35,6 +35,7 @@ from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import Question, judge
 from .questions import Asker, policies, question_of, seen_in
 from .questions import known_addresses as known_addresses
+from .room import blocked, effect_work
 from .settings import settings_of
 from .track import confidence_of, record_id
 from .turn import Turn
@@ -123,7 +124,11 @@ def _judge(turn: Turn, question: Question) -> Verdict:
 def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
     """What the rules of now say to an action that was proposed under the rules of then."""
     asker = Asker(
-        agent=action.agent, run=action.run, now_us=turn.env.now_us, last_us=turn.env.last_us, used=action.verdict.grant
+        agent=action.agent,
+        run=action.run,
+        now_us=turn.env.now_us,
+        last_us=turn.env.last_us,
+        used=action.verdict.grant,
     )
     return _judge(turn, question_of(turn.draft, action.connector, action.verb, args, action.labels, asker))
 
@@ -275,15 +280,20 @@ def _in_doubt(turn: Turn, action: Action, error: Plain) -> None:
     body: Plain = {"action": action.id, "error": error, "look_us": look_us}
     turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
     if look_us is None:
-        raise_alert(
-            turn,
-            "critical",
-            doubt_topic(action.id),
-            f"nobody knows whether {action.id} left the house: {action.summary}",
-            hint=f"Find out, then: quarterdeck settle {action.id} --happened, or --absent",
-            about=(f"action:{action.id}",),
-            labels=action.labels,
-        )
+        _hand_over(turn, action)
+
+
+def _hand_over(turn: Turn, action: Action) -> None:
+    """Only the operator can find out."""
+    raise_alert(
+        turn,
+        "critical",
+        doubt_topic(action.id),
+        f"nobody knows whether {action.id} left the house: {action.summary}",
+        hint=f"Find out, then: quarterdeck settle {action.id} --happened, or --absent",
+        about=(f"action:{action.id}",),
+        labels=action.labels,
+    )
 
 
 def doubt_topic(id: str) -> str:
@@ -299,10 +309,24 @@ def look(turn: Turn, action: Action) -> None:
     """The time has come to ask the other side what became of it, or to say it once more under the same key."""
     if class_of(f"{action.connector}.{action.verb}") == "A":
         stop = turn.draft.get(Stop, "stop")
-        if (stop is None or not stop.engaged) and may_leave(turn, action):
-            _intend(turn, action)
+        if stop is None or not stop.engaged:
+            _say_again(turn, action)
         return
     turn.emit("effect.looked_for", {"action": action.id}, run=action.run or None, labels=action.labels)
+
+
+def _say_again(turn: Turn, action: Action) -> None:
+    """Once more under its key, if limits have room. If not it stays in doubt: what may have left is not withdrawn."""
+    block = blocked(turn, effect_work(turn, action))
+    if block is None:
+        _intend(turn, action)
+        return
+    never = block.over == "stop" or block.per == "ever"
+    look_us = None if never else max(turn.env.now_us + LOOK_WAITS_US[-1], block.until_us or 0)
+    body: Plain = {"action": action.id, "error": action.error, "look_us": look_us, "waits": block.why}
+    turn.emit("effect.unknown", body, run=action.run or None, labels=action.labels)
+    if never:
+        _hand_over(turn, action)
 
 
 def _send_again(turn: Turn, action: Action, wait_us: int, reason: str, *, failure: str = "") -> None:

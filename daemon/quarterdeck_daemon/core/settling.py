@@ -135,8 +135,8 @@ def effect_over(turn: Turn, event: Event) -> None:
 def _failure_of(event: Event) -> str:
     error = event.body.get("error")
     told = error.get("failure") if isinstance(error, dict) else event.body.get("failure")
-    if event.kind == "effect.unknown":
-        return "uncertain"
+    if event.kind == "effect.unknown":  # One that only waits for room was not tried.
+        return "" if event.body.get("waits") else "uncertain"
     return str(told or "")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from quarterdeck_daemon.core.actions import EFFECT_TRIES_MAX, LOOK_WAITS_US
-from quarterdeck_daemon.core.commands import EffectAnswered, EngageStop, ReleaseStop, SettleAction
-from quarterdeck_daemon.core.entities import Action, Alert
+from quarterdeck_daemon.core.commands import ConfigureLimits, EffectAnswered, EngageStop, ReleaseStop, SettleAction
+from quarterdeck_daemon.core.entities import Action, Alert, Amounts, Cap, Limit
 from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, Failed, Failure, Outcome
 
 from .core_bench import Bench
@@ -100,3 +103,31 @@ def test_while_stopped_nothing_is_said_again_and_afterwards_it_goes_on() -> None
     bench.do(ReleaseStop(epoch=2, reason="on"))
     bench.pass_time(0)
     assert (get(bench, "a1").status, get(bench, "a1").epoch) == ("intent", 2)
+
+
+def limited(bench: Bench, *, over: str) -> None:
+    """A budget that the first try has used up."""
+    cap = msgspec.convert({"per": "ever", "most": {"calls": 1}, "over": over}, Cap)
+    bench.do(ConfigureLimits(rules=(Limit(of="connector:practice", caps=(cap,)),)))
+
+
+@pytest.mark.parametrize("over", ["stop", "escalate", "throttle"])
+def test_no_room_to_say_it_again_leaves_it_in_doubt_and_asks_the_operator(over: str) -> None:
+    """The payment may have been made: it is not withdrawn, and stands in no line from which it could be."""
+    bench = house(PAY)
+    limited(bench, over=over)
+    send(bench)
+    answer(bench, LOST)
+    bench.pass_time(10 * MINUTE)
+    left = get(bench, "a1")
+    assert (left.status, left.tries, left.queued, alerts(bench)) == ("unknown", 1, "", ["effect.unknown/a1"])
+
+
+def test_room_that_comes_back_lets_it_be_said_again() -> None:
+    bench = house(PAY)
+    cap = Cap(per="hour", most=Amounts(calls=1))
+    bench.do(ConfigureLimits(rules=(Limit(of="connector:practice", caps=(cap,)),)))
+    send(bench)
+    answer(bench, LOST)
+    bench.pass_time(2 * 60 * MINUTE)
+    assert (get(bench, "a1").status, get(bench, "a1").tries) == ("intent", 2)
