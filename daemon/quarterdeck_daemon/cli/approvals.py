@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
-from quarterdeck_protocol.codes import CODES, Code, QuarterdeckError
+from quarterdeck_protocol.codes import QuarterdeckError
 
 from . import proposal
-from .plain import Plain, record, records, text
+from .deciding import confirmed, decide
+from .delegate import delegate
+from .group_sheet import groups_in, sheet, ticked_in
+from .plain import Plain, records, text
+from .prompt import sure
 from .session import Session
 from .text import line
-from .times import iso, local, moment
-from .words import changes, reads, verb
+from .times import countdown, iso, local, moment
+from .words import changes, confirms, reads, verb
 
-DID = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
+F = TypeVar("F", bound=Callable[..., object])
+_GROUP = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+-[0-9a-f]{6}")
 
 
 def waiting(session: Session, group: str | None = None) -> list[Plain]:
@@ -52,111 +58,213 @@ def out_of_sight(session: Session, id: str, listed: list[str]) -> Plain:
     return action
 
 
-def decide(session: Session, items: list[Plain], decision: str, **more: object) -> None:
-    """Send one decision on items as they were just shown, report each, and fail when one was refused."""
-    params: Plain = {
-        "items": [{"id": text(one, "id"), "shown_hash": text(one, "shown_hash")} for one in items],
-        "decision": decision,
-        **{name: value for name, value in more.items() if value},
-    }
-    if session.reason:
-        params["reason"] = session.reason
-    names = ", ".join(f"{text(one, 'id')} ({text(one, 'summary')})" for one in items)
-    result = session.change("approval.decide", params, does=f"{decision} {names}")
-    if result is None:
-        return
-    outcome = {text(one, "id"): one for one in records(result.result.get("items"))}
-    report(session, items, outcome, decision, result.seq)
+def expanded(session: Session, names: Sequence[str], leave: Sequence[str]) -> list[Plain]:
+    """Return the items that ids and groups name. Of a group only what is ticked, and nothing that is left out.
 
-
-def report(session: Session, items: list[Plain], outcome: dict[str, Plain], decision: str, seq: int) -> None:
-    """Print one line an item. Raises the first refusal after all of them are printed."""
-    refused: list[QuarterdeckError] = []
-    rows: list[Plain] = []
-    for item in items:
-        id = text(item, "id")
-        found = outcome.get(id, {})
-        error = refusal(id, found)
-        if error is not None:
-            refused.append(error)
-        rows.append(
-            found
-            | {"id": id, "summary": text(item, "summary"), "seq": seq}
-            | steps(session, id, decision, error, text(found, "releases_at"))
+    Raises QuarterdeckError `conflict` for a group that is no longer what its name says: it holds a hash of its members.
+    """
+    listed = waiting(session)
+    groups = groups_in(listed)
+    found: list[Plain] = []
+    for name in names:
+        if name in groups:
+            members = groups[name]
+            for row in sheet(session.printer, name, members, [id for id in ticked_in(members) if id not in leave]):
+                if not session.printer.json:
+                    session.printer.say(row)
+            found += [one for one in members if one.get("ticked") is True]
+        elif _GROUP.fullmatch(name):
+            raise _gone(name, list(groups))
+        else:
+            found += waiting_for(session, [name])
+    unknown = [id for id in leave if id not in {text(one, "id") for one in listed}]
+    if unknown:
+        raise QuarterdeckError(
+            "not_found", f"Nothing waits under the id `{unknown[0]}`.", hint="See `quarterdeck approvals`."
         )
-    session.show({"items": rows}, [line(f"{one['did']} {one['id']}: {one['summary']}") for one in rows])
-    for name in ("next", "undo"):
-        for said in dict.fromkeys(str(one[name]) for one in rows if one[name]):
-            session.printer.talk(f"{name}: {line(said)}")
-    if refused:
-        raise refused[0]
+    kept = {text(one, "id"): one for one in found if text(one, "id") not in leave}
+    return list(kept.values())
 
 
-def steps(session: Session, id: str, decision: str, error: QuarterdeckError | None, releases_at: str) -> Plain:
-    """Return what happened, what comes next and how to take it back, in words."""
-    leaves = f"at {local(releases_at)}" if releases_at else "after its hold"
-    if error is not None:
-        return {"did": "not done", "next": "", "undo": ""}
-    following = {
-        "approve": (
-            f"it leaves {leaves}; until then undo is free",
-            session.command(f"undo {id}"),
-        ),
-        "reject": ("nothing leaves; the run goes on without it", "not needed: nothing happened"),
-        "snooze": ("it comes back in `quarterdeck approvals`", session.command(f"approve {id}")),
-    }
-    then, undo = following[decision]
-    return {"did": DID[decision], "next": then, "undo": undo}
+def _gone(name: str, present: list[str]) -> QuarterdeckError:
+    alike = [one for one in present if one.rpartition("-")[0] == name.rpartition("-")[0]]
+    hint = (
+        f"Now there is: {', '.join(alike)}. Look at it first." if alike else "See `quarterdeck approvals --groups`."
+    )
+    return QuarterdeckError("conflict", f"There is no group {name} any more: its members changed.", hint=hint)
 
 
-def refusal(id: str, found: Plain) -> QuarterdeckError | None:
-    """Return the item's error, or None when it was done."""
-    if found.get("ok") is True:
-        return None
-    error = record(found.get("error")) or {**found, "code": text(found, "error")}
-    code = next((known for known in CODES if known == text(error, "code")), "internal")
-    message = text(error, "message") or f"{id} was not decided."
-    hint = text(error, "hint")
-    if code == "conflict" and not hint:
-        hint = f"It changed since it was shown. Look again: `quarterdeck why {id}`."
-    return QuarterdeckError(cast(Code, code), message, hint=hint)
+def lesson_of(session: Session, until: str, everybody: bool, to: str, said: str = "") -> Plain:
+    """Return what is to be learned, as the daemon takes it."""
+    if not (said or session.reason):
+        raise QuarterdeckError("bad_value", "A lesson says something.", hint="Add --reason 'TEXT'.")
+    wanted = {
+        "text": said, "to": to, "everybody": everybody, "until": iso(moment(until, past=False)) if until else "",
+    }  # fmt: skip
+    return {name: value for name, value in wanted.items() if value}
 
 
-@verb("approvals", examples=("quarterdeck approvals", "quarterdeck approvals --json | jq '.items[].summary'"))
+def lessons(function: F) -> F:
+    """Add the options of a lesson."""
+    for option in (
+        click.option("--lesson-to", metavar="ADDRESS", default="", help="Only about this recipient."),
+        click.option("--lesson-all", is_flag=True, help="For all agents, not only for who proposed it."),
+        click.option("--lesson-until", metavar="TIME", default="", help="It ends then, such as 90d; else it stays."),
+        click.option("--lesson", is_flag=True, help="Keep the reason as a lesson for the agent's next work."),
+    ):
+        function = option(function)
+    return function
+
+
+@verb(
+    "approvals",
+    examples=(
+        "quarterdeck approvals",
+        "quarterdeck approvals --groups",
+        "quarterdeck approvals --json | jq '.items[].summary'",
+    ),
+)
 @click.option("--group", metavar="NAME", help="Only this group.")
+@click.option("--groups", is_flag=True, help="What is alike as sheets, with ticks and why a tick is off.")
 @reads
-def approvals(session: Session, group: str | None) -> None:
-    """List what waits for your yes. Nothing of it leaves before."""
+def approvals(session: Session, group: str | None, groups: bool) -> None:
+    """List what waits for your yes: risk first, then money, then what expires first. Nothing of it leaves before."""
     items = waiting(session, group)
-    session.show_items(items, session.printer.table(proposal.HEADERS, proposal.rows(items)), none="Nothing waits.")
+    found = groups_in(items)
+    if groups:
+        grouped = {text(one, "id") for members in found.values() for one in members}
+        rows = [
+            row
+            for name, members in found.items()
+            for row in sheet(session.printer, name, members, ticked_in(members))
+        ]
+        single = [one for one in items if text(one, "id") not in grouped]
+        rows += list(session.printer.table(proposal.HEADERS, proposal.rows(single))) if single else []
+        session.show_items(items, rows, none="Nothing waits.")
+    else:
+        session.show_items(
+            items, session.printer.table(proposal.HEADERS, proposal.rows(items)), none="Nothing waits."
+        )
+    if not session.printer.json:
+        tell_more(session, items, found)
+
+
+def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]]) -> None:
+    """What can be decided together, what cools off, what to do next."""
+    for name, members in found.items():
+        ticked = len(ticked_in(members))
+        session.printer.talk(
+            line(f"group: {name}, {ticked} of {len(members)} ticked: {session.command(f'approve {name}')}")
+        )
+    for one in cooling(session):
+        id, when = text(one, "id"), text(one, "releases_at")
+        session.printer.talk(
+            line(f"cooling off: {id} leaves {local(when)} ({countdown(when)}): {session.command(f'undo {id}')}")
+        )
     if items:
         session.printer.talk("next: `quarterdeck review`, or `quarterdeck why ID`, then `quarterdeck approve ID`")
 
 
-@verb("approve", examples=("quarterdeck approve a17", "quarterdeck approve a17 a18 --reason 'read both'"))
-@click.argument("ids", nargs=-1, required=True, metavar="ID…")
-@changes
-def approve(session: Session, ids: tuple[str, ...]) -> None:
-    """Say yes to each ID, exactly as it stands now. Exit status 8: it changed meanwhile."""
-    decide(session, waiting_for(session, ids), "approve")
+def cooling(session: Session) -> list[Plain]:
+    """What was approved and waits to be read again. Under `at` nothing counts down."""
+    if session.as_of is not None:
+        return []
+    held = session.ask("action.list", {"live": True, "limit": 500}).get("items")
+    return [one for one in records(held) if one.get("cooling") is True]
 
 
-@verb("reject", examples=("quarterdeck reject a17 --reason 'we do not work for them'",))
-@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@verb(
+    "approve",
+    examples=(
+        "quarterdeck approve a17", "quarterdeck approve mail.send-3f2a9c --except a18",
+        "quarterdeck approve a20 --confirm 312.50", "quarterdeck approve a17 --always",
+    ),
+)  # fmt: skip
+@click.argument("names", nargs=-1, required=True, metavar="ID|GROUP…")
+@click.option("--except", "leave", multiple=True, metavar="ID", help="Leave this one out; again for more.")
+@click.option("--confirm", metavar="WORD", default="", help="For a high risk: the amount, or the recipient.")
+@click.option("--always", is_flag=True, help="Draft a narrow rule from it, shown against the past first.")
+@click.option(
+    "--until", metavar="TIME", default="", help="With --always: a permission that ends then, in place of a rule."
+)
+@click.option("--uses", type=click.IntRange(1, 1_000), default=20, help="With --until: how often in all.")
+@confirms
 @changes
-def reject(session: Session, ids: tuple[str, ...]) -> None:
-    """Say no to each ID, with a reason that is remembered."""
+def approve(
+    session: Session,
+    names: tuple[str, ...],
+    leave: tuple[str, ...],
+    confirm: str,
+    always: bool,
+    until: str,
+    uses: int,
+) -> None:
+    """Say yes to each ID, exactly as it stands now, or to all that is ticked in a GROUP. Exit status 8: it changed meanwhile."""
+    if until and not always:
+        raise QuarterdeckError("bad_value", "--until ends a permission.", hint="Add --always.")
+    items = expanded(session, names, leave)
+    if always and len(items) != 1:
+        raise QuarterdeckError("bad_value", "A rule is drafted from one action.", hint="Name one ID.")
+    if not items:
+        raise QuarterdeckError(
+            "bad_value", "No tick is left: nothing to approve.", hint="See `quarterdeck approvals --groups`."
+        )
+    of_group = any(_GROUP.fullmatch(name) for name in names)
+    if of_group and not session.dry_run and not sure(session, f"Approve these {len(items)}?"):
+        session.printer.talk("Nothing was approved.")
+        return
+    words = confirmed(session, items, confirm)
+    if always and not delegate(session, items[0], until=until, uses=uses) and not session.dry_run:
+        return
+    decide(session, items, "approve", words=words)
+
+
+@verb("reject", examples=("quarterdeck reject a17 --reason 'we do not work for them' --lesson",))
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@lessons
+@changes
+def reject(
+    session: Session, ids: tuple[str, ...], lesson: bool, lesson_until: str, lesson_all: bool, lesson_to: str
+) -> None:
+    """Say no to each ID, with a reason that is remembered; with --lesson the agent learns from it."""
     if not session.reason:
         raise QuarterdeckError("bad_value", "A rejection says why.", hint="Add --reason 'TEXT'.")
-    decide(session, waiting_for(session, ids), "reject")
+    if (lesson_until or lesson_all or lesson_to) and not lesson:
+        raise QuarterdeckError("bad_value", "That is said of a lesson.", hint="Add --lesson.")
+    taught = lesson_of(session, lesson_until, lesson_all, lesson_to) if lesson else None
+    decide(session, waiting_for(session, ids), "reject", {"lesson": taught})
 
 
-@verb("snooze", examples=("quarterdeck snooze a17 --until 2h", "quarterdeck snooze a17 --until 'tomorrow 9:00'"))
+@verb(
+    "snooze",
+    examples=(
+        "quarterdeck snooze a17 --until 2h",
+        "quarterdeck snooze a17 --until reply",
+        "quarterdeck snooze a17 --until run:r3",
+    ),
+)
 @click.argument("id")
-@click.option("--until", required=True, metavar="TIME", help="10m, 2h, 14:00, tomorrow 9:00 or an ISO time.")
+@click.option(
+    "--until", required=True, metavar="TIME|EVENT",
+    help="10m, 2h, 14:00, tomorrow 9:00 or an ISO time; or reply, run:ID, fact:KIND/KEY: when that happens.",
+)  # fmt: skip
 @changes
 def snooze(session: Session, id: str, until: str) -> None:
-    """Put ID away until a time."""
-    when = moment(until, past=False)
-    decide(session, waiting_for(session, [id]), "snooze", until=iso(when))
-    session.printer.talk(f"It comes back at {local(iso(when))}.")
+    """Put ID away until a time, or until something happens; never past its expiry."""
+    when = away_until(until)
+    decide(session, waiting_for(session, [id]), "snooze", when)
+    if not session.dry_run:
+        session.printer.talk(back_at(when))
+
+
+def away_until(words: str) -> dict[str, str]:
+    """Return what the daemon takes for `2h` or `reply`. Raises QuarterdeckError `bad_value`."""
+    if words == "reply" or words.partition(":")[0] in ("run", "fact"):
+        return {"until_event": words}
+    return {"until": iso(moment(words, past=False))}
+
+
+def back_at(when: dict[str, str]) -> str:
+    if "until" in when:
+        return f"It comes back at {local(when['until'])}."
+    return f"It comes back when this happens: {line(when['until_event'])}; at the latest shortly before it expires."

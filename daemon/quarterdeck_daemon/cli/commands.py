@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "undo": Entry("undoing", "undo", "Take back an action, a run, an agent's doings, a stretch of time."),
         "settle": Entry("actions", "settle", "Say what became of an effect of unknown outcome."),
         "why": Entry("why", "why", "Where something comes from, down to the quote."),
+        "digest": Entry("digest", "digest", "The day at a glance: what waits, went out, failed, is late; --evening, --week."),
         "status": Entry("status", "status", "Where everything stands, on one screen."),
         "alerts": Entry("alerts", "alerts", "What you should look at: list, resolve."),
         "runbook": Entry("runbook", "runbook", "What to do when something goes wrong, page by page."),

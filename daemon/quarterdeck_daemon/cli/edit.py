@@ -18,7 +18,8 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .approvals import decide, waiting_for
+from .approvals import waiting_for
+from .deciding import decide
 from .plain import Plain, record, strings, text
 from .prompt import sure
 from .session import Session
@@ -29,6 +30,8 @@ HEADERS = ("to", "cc", "subject")
 LISTS = ("to", "cc")
 FALLBACK_EDITOR = "vi"
 EDITED_BYTES_MAX = 1_048_576
+STATE = Path(".quarterdeck") / "run"
+HASH_CHARS = 12
 
 
 def as_text(args: Plain) -> str:
@@ -118,9 +121,12 @@ def edit_item(session: Session, item: Plain) -> bool:
     """Let the operator edit one waiting item and approve the result. Returns whether it was sent."""
     args = record(record(item.get("action")).get("args"))
     before = as_text(args)
-    after = in_editor(before, ".eml.txt" if "body" in args else ".json")
+    kept = kept_text(session, item)
+    after = in_editor(kept.read_text("utf-8") if kept.exists() else before, ".eml.txt" if "body" in args else ".json")
+    keep(kept, after)
     edits = from_text(after, args)
     if not edits:
+        kept.unlink(missing_ok=True)
         session.printer.talk("Nothing changed; it still waits.")
         return False
     for row in difference(session, before, after):
@@ -128,10 +134,37 @@ def edit_item(session: Session, item: Plain) -> bool:
             break
         session.printer.say(row)
     if not (session.dry_run or sure(session, f"Approve {text(item, 'id')} with these edits?")):
-        session.printer.talk("Not approved; the draft still waits as it was.")
+        session.printer.talk(
+            f"Not approved; the draft still waits as it was. Your text is kept for {again(session, item)}."
+        )
         return False
-    decide(session, [item], "approve", edits=edits)
+    try:
+        decide(session, [item], "approve", {"edits": edits})
+    except QuarterdeckError:
+        session.printer.talk(f"Your text is kept for {again(session, item)}.")
+        raise
+    if not session.dry_run:
+        kept.unlink(missing_ok=True)
     return True
+
+
+def again(session: Session, item: Plain) -> str:
+    return f"`{session.command('edit ' + text(item, 'id'))}`"
+
+
+def kept_text(session: Session, item: Plain) -> Path:
+    """Where the text of an edit lies that was not approved, for exactly what was shown then."""
+    id, shown = text(item, "id"), text(item, "shown_hash")
+    name = "".join(char for char in f"edit-{id}-{shown[:HASH_CHARS]}" if char.isalnum() or char in "-_")
+    return session.folder / STATE / f"{name}.txt"
+
+
+def keep(path: Path, content: str) -> None:
+    """Keep a text privately. Without the folder, the daemon never ran here and there is nothing to edit."""
+    if path.parent.is_dir():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
 
 
 @verb("edit", examples=("quarterdeck edit a17", "EDITOR='code --wait' quarterdeck edit a17"))

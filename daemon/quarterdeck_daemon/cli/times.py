@@ -161,6 +161,14 @@ def left(until_us: int) -> str:
     return length(seconds)
 
 
+def countdown(at: str) -> str:
+    """Return how long until an ISO time, as `left` says it; "" for what is no time."""
+    try:
+        return left(int(datetime.fromisoformat(at).timestamp() * 1_000_000))
+    except ValueError:
+        return ""
+
+
 def length(seconds: float) -> str:
     """Return a length of time in at most two units."""
     rest = int(seconds)

@@ -44,6 +44,11 @@ def needs_word(action: Action) -> bool:
     return action.verdict.risk == "high" or action.verdict.typed
 
 
+def word_for(action: Action) -> str:
+    """What is typed for a yes to the action as it stands, "" for nothing."""
+    return confirmations(action.connector, action.verb, action.args, action.targets)[0] if needs_word(action) else ""
+
+
 def check_word(action: Action, args: Plain, targets: tuple[str, ...], typed: str | None) -> None:
     """Raise `needs_approval` unless the right word was typed. None: nothing is typed where this was decided."""
     if typed is None or not needs_word(action):

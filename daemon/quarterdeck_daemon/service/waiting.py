@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..core.approval_order import awaits, in_order
-from ..core.confirming import confirmations, needs_word
 from ..core.cooling import cooling_us
 from ..core.entities import Action, Plain
 from ..core.groups import Group, cards_of, grouped
@@ -37,16 +36,12 @@ def approval_views(house: House, as_of: int | None = None) -> list[Plain]:
     actions = waiting_actions(house, as_of)
     table = table_of(house, as_of)
     by_id = {id: group for group in groups_of(house, actions, as_of) for id in (one.id for one in group.items)}
-    return [{**action_view(one), **_asked(table, one), **_place(one, by_id.get(one.id))} for one in actions]
+    return [{**action_view(one), **_wait(table, one), **_place(one, by_id.get(one.id))} for one in actions]
 
 
-def _asked(table: Table, action: Action) -> Plain:
-    """What a yes to it costs: the word to type, and the time it waits after."""
-    words = confirmations(action.connector, action.verb, action.args, action.targets)
-    return {
-        "confirm": words[0] if needs_word(action) else "",
-        "cools_ms": cooling_us(table, action, action.verdict) // 1_000,
-    }
+def _wait(table: Table, action: Action) -> Plain:
+    """How long it would wait after a yes, to be read again."""
+    return {"cools_ms": cooling_us(table, action, action.verdict) // 1_000}
 
 
 def _place(action: Action, group: Group | None) -> Plain:

@@ -228,8 +228,8 @@ def test_a_broken_header_is_refused() -> None:
 def test_a_review_is_plain_lines_without_escape_codes(with_approvals: House, shell: Shell) -> None:
     ran = shell("review", stdin="a\nr\nno time\n")
     assert ran.status == 0
-    assert "[1/2] low composer Reply to Ines about a website (a/e/r/s/w/u/n/?/q)" in ran.err
-    assert "[2/2] low composer Ask Bo for a date (a/e/r/s/w/u/n/?/q)" in ran.err
+    assert "[1/2] low composer Reply to Ines about a website (a/e/r/s/p/w/u/n/?/q)" in ran.err
+    assert "[2/2] low composer Ask Bo for a date (a/e/r/s/p/w/u/n/?/q)" in ran.err
     assert "| Dear Ines," in ran.out
     assert 'because  budget 12000  [doc3] "our budget is 12 000 euro"' in ran.out
     assert ran.out.endswith("2 decided, 0 left waiting.\n")
