@@ -380,6 +380,15 @@ def test_an_operation_id_cannot_be_used_for_something_else(rig: EffectorRig) -> 
     assert (outcome.failure.failure, outcome.failure.code) == ("contract", "operation_reused")
 
 
+def test_an_order_for_which_no_limit_holds_a_place_is_refused(rig: EffectorRig) -> None:
+    """And the same order with its place goes out."""
+    rig.start()
+    outcome = rig.ask(msgspec.structs.replace(execute(MAIL), reserved=False))
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure.failure, outcome.failure.code, mails(rig)) == ("transient", "not_reserved", [])
+    assert isinstance(rig.ask(execute(MAIL), "o2"), EffectDone)
+
+
 def test_targets_that_are_not_those_of_the_arguments_are_refused(rig: EffectorRig) -> None:
     """The hash is right, but what the operator saw as targets is not where it goes."""
     shown = ("harmless@northwind.test",)

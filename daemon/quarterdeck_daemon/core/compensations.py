@@ -38,9 +38,13 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """A compensation that somebody wrote for exactly this case. values: names that its arguments may use."""
+    """A compensation that somebody wrote for exactly this case. values: names that its arguments may use.
+
+    agent: who would have to work it out, instead of a verb; that is not done without being asked.
+    """
 
     verb: str
+    agent: str = ""
     args: Plain = {}
     values: Plain = {}
 
@@ -78,7 +82,12 @@ def _nothing_to_do(action: Action) -> str:
 
 
 def _declared(action: Action, own: Declared) -> Way:
-    """Its arguments may name `${result.x}`, `${args.x}`, `${action.x}`, and in a playbook what a step may name."""
+    """One that names an agent needs somebody to start it.
+
+    Its arguments may name `${result.x}`, `${args.x}`, `${action.x}`, and in a playbook what a step may name.
+    """
+    if own.agent:
+        return Way(kind="cannot", says=f"its step leaves that to the agent {own.agent}; run a playbook with it")
     name = own.verb if "." in own.verb else f"{action.connector}.{own.verb}"
     about: Plain = {"id": action.id, "operation_id": action.operation_id, "targets": list(action.targets)}
     try:

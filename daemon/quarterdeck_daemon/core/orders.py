@@ -69,6 +69,7 @@ class ExecuteEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.execu
 
     approved_hash  what the policy or the operator permitted; must equal the hash of the arguments
     epoch          of the fence when the intent was recorded; another epoch means: do not send
+    reserved       whether all limits and budgets that it counts in hold a place for it
     """
 
     action: str
@@ -79,6 +80,7 @@ class ExecuteEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.execu
     targets: tuple[str, ...]
     approved_hash: str
     epoch: int
+    reserved: bool = True
 
 
 class ReconcileEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.reconcile"):

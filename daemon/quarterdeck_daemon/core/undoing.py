@@ -152,9 +152,11 @@ def declared_compensation(table: Table, action: Action) -> Declared | None:
     if run is None or pinned is None:
         return None
     spec = next((spec for spec in parse_playbook(pinned.text).steps if spec.id == action.step), None)
-    if spec is None or spec.compensate is None or not spec.compensate.verb:
+    if spec is None or spec.compensate is None:
         return None
     compensate = spec.compensate
+    if compensate.agent:
+        return Declared(verb="", agent=compensate.agent)
     return Declared(verb=f"{compensate.connector}.{compensate.verb}", args=compensate.args, values=values_of(run))
 
 

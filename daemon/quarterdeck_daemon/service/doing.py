@@ -25,7 +25,7 @@ from ..core.commands import (
     StepAnswered,
     Wake,
 )
-from ..core.entities import Action, Document, Plain, Run
+from ..core.entities import Action, Document, Plain, Reservation, Run
 from ..core.hashing import action_hash
 from ..core.orders import (
     ExecuteEffect,
@@ -215,8 +215,14 @@ class Doing:
             targets=action.targets,
             approved_hash=action.approval.shown_hash if action.approval else hash,
             epoch=action.epoch,
+            reserved=self._is_reserved(action.id),
         )
         await self._answer_effect(need, work)
+
+    def _is_reserved(self, action: str) -> bool:
+        """Nothing counts it, or what counts it still holds a place."""
+        found = self._store.get(Reservation, action)
+        return found is None or found.open
 
     async def _reconcile(self, need: Needs) -> None:
         action = self._store.get(Action, need.entity)

@@ -122,6 +122,8 @@ class EffectRunner:
             raise EffectFailed("contract", "hash_mismatch", "this is not what was approved", "Look at it again.")
         if tuple(work.targets) != targets_of(f"{work.connector}.{work.verb}", work.args):
             raise EffectFailed("contract", "targets_mismatch", "the targets shown are not those of the arguments")
+        if not work.reserved:
+            raise EffectFailed("transient", "not_reserved", "no limit or budget holds a place for it")
         connector.check(_effect(work))
         return connector
 
