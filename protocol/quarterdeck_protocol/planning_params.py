@@ -41,7 +41,7 @@ class SchedulePut(Change, frozen=True, kw_only=True):
     missed_max: int | None = None
     overlap: Literal["skip", "queue", "allow"] | None = None
     jitter: Short | None = None
-    priority: Priority | None = None
+    priority: Literal["", "interactive", "normal", "batch"] | None = None
     window: Short | None = None
     objective: Short | None = None
     namespace: Short | None = None

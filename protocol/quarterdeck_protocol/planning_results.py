@@ -33,7 +33,7 @@ class ScheduleView(Shape, frozen=True, kw_only=True):
     missed_max: int = 10
     overlap: str = "skip"
     jitter: str = ""
-    priority: str = "normal"
+    priority: str = ""
     window: str = ""
     objective: str = ""
     namespace: str = "default"

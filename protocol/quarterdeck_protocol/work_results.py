@@ -52,6 +52,8 @@ class RunLine(Shape, frozen=True, kw_only=True):
     namespace: str = "default"
     parent: str = ""
     priority: str = "normal"
+    origin: str = ""  # What began it by itself: `schedule:s2`.
+    objective: str = ""  # What it serves.
     gates: list[Plain] = []  # {step, text, hash}: what waits for the operator's yes.
     trouble: str = ""  # Why it is in quarantine.
 

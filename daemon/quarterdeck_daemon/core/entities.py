@@ -610,7 +610,7 @@ class Schedule(Entity, frozen=True, kw_only=True, omit_defaults=True):
     missed_max: int = 10  # With `all`: the most that are made up for.
     overlap: Overlap = "skip"
     jitter_us: int = 0
-    priority: Priority = "normal"
+    priority: Literal["", "interactive", "normal", "batch"] = ""  # Of its runs; "": the playbook's.
     window: str = ""  # It is begun only in these hours of its zone.
     objective: str = ""
     namespace: str = "default"

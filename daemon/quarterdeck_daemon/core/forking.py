@@ -1,4 +1,4 @@
-"""The first moments of a fork: stopped, paused, and with nothing of its origin left to be sent.
+"""The first moments of a fork: stopped, paused with its schedules, and with nothing of its origin left to be sent.
 
 What waited for approval or for the end of its hold is withdrawn: it lives on in the origin, and two houses must not
 send it twice. What was on the wire has an outcome that only the origin will hear of, so here it is `unknown`.
@@ -15,7 +15,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from .commands import BecomeFork, Command, NoteFork
-from .entities import Action, Origin, Plain, Run
+from .entities import Action, Origin, Plain, Run, Schedule
 from .erasure import forget_again
 from .table import Draft, Table
 from .turn import Applier, Turn
@@ -45,7 +45,15 @@ def _pause_runs(turn: Turn, reason: str) -> list[str]:
     running = [run for run in list(turn.draft.live(Run)) if run.status == "running"]
     for run in running:
         turn.emit("run.paused", {"run": run.id, "reason": reason}, run=run.id, labels=run.labels)
+    _pause_schedules(turn, reason)
     return [run.id for run in running]
+
+
+def _pause_schedules(turn: Turn, reason: str) -> None:
+    """They go on in the origin; here they wait until somebody resumes them, one by one."""
+    for schedule in list(turn.draft.live(Schedule)):
+        body: Plain = {"id": schedule.id, "paused": True, "reason": reason}
+        turn.emit("schedule.paused", body, labels=schedule.labels)
 
 
 def _settle_actions(turn: Turn, reason: str) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +13,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ..almanac.rule import Rule, RuleKind, check_rule, moment_of
 from ..almanac.window import window_of
 from .durations import duration_us
-from .entities import Missed, Overlap, Plain, Priority
+from .entities import Missed, Overlap, Plain
 from .expressions import Unanswerable, program
 from .news import NEWS
 
@@ -46,7 +46,10 @@ class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     missed_max: Annotated[int, Meta(description="With `missed: all`: the most that are made up for.")] = 10
     overlap: Annotated[Overlap | None, Meta(description="What is done while the run before still lives.")] = None
     jitter: Annotated[str, Meta(description="It begins up to so much later, by chance.")] = ""
-    priority: Annotated[Priority, Meta(description="Whose steps go first.")] = "normal"
+    priority: Annotated[
+        Literal["", "interactive", "normal", "batch"],
+        Meta(description="Whose steps go first; left out: as the playbook says."),
+    ] = ""
     window: Annotated[str, Meta(description="Hours in which it may begin: 22:00-06:00 mon-fri.")] = ""
     note: str = ""
 

@@ -91,7 +91,7 @@ def begin_run(
     more: Plain = {
         "origin": origin,
         "objective": objective,
-        "chain": chain,
+        "chain": chain or (parent.chain if parent else 0),
         **_times(turn, playbook, parent, priority),
     }
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Triggers: runs that begin because something happened."""
+"""Triggers: runs that begin on a mail, or to correct one. All other news begin runs through schedules, see firing.py."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from .entities import Action, Asset, Document, Plain, Run
-from .expressions import Unanswerable, holds
+from .expressions import Unanswerable, holds, resolve
 from .lookup import find
-from .playbook import check_inputs, parse_playbook
+from .playbook import Trigger, check_inputs, parse_playbook
 from .runs import begin_run
 from .turn import Turn
 from .undo import CORRECTION, correct_plainly
@@ -29,14 +29,22 @@ def start_triggered(turn: Turn, event: Event) -> None:
             continue
         try:
             playbook = parse_playbook(asset.text)
-            wanted = any(t.event == "mail.received" and holds(t.when, values) for t in playbook.triggers)
-            inputs = check_inputs(playbook, {"document": document.id}) if wanted else {}
+            on_mail = [trigger for trigger in playbook.triggers if trigger.event == "mail.received"]
+            wanted = next((trigger for trigger in on_mail if holds(trigger.when, values)), None)
+            inputs = check_inputs(playbook, _given(wanted, document, values)) if wanted is not None else {}
         except (Unanswerable, QuarterdeckError) as error:
             body: Plain = {"playbook": asset.name, "document": document.id, "reason": str(error)}
             turn.emit("trigger.refused", body, labels=document.labels)
             continue
-        if wanted:
+        if wanted is not None:
             begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels, namespace=document.namespace)
+
+
+def _given(trigger: Trigger, document: Document, values: Plain) -> Plain:
+    """The document, and what the trigger says besides."""
+    filled = resolve(trigger.inputs, values)
+    assert isinstance(filled, dict), "a map stays a map"
+    return {"document": document.id, **filled}
 
 
 def start_correction(turn: Turn, event: Event) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
 from .commands import Command
@@ -29,7 +31,7 @@ class PutSchedule(Command, frozen=True, kw_only=True):
     missed_max: int | None = None
     overlap: Overlap | None = None
     jitter: str | None = None
-    priority: Priority | None = None
+    priority: Literal["", "interactive", "normal", "batch"] | None = None
     window: str | None = None
     objective: str | None = None
     namespace: str | None = None

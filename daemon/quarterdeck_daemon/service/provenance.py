@@ -22,8 +22,11 @@ from ..core.entities import (
     Fact,
     Link,
     Memory,
+    Objective,
     Plain,
     Run,
+    Schedule,
+    Task,
 )
 from ..core.time_travel import is_current
 from ..store.api import Store
@@ -37,7 +40,9 @@ BACK: tuple[str, ...] = ("derived_from", "read", "compensates", "supersedes")
 _PAGE = re.compile(r"\bp\. (\d+(?:–\d+)?)")  # Chunks of paged documents carry their page in the title.
 
 E = TypeVar("E", bound=Entity)
-_GUESSES: tuple[type[Entity], ...] = (Action, Memory, Document, Fact, Run, DeadLetter, Asset)
+_GUESSES: tuple[type[Entity], ...] = (
+    Action, Memory, Document, Fact, Run, DeadLetter, Task, Objective, Schedule, Asset,
+)  # fmt: skip
 
 
 def find_entity(store: Store, id: str, as_of: int | None = None) -> Entity:
@@ -247,6 +252,26 @@ def _action(store: Store, action: Action, as_of: int | None) -> Plain:
     }
 
 
+def _task(store: Store, task: Task, as_of: int | None) -> Plain:
+    return {
+        "title": task.title,
+        "quote": task.text[:EXCERPT_CHARS],
+        "status": task.state,
+        "at": iso(task.at_us),
+        "labels": plain(task.labels),
+    }
+
+
+def _objective(store: Store, objective: Objective, as_of: int | None) -> Plain:
+    at, labels = iso(objective.at_us), plain(objective.labels)
+    return {"title": objective.title, "status": objective.state, "at": at, "labels": labels}
+
+
+def _schedule(store: Store, schedule: Schedule, as_of: int | None) -> Plain:
+    title = f"{schedule.playbook}: {schedule.rule.kind} {schedule.rule.text}"
+    return {"title": title, "at": iso(schedule.at_us), "labels": plain(schedule.labels)}
+
+
 SUMMARIES: dict[type[Entity], Callable[..., Plain]] = {
     Memory: _memory,
     Document: _document,
@@ -254,4 +279,7 @@ SUMMARIES: dict[type[Entity], Callable[..., Plain]] = {
     Run: _run,
     Asset: _asset,
     Action: _action,
+    Task: _task,
+    Objective: _objective,
+    Schedule: _schedule,
 }

@@ -147,6 +147,8 @@ def run_row(run: Run) -> Plain:
         "cost": "0",
         "parent": run.parent,
         "priority": run.priority,
+        "origin": run.origin,
+        "objective": run.objective,
         "gates": [_gate(step) for step in run.steps.values() if step.status == "waiting" and step.gate],
         "trouble": run.trouble,
     }
