@@ -103,6 +103,7 @@ class FakeSession:
         edits: Mapping[str, str] | None = None,
         reason: str = "",
         until: str = "",
+        confirm: str = "",
     ) -> tuple[Verdict, ...]:
         self.decided.append(Decided(items, decision, edits, reason, until))
         verdicts = tuple(self._verdict(one) for one in items)

@@ -194,8 +194,9 @@ class WitnessSession(FakeSession):
         self.unseen: list[Shown] = []
 
     async def decide(
-        self, items: tuple[Shown, ...], decision: Decision, *, edits: object = None, reason: str = "", until: str = ""
-    ) -> tuple[Verdict, ...]:
+        self, items: tuple[Shown, ...], decision: Decision, *, edits: object = None, reason: str = "", until: str = "",
+        confirm: str = "",
+    ) -> tuple[Verdict, ...]:  # fmt: skip
         self.decided.append(Decided(items, decision))
         for one in items:
             _, number, version = one.shown_hash.split("-")

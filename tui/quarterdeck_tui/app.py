@@ -106,7 +106,12 @@ class QuarterdeckApp(App[None]):
 
     async def _decide(self, request: Decide) -> None:
         verdicts = await self.session.decide(
-            request.items, request.decision, edits=request.edits, reason=request.reason, until=request.until
+            request.items,
+            request.decision,
+            edits=request.edits,
+            reason=request.reason,
+            until=request.until,
+            confirm=request.confirm,
         )
         self.context.on_its_way.difference_update(request.items)
         for verdict in verdicts:

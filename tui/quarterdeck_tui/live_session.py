@@ -231,9 +231,10 @@ class LiveSession:
         edits: Mapping[str, str] | None = None,
         reason: str = "",
         until: str = "",
+        confirm: str = "",
     ) -> tuple[Verdict, ...]:
         line = typed_lines.decision_line(items, decision, edits, reason, until)
-        optional: Plain = {"edits": dict(edits or {}), "reason": reason, "until": until}
+        optional: Plain = {"edits": dict(edits or {}), "reason": reason, "until": until, "confirm": confirm}
         params: Plain = {
             "items": [{"id": one.id, "shown_hash": one.shown_hash} for one in items],
             "decision": decision,

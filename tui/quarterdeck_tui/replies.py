@@ -79,6 +79,8 @@ class _Approval(msgspec.Struct, frozen=True):
     step: str | None = ""
     at: Time = None
     expires_at: Time = None
+    confirm: str = ""
+    returned: tuple[str, ...] = ()
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -276,6 +278,8 @@ def _approval(item: _Approval) -> ApprovalView:
         step=item.step or "",
         at_us=_moment(item.at),
         expires_us=_moment(item.expires_at),
+        confirm=item.confirm,
+        returned=item.returned,
     )
 
 

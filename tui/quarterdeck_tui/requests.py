@@ -19,6 +19,7 @@ class Decide(Message):
     edits: Mapping[str, str] | None = None
     reason: str = ""
     until: str = ""
+    confirm: str = ""  # What was typed for a high risk.
 
 
 @dataclass

@@ -36,8 +36,9 @@ class Session(Protocol):
         edits: Mapping[str, str] | None = None,
         reason: str = "",
         until: str = "",
+        confirm: str = "",
     ) -> tuple[Verdict, ...]:
-        """Send one decision over exactly what was shown. One verdict an item."""
+        """Send one decision over exactly what was shown; `confirm` is what was typed for it. One verdict an item."""
         ...
 
     async def undo(self) -> Verdict:

@@ -67,6 +67,13 @@ class ApprovalView:
     step: str = ""
     at_us: int | None = None
     expires_us: int | None = None
+    confirm: str = ""  # What the daemon wants typed for a yes; "" for nothing.
+    returned: tuple[str, ...] = ()  # What had changed when it came back from cooling off.
+
+    @property
+    def typed(self) -> bool:
+        """Whether a yes to it is typed, not pressed."""
+        return self.risk == "high" or bool(self.confirm)
 
     @property
     def act(self) -> str:
@@ -85,6 +92,8 @@ class ApprovalView:
     @property
     def confirm_word(self) -> str:
         """What the operator types before a HIGH risk is approved: the amount, else where it goes, else the verb."""
+        if self.confirm:
+            return self.confirm
         amounts = (self.args.get(name) for name in AMOUNTS)
         amount = next((value for value in amounts if isinstance(value, (int, float, str)) and str(value)), None)
         if amount is not None:

@@ -127,6 +127,10 @@ def to_confirm(view: ApprovalView, width: int) -> list[Content]:
     return [line for label in order for line in _part(parts[label], width, rows_each=None)]
 
 
+def _since_then(changed: str) -> str:
+    return f"changed since you approved it: {changed}"
+
+
 def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
     numbered = list(enumerate(links(view), start=1))
     if brief:
@@ -139,7 +143,7 @@ def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
         Part("seen", seen),
         Part("mem", memory),
         *_preview(view, brief=brief),
-        Part("risk", tuple(Entry(visible(risk)) for risk in view.risks)),
+        Part("risk", tuple(Entry(visible(risk)) for risk in (*map(_since_then, view.returned), *view.risks))),
         Part("undo", _text(_undo(view))),
         Part("rule", _text(_rule(view))),
         Part("odds", _text(_odds(view))),

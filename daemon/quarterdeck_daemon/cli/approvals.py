@@ -213,9 +213,9 @@ def approve(
     if of_group and not session.dry_run and not sure(session, f"Approve these {len(items)}?"):
         session.printer.talk("Nothing was approved.")
         return
-    words = confirmed(session, items, confirm)
     if always and not delegate(session, items[0], until=until, uses=uses) and not session.dry_run:
         return
+    words = confirmed(session, items, confirm)
     decide(session, items, "approve", words=words)
 
 

@@ -74,7 +74,11 @@ def decide(
     if result is None:
         return []
     outcome = {text(one, "id"): one for one in records(result.result.get("items"))}
-    if (missing := _missing_word(session, items, outcome)) and (again := _with_word(session, params, items, missing)):
+    if (
+        not words
+        and (missing := _missing_word(session, items, outcome))
+        and (again := _with_word(session, params, items, missing))
+    ):
         result = again
         outcome = {text(one, "id"): one for one in records(result.result.get("items"))}
     return report(session, items, outcome, decision, result.seq)
@@ -156,4 +160,6 @@ def refusal(id: str, found: Plain) -> QuarterdeckError | None:
     hint = text(error, "hint")
     if code == "conflict" and not hint:
         hint = f"It changed since it was shown. Look again: `quarterdeck why {id}`."
+    if word := text(found, "confirm"):
+        hint = f"Add --confirm '{line(word)}'."
     return QuarterdeckError(cast(Code, code), message, hint=hint)

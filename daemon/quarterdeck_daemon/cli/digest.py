@@ -15,7 +15,7 @@ from .text import cut, line
 from .times import countdown, local
 from .words import reads, verb
 
-TEXT_COLUMNS = 80
+TEXT_COLUMNS, WHAT_COLUMNS = 80, 24
 TITLES = {"day": "Start of the day", "evening": "End of the day", "week": "The last seven days"}
 PARTS = (
     ("waiting", "Waits for you, by risk"),
@@ -49,7 +49,7 @@ def _counts(found: Plain) -> str:
     did = ", ".join(
         f"{counts[word]} {word}" for word in ("done", "approved", "rejected", "failed", "undone") if counts.get(word)
     )
-    return line(f"waits: {by_risk or 'nothing'}   happened: {did or 'nothing'}   cost: {text(found, 'cost') or '0'}")
+    return line(f"waits: {by_risk or 'nothing'}; happened: {did or 'nothing'}; cost: {text(found, 'cost') or '0'}")
 
 
 def _part(printer: Printer, title: str, items: list[Plain]) -> Iterator[str]:
@@ -64,8 +64,8 @@ def _part(printer: Printer, title: str, items: list[Plain]) -> Iterator[str]:
             if text(one, "what") in ("cools off", "expires soon", "waits") and when
             else local(when)
         )
-        risk = f"{text(one, 'risk')} " if text(one, "risk") else ""
-        yield line(f"  {text(one, 'id'):<7} {text(one, 'what')}  {soon:<9} {risk}{said}")
+        what = f"{text(one, 'what')} {soon}".strip()
+        yield f"  {line(text(one, 'id')):<7} {line(text(one, 'risk')):<7} {line(what):<{WHAT_COLUMNS}} {said}"
 
 
 def _agents(printer: Printer, items: list[Plain]) -> Iterator[str]:

@@ -117,20 +117,20 @@ class DecidingScreen(FrameScreen):
 
     def _approve_one(self, item: ApprovalView) -> None:
         shown = Shown(item.id, item.shown_hash)
-        if item.risk != "high":
+        if not item.typed:
             self._send((shown,), "approve")
             return
 
         def confirmed(yes: bool | None) -> None:
             if yes:
-                self._send((shown,), "approve")
+                self._send((shown,), "approve", confirm=item.confirm_word)
 
         self.app.push_screen(ConfirmScreen(item), confirmed)
 
     def _approve_marked(self, items: tuple[ApprovalView, ...]) -> None:
         """High risks are never part of a group; they stay marked and are named."""
-        risky = [item for item in items if item.risk == "high"]
-        plain = tuple(Shown(item.id, item.shown_hash) for item in items if item.risk != "high")
+        risky = [item for item in items if item.typed]
+        plain = tuple(Shown(item.id, item.shown_hash) for item in items if not item.typed)
         if plain:
             self._send(plain, "approve")
         if risky:
@@ -139,13 +139,13 @@ class DecidingScreen(FrameScreen):
     def _approve_edited(self, item: ApprovalView, shown: Shown, body: str) -> None:
         self.context.drafts[item.id] = body
         edits = {"body": body}
-        if item.risk != "high":
+        if not item.typed:
             self._send((shown,), "approve", edits=edits)
             return
 
         def confirmed(yes: bool | None) -> None:
             if yes:
-                self._send((shown,), "approve", edits=edits)
+                self._send((shown,), "approve", edits=edits, confirm=edited.confirm_word)
 
         edited = replace(item, args={**item.args, **edits})  # The sheet shows what would leave now.
         self.app.push_screen(ConfirmScreen(edited), confirmed)
@@ -158,6 +158,7 @@ class DecidingScreen(FrameScreen):
         edits: Mapping[str, str] | None = None,
         reason: str = "",
         until: str = "",
+        confirm: str = "",
     ) -> None:
         if refusal := self._why_not(decision):
             self.say(f"Not sent: {refusal}.", alarm=True)
@@ -169,7 +170,7 @@ class DecidingScreen(FrameScreen):
         self.context.on_its_way.update(fresh)
         if decision == "approve":
             self.context.guard.approved(self.context.clock.mono_ms())
-        self.post_message(Decide(fresh, decision, edits, reason, until))
+        self.post_message(Decide(fresh, decision, edits, reason, until, confirm))
         self.sent(frozenset(item.id for item in fresh))
 
     def _refused(self, items: tuple[Shown, ...]) -> bool:
