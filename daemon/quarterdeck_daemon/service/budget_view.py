@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from ..core.entities import Amounts, Cap, Limits, Meter, Plain, Run
@@ -17,21 +19,23 @@ def budget_rows(house: House, as_of: int | None = None) -> list[Plain]:
     limits = limits or Limits(id="workspace")
     rows: list[Plain] = []
     met: set[str] = set()
-    for meter in house.store.scan(Meter, as_of=as_of):
-        if not _over(house, meter):
-            met.add(meter.id)
-            rows += _rows(limits, meter, now)
+    for meter in _meters(house, as_of):
+        met.add(meter.id)
+        rows += _rows(limits, meter, now)
     for rule in limits.rules:
         if rule.of not in met:
             rows += _rows(limits, Meter(id=rule.of), now)
     return rows
 
 
-def _over(house: House, meter: Meter) -> bool:
-    """Whether it is the limit of a run that has ended."""
-    kind, _, id = meter.id.partition(":")
-    run = house.store.get(Run, id) if kind == "run" else None
-    return kind == "run" and (run is None or not run.live)
+def _meters(house: House, as_of: int | None) -> Iterator[Meter]:
+    """Of all but runs, which are many; of runs, those that have not ended."""
+    for kind in ("agent:", "connector:", "model:", "workspace"):
+        yield from house.store.scan(Meter, prefix=kind, as_of=as_of)
+    for run in house.store.live(Run):
+        meter = house.store.get(Meter, f"run:{run.id}", as_of=as_of)
+        if meter is not None:
+            yield meter
 
 
 def _rows(limits: Limits, meter: Meter, now: int) -> list[Plain]:

@@ -335,6 +335,8 @@ class Hub:
             self._bury_dead()
             await self._end_overdue()
             await self._break_hog()
+            if self._queues["worker"]:
+                await self._dispatch("worker")  # A kind may have become one that answers, or the only one that waits.
 
     def _bury_dead(self) -> None:
         for process in [p for p in self._processes.values() if not is_alive(p.pid)]:
