@@ -371,13 +371,20 @@ def test_a_wrong_playbook_is_named_with_its_line(house: House, shell: Shell) -> 
     (house.workspace / "p.yaml").write_text("name: p\n")
     house.answers["playbook.validate"] = {
         "ok": False,
-        "errors": [{"message": "no steps", "line": 1, "hint": "add some"}],
+        "errors": [
+            {"message": "no steps", "line": 1, "column": 3, "hint": "add some"},
+            {"message": "no end", "line": 9},
+        ],
+        "warnings": [{"message": "no agent x", "line": 4, "column": 5, "level": "warning"}],
     }
     ran = shell("playbooks", "validate", "p.yaml")
-    assert (ran.status, ran.out) == (2, "fail  p.yaml\n")
-    assert "error: p.yaml: line 1: no steps (add some)" in ran.err
+    assert (ran.status, ran.out.splitlines()) == (
+        2,
+        ["p.yaml:1:3: error: no steps  add some", "p.yaml:9:1: error: no end", "p.yaml:4:5: warning: no agent x"],
+    )
+    assert "error: 2 faults in 1 file." in ran.err
     house.answers["playbook.validate"] = {"ok": True, "name": "p", "errors": []}
-    assert shell("playbooks", "validate", "p.yaml").out == "ok  p.yaml\n"
+    assert shell("playbooks", "validate", "p.yaml").out == "ok p.yaml\n"
 
 
 def test_rules_are_listed_one_by_one(house: House, shell: Shell) -> None:

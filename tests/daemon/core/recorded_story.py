@@ -19,17 +19,21 @@ from quarterdeck_daemon.core.commands import (
     Command,
     CompressMemories,
     Configure,
+    ConfigureLimits,
     CountUses,
     CreateSnapshot,
     DecideApprovals,
+    DecideGate,
     DecideProposal,
     DeclareScopes,
     DocumentAnswered,
     EditMemory,
+    EditStep,
     EffectAnswered,
     EffectStarted,
     Endorse,
     EngageStop,
+    ExamineRuns,
     ExpireMemories,
     LetGo,
     LoadAssets,
@@ -38,6 +42,8 @@ from quarterdeck_daemon.core.commands import (
     NoteUpkeep,
     PinMemory,
     PutFact,
+    RaiseBudget,
+    ReassignStep,
     RecallAnswered,
     ReceiveDocument,
     ReleaseStop,
@@ -46,6 +52,7 @@ from quarterdeck_daemon.core.commands import (
     ResolveAlert,
     ResolveDeadLetter,
     RetractFact,
+    SetBudget,
     SettleAction,
     SignalRun,
     StartRun,
@@ -58,7 +65,7 @@ from quarterdeck_daemon.core.commands import (
     WithdrawMemories,
 )
 from quarterdeck_daemon.core.declared import Declared
-from quarterdeck_daemon.core.entities import Action, Evidence, Plain, Run
+from quarterdeck_daemon.core.entities import Action, Amounts, Cap, DeadLetter, Evidence, Limit, Plain, Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
 from quarterdeck_daemon.core.orders import (
@@ -100,6 +107,22 @@ steps:
   - {id: send, needs: [draft], agent: outreach, in: {text: "${steps.draft.output.text}"}}
   - {id: answered, needs: [send], wait: {signal: answered, for: 1h}}
 """
+WHOLE = """
+name: whole
+inputs: {names: {type: list}}
+outputs: {n: "${steps.each.output.count}"}
+sla: 1m
+deadline: 300d
+stalls_after: 3d
+window: "22:00-06:00"
+steps:
+  - {id: each, agent: composer, each: "inputs.names", as: who, in: {to: "${who}"}}
+  - {id: send, needs: [each], agent: outreach}
+  - {id: heard, needs: [send], wait: {reply_to: send, for: 30d}}
+  - {id: ask, needs: [heard], wait: {approval: "Go on?"}}
+  - {id: call, needs: [ask], playbook: part}
+"""
+PART = "name: part\nsteps: [{id: work, agent: composer, retry: {times: 0}}]\n"
 POLICY = '[[rule]]\nid = "reply"\nmatch = "mail.*"\nverdict = "ask"\nrisk = "low"\nhold = "8s"\n'
 
 
@@ -133,7 +156,7 @@ class Story:
         while due := [need for need in all_needs(self.store) if need.kind == "wake" and need.at_us <= self.now_us]:
             self.tell(Wake(entity=due[0].entity, due_us=due[0].at_us), "clock")
 
-    def mail(self, name: str) -> str:
+    def mail(self, name: str, **meta: str) -> str:
         received = ReceiveDocument(
             connector="mail", external_id=name, media_type="message/rfc822", name=name, blob=f"blob of {name}",
             size_bytes=9, trigger=True,
@@ -141,12 +164,17 @@ class Story:
         id = str(self.tell(received, "connector:mail")["id"])
         text = "Grüße — we look for a designer."
         parsed = Parsed(
-            title="Onboarding", text=text, meta={"auto": "", "from_address": "ines@x.test"},
+            title="Onboarding", text=text, meta={"auto": "", "from_address": "ines@x.test", **meta},
             chunks=(ParsedChunk(text=text, span=(0, 5)), ParsedChunk(text=text, span=(8, 31))),
             facts=(ParsedFact(fact_kind="lead", key="ines", value={"b": 1, "a": [True, None, 0.5]}),),
         )  # fmt: skip
         self.tell(DocumentAnswered(document=id, outcome=parsed), "worker")
         return id
+
+    def run_of(self, id: str) -> Run:
+        run = self.store.get(Run, id)
+        assert run is not None, f"there is a run {id}"
+        return run
 
     def step(self, run: str, name: str, outcome: StepDone | Failed) -> None:
         found = self.store.get(Run, run)
@@ -194,15 +222,18 @@ def tell_all() -> Story:
     _give_up_and_retry(story)
     _stop_and_settle(story)
     _take_it_back(story)
+    _work_in_runs(story)
     _keep_memory(story)
     _tidy_up(story)
+    _run_into_limits(story)
     return story
 
 
 def _prepare(story: Story) -> None:
     texts = (
         ("playbook", "lead", PLAYBOOK), ("policy", "mail", POLICY), ("template", "reply", "Dear {{ person }}"),
-        ("template", "reply.de", "Liebe {{ person }}"), ("playbook", "broken", "name: ["),
+        ("template", "reply.de", "Liebe {{ person }}"), ("playbook", "broken", "name: ["), ("playbook", "whole", WHOLE),
+        ("playbook", "part", PART),
     )  # fmt: skip
     files = [{"asset_kind": k, "name": n, "path": f"{k}/{n}", "text": t, "hash": text_hash(t)} for k, n, t in texts]
     story.tell(LoadAssets(files=tuple(msgspec.convert(files, list[AssetFile]))))
@@ -342,6 +373,62 @@ def _take_it_back(story: Story) -> None:
     story.decide(back, "approve")
     story.pass_time(9 * SECOND)
     story.tell(EffectAnswered(action=back, outcome=there), "effector")
+
+
+LIMITED = """
+name: limited
+budget: {tokens: 100, over: escalate}
+steps:
+  - {id: a, agent: x, retry: {times: 0}, uses: {tokens: 40}, on_failure: {reroute: y}}
+  - {id: b, agent: x, needs: [a], uses: {tokens: 40}}
+"""
+
+
+def _run_into_limits(story: Story) -> None:
+    """An agent fails until its breaker opens, one waits for another, a budget is used up and raised, nobody looks."""
+    file = AssetFile(asset_kind="playbook", name="limited", path="l", text=LIMITED, hash=text_hash(LIMITED))
+    story.tell(LoadAssets(files=(file,)))
+    rules = (Limit(of="agent:*", at_once=1, caps=(Cap(per="hour", most=Amounts(calls=50)),)),)
+    story.tell(ConfigureLimits(rules=rules, breaker_failures=3, escalate_us=3_600 * SECOND))
+    for id in ("l1", "l2"):
+        story.tell(StartRun(playbook="limited", run_id=id))
+    story.step("l1", "a", failed("crash"))
+    story.step("l2", "a", StepDone(output={}, used=Amounts(tokens=70)))
+    story.step("l1", "a", failed("permanent"))
+    for id in ("l3", "l4", "l5"):
+        story.tell(StartRun(playbook="limited", run_id=id))
+        story.step(id, "a", failed("crash"))
+    story.tell(RaiseBudget(scope="run:l2", per="ever", more=Amounts(tokens=20), reason="worth it"))
+    story.pass_time(31 * SECOND)
+    story.step("l2", "b", StepDone(output={}))
+    story.tell(SetBudget(run="l3", caps=()))
+    story.pass_time(2 * 3_600 * SECOND)
+    (letter,) = [one.id for one in story.store.live(DeadLetter) if one.run == "l1"]
+    story.tell(ResolveDeadLetter(id=letter, remedy="edit", input={"to": "Ines"}))
+
+
+def _work_in_runs(story: Story) -> None:
+    """A run with children, an answer, a question and a run within it: late, deferred, edited, failed and opened again."""
+    story.tell(StartRun(playbook="whole", run_id="w", inputs={"names": ["Ada", "Bob"]}))
+    opens_us = story.run_of("w").opens_us
+    story.pass_time((opens_us or 0) - story.now_us)  # Its promise passes, its window opens.
+    story.tell(ReassignStep(id="w", step="each[0]", agent="qualifier", reason="knows her"))
+    story.step("w", "each[0]", StepDone(output={}))
+    story.step("w", "each[1]", StepDone(output={}))
+    story.step("w", "send", StepDone(output={}, actions=(mail_to("ada@x.test"),)))
+    (sent,) = [action.id for action in story.store.live(Action) if action.run == "w"]
+    story.decide(sent, "approve")
+    story.pass_time(9 * SECOND)
+    story.tell(EffectAnswered(action=sent, outcome=EffectDone(result={"message_id": "<w@x.test>"})), "effector")
+    story.pass_time(6 * 86_400 * SECOND)  # Nothing moves, but the wait for an answer has its own end.
+    story.mail("answer.eml", in_reply_to="<w@x.test>")
+    story.tell(ExamineRuns())
+    story.tell(DecideGate(id="w", step="ask", approve=True, shown_hash=text_hash("Go on?")))
+    child = story.run_of("w").steps["call"].child
+    story.step(child, "work", failed("permanent"))
+    story.tell(EditStep(id=child, step="work", output={"made": 1}, reason="made it myself"))
+    story.tell(StartRun(playbook="part", run_id="idle"))
+    story.tell(SteerRun(id="idle", verb="kill"))
 
 
 def state_of(store: InMemoryStore) -> dict[str, str]:
