@@ -19,6 +19,8 @@ operator = "Mara <mara@small.test>"
 
 [actions]
 hold = "{hold}"
+cooling_off = "0s"
+high_per_minute = 0
 
 [workers]
 count = 1

@@ -33,6 +33,8 @@ operator = "Mara <mara@small.test>"
 
 [actions]
 hold = "{hold}"
+cooling_off = "0s"
+high_per_minute = 0
 
 [workers]
 count = 1
@@ -141,7 +143,8 @@ def studio(tmp_path: Path, *, hold: str = "8s") -> Path:
     folder = tmp_path / "studio"
     shutil.copytree(STUDIO, folder)
     config = folder / "quarterdeck.toml"
-    config.write_text(config.read_text("utf-8").replace('hold = "8s" ', f'hold = "{hold}" '), "utf-8")
+    quick = f'cooling_off = "0s"\nhigh_per_minute = 0\nhold = "{hold}" '
+    config.write_text(config.read_text("utf-8").replace('hold = "8s" ', quick), "utf-8")
     policy = folder / "policies" / "mail.toml"
     policy.write_text(re.sub(r'hold = "\d+s"', f'hold = "{hold}"', policy.read_text("utf-8")), "utf-8")
     return folder
@@ -183,7 +186,9 @@ def approvals(client: Client) -> list[Plain]:
 
 
 def approve(client: Client, items: list[Plain]) -> list[Plain]:
-    choices = [{"id": item["id"], "shown_hash": item["shown_hash"]} for item in items]
+    choices = [
+        {"id": item["id"], "shown_hash": item["shown_hash"], "confirm": item.get("confirm", "")} for item in items
+    ]
     decided = client.call("approval.decide", {"items": choices, "decision": "approve"}).result["items"]
     assert isinstance(decided, list)
     return decided

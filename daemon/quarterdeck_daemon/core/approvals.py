@@ -124,7 +124,8 @@ def _check_risk(
     check_word(strictest, args, targets, choice.confirm)
     high = strictest.verdict.risk == "high"
     if high and choice.confirm is not None:
-        check_pace(lately_high(turn.draft, turn.env.now_us), turn.env.now_us)
+        lately = lately_high(turn.draft, turn.env.now_us)
+        check_pace(lately, turn.env.now_us, per_minute=settings_of(turn.draft).high_per_minute)
     return high
 
 

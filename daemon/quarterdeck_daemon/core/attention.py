@@ -20,7 +20,7 @@ ATTENTION_US_MAX = 600_000_000
 ESTIMATE_MS = 20_000  # For a decision of which nobody told how long it was shown.
 DECISIONS_PER_DAY = 15  # What a day should ask at most.
 MINUTES_PER_DAY = 10
-HIGH_KEPT = 32
+HIGH_KEPT = 60  # Also the most that a minute can be limited to.
 
 replace = msgspec.structs.replace
 

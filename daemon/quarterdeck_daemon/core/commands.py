@@ -210,6 +210,15 @@ class ResolveAlert(Command, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class AnnounceReport(Command, frozen=True, kw_only=True):
+    """A report about what agents did can be read. unusual: it says something that is worth a warning."""
+
+    text: str
+    hint: str = ""
+    unusual: bool = False
+    details: Plain = {}
+
+
 class MakeLink(Command, frozen=True, kw_only=True):
     source: str
     relation: str
@@ -453,6 +462,7 @@ class Configure(Command, frozen=True, kw_only=True):
     batch_window: str = ""
     cooling_us: int = 0
     warn_percent: int = 0
+    high_per_minute: int = 6
 
 
 class ConfigureLimits(Command, frozen=True, kw_only=True):

@@ -11,12 +11,11 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .entities import Action, Plain
 from .vocabulary import amount_of, domain_of
 
-HIGH_PER_MINUTE_MAX = 6
 MINUTE_US = 60_000_000
 
 
 def confirmations(connector: str, verb: str, args: Plain, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """What may be typed for it, the usual word first: `312.50`, `ana@x.test`, `14`. Cases and blanks do not count."""
+    """What may be typed for it, the usual word first: `312.50`, `x.test`, `14`. Cases and blanks do not count."""
     found = amount_of(f"{connector}.{verb}", args)
     if found is not None:
         money = f"{found[0] // 100}.{found[0] % 100:02}"
@@ -27,12 +26,12 @@ def confirmations(connector: str, verb: str, args: Plain, targets: tuple[str, ..
 
 
 def _names(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """One target, whole or by the part that people read."""
+    """One target: where it goes, the whole of it, or who gets it."""
     if not targets:
         return ()
     target = targets[0]
     local = target.partition("@")[0] if "@" in target else ""
-    return tuple(dict.fromkeys(name for name in (target, local, domain_of(target)) if name))
+    return tuple(dict.fromkeys(name for name in (domain_of(target), target, local) if name))
 
 
 def _said(word: str) -> str:
@@ -65,13 +64,13 @@ def check_word(action: Action, args: Plain, targets: tuple[str, ...], typed: str
     )
 
 
-def check_pace(high_us: tuple[int, ...], now_us: int) -> None:
+def check_pace(high_us: tuple[int, ...], now_us: int, *, per_minute: int) -> None:
     """Raise `busy` when so many risky ones were approved within a minute that nobody can have read them."""
     lately = [one for one in high_us if one > now_us - MINUTE_US]
-    if len(lately) >= HIGH_PER_MINUTE_MAX:
+    if per_minute and len(lately) >= per_minute:
         wait_s = -(-(lately[0] + MINUTE_US - now_us) // 1_000_000)
         raise QuarterdeckError(
             "busy",
-            f"{len(lately)} high risks were approved within a minute, and no more than {HIGH_PER_MINUTE_MAX} are",
+            f"{len(lately)} high risks were approved within a minute, and no more than {per_minute} are",
             hint=f"Read the next one; it can be approved in {wait_s} s.",
         )

@@ -902,6 +902,7 @@ class Settings(Entity, frozen=True, kw_only=True, omit_defaults=True):
     batch_window: str = ""  # Hours in which what is scheduled as batch begins; "": at any time.
     working_us: int = 7 * 86_400_000_000  # How long working memory is kept when nothing else is said; 0: for ever.
     cooling_us: int = 0  # How long what is risky waits after a yes; 0: no longer than its hold.
+    high_per_minute: int = 6  # High risks that may be approved within a minute; 0: any number.
     warn_percent: int = 0  # Share of the time after which it is told that a proposal expires; 0: never.
 
 

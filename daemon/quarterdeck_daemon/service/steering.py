@@ -33,6 +33,7 @@ async def configure(house: House, config: Config) -> None:
         expires_us=duration_us(config.actions.expires),
         cooling_us=duration_us(config.actions.cooling_off),
         warn_percent=config.actions.warn_percent,
+        high_per_minute=config.actions.high_per_minute,
         step_deadline_ms=duration_us(config.workers.step_deadline) // 1000,
         batch_window=config.schedules.batch_window,
         core_tokens=config.memory.core_tokens,

@@ -38,6 +38,7 @@ Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^(secret://\S+)?$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+PerMinute = Annotated[int, msgspec.Meta(ge=0, le=60)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=99)]
 WorkerCount = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
@@ -54,6 +55,7 @@ class Actions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     expires: Duration = "7d"
     cooling_off: Duration = "10m"
     warn_percent: Percent = 75
+    high_per_minute: PerMinute = 6
 
 
 class Policing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +146,11 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: tuple[str, ...] = ("invoice", "payment", "contract")
 
 
+class Auditing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    heads_to: Annotated[str, msgspec.Meta(max_length=1_024)] = ""
+    report: Span = "7d"
+
+
 class Scheduling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch_window: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
@@ -161,6 +168,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     privacy: Privacy = Privacy()
     memory: Remembering = Remembering()
     failures: Failures = Failures()
+    audit: Auditing = Auditing()
     files: tuple[Files, ...] = ()
     grants: tuple[Grant, ...] = ()
     limits: tuple[LimitSetting, ...] = ()
@@ -182,6 +190,7 @@ hold = "8s"              # how long an approved effect waits, so that undo is fr
 expires = "7d"           # silence is "not done" after this
 cooling_off = "10m"      # how long what is risky waits after your yes, to be read again; 0s is no longer than its hold
 warn_percent = 75        # share of that time after which an alert tells that something expires; 0 is never
+high_per_minute = 6      # high risks that can be approved within a minute, each with its typed word; 0 is any number
 
 [policy]                 # rules for what none of yours in policies/ covers; `quarterdeck policies show` prints them
 preset = "cautious"      # "cautious", "balanced", "autonomous", or "" for none: then all that leaves asks
@@ -292,6 +301,10 @@ breaker = 5              # so many failures in the window, and an agent or conne
 breaker_window = "60s"
 breaker_open = "30s"     # then one try; each that fails doubles it, up to 1h
 escalate = "4h"          # work that gave up and that nobody saw to becomes an alert of its own; "" is never
+
+[audit]
+heads_to = ""            # a second file for the daily heads of the log, best on another disk; "" is none
+report = "7d"            # how often a report about what agents did is announced; "" is never
 
 # How much at once, how often and how much in all; see docs/limits.md. One table for each:
 #
@@ -426,6 +439,7 @@ def _check_values(path: Path, text: str, config: Config) -> None:
         ("failures", "breaker_open"): config.failures.breaker_open,
         ("failures", "escalate"): config.failures.escalate or "0s",
         ("practice", "timeout"): config.practice.timeout,
+        ("audit", "report"): config.audit.report or "0s",
         ("embedder", "endpoint", "timeout"): config.embedder.endpoint.timeout,
     }
     durations |= _spans(config.memory)
