@@ -83,6 +83,15 @@ from quarterdeck_daemon.core.orders import (
     StepDone,
 )
 from quarterdeck_daemon.core.turn import Env
+from quarterdeck_daemon.core.work_commands import (
+    Attach,
+    DecideReplan,
+    DecideTask,
+    PutObjective,
+    PutSchedule,
+    PutTask,
+    SteerSchedule,
+)
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
@@ -226,6 +235,7 @@ def tell_all() -> Story:
     _keep_memory(story)
     _tidy_up(story)
     _run_into_limits(story)
+    _plan_ahead(story)
     return story
 
 
@@ -429,6 +439,36 @@ def _work_in_runs(story: Story) -> None:
     story.tell(EditStep(id=child, step="work", output={"made": 1}, reason="made it myself"))
     story.tell(StartRun(playbook="part", run_id="idle"))
     story.tell(SteerRun(id="idle", verb="kill"))
+
+
+def _plan_ahead(story: Story) -> None:
+    """A schedule of every policy, a task of every kind of change, an objective that is paused with what is below it."""
+    day = 86_400 * SECOND
+    text = "name: errand\ninputs: {x: {type: string}}\nsteps: [{id: wait, wait: {signal: go}}]\n"
+    file = AssetFile(asset_kind="playbook", name="errand", path="playbooks/errand.yaml", text=text, hash=text_hash(text))
+    story.tell(LoadAssets(files=(file,)))
+    story.tell(PutObjective(title="more clients"))
+    story.tell(PutObjective(title="a new site", parent="obj1"))
+    story.tell(StartRun(playbook="errand", run_id="for-site", inputs={"x": "1"}))
+    story.tell(Attach(entity="run:for-site", objective="obj2"))
+    waits: Plain = {"playbook": "errand", "inputs": {"x": "${schedule.date}"}, "zone": "America/New_York"}
+    story.tell(PutSchedule(id="skips", every="1d", **waits))  # type: ignore[arg-type]  # Fields by name.
+    story.tell(PutSchedule(id="queues", cron="30 2 * * *", overlap="queue", **waits))  # type: ignore[arg-type]
+    story.tell(PutSchedule(id="hears", after="task.overdue", playbook="errand", inputs={"x": "${task.nothing}"}))
+    story.tell(PutTask(title="launch", parent="obj2", accept=True, due_us=story.now_us + 2 * day, criteria=("it is up",)))
+    for _ in range(3):
+        story.pass_time(day)
+    story.tell(PutTask(id="t1", state="done"), actor="script")
+    story.tell(DecideTask(id="t1", accept=False, reason="not yet"))
+    story.tell(PutTask(id="t1", state="done", note="now"))
+    story.tell(DecideTask(id="t1", accept=True))
+    story.tell(PutObjective(id="obj1", state="paused"))
+    story.tell(DecideReplan(id="obj1", confirm=True))
+    story.tell(SteerSchedule(id="skips", verb="pause"))
+    story.tell(SteerSchedule(id="skips", verb="resume"))
+    story.tell(SteerSchedule(id="skips", verb="remove"))
+    story.tell(PutObjective(id="obj1", state="open"))
+    story.tell(DecideReplan(id="obj1", confirm=False))
 
 
 def state_of(store: InMemoryStore) -> dict[str, str]:

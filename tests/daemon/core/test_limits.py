@@ -17,6 +17,7 @@ from quarterdeck_daemon.core.commands import (
     RaiseBudget,
     StartRun,
     SteerRun,
+    SteerStep,
     StepAnswered,
 )
 from quarterdeck_daemon.core.entities import (
@@ -126,6 +127,15 @@ def test_a_run_that_is_cancelled_gives_its_place_back() -> None:
     bench.do(SteerRun(id="q1", verb="cancel"))
     assert statuses(bench, "q3") == ["started"]
     assert meter(bench, "workspace").in_use == 1
+
+
+def test_a_step_that_is_skipped_in_its_line_bars_nobody_behind_it() -> None:
+    bench = limited(Limit(of="agent:x", at_once=1))
+    begin(bench, "q1", "q2", "q3")
+    bench.do(SteerStep(id="q2", step="a", verb="skip"))
+    answer(bench, "q1")
+    assert statuses(bench, "q2", "q3") == ["skipped", "started"]
+    assert meter(bench, "agent:x").waiting == 0
 
 
 def test_a_limit_that_is_lifted_lets_those_go_who_wait_for_it() -> None:
