@@ -175,7 +175,7 @@ _SCHEDULE_KINDS = (
     "schedule.skipped", "schedule.queued", "schedule.refused",
 )  # fmt: skip
 _TASK_KINDS = (
-    "task.created", "task.changed", "task.proposed", "task.accepted", "task.rejected", "task.overdue", "task.attached",
+    "task.created", "task.changed", "task.proposed", "task.accepted", "task.rejected", "task.overdue",
 )  # fmt: skip
 _OBJECTIVE_KINDS = (
     "objective.put", "objective.changed", "objective.replan_proposed", "objective.replanned", "objective.replan_dropped",

@@ -445,17 +445,21 @@ def _plan_ahead(story: Story) -> None:
     """A schedule of every policy, a task of every kind of change, an objective that is paused with what is below it."""
     day = 86_400 * SECOND
     text = "name: errand\ninputs: {x: {type: string}}\nsteps: [{id: wait, wait: {signal: go}}]\n"
-    file = AssetFile(asset_kind="playbook", name="errand", path="playbooks/errand.yaml", text=text, hash=text_hash(text))
+    file = AssetFile(
+        asset_kind="playbook", name="errand", path="playbooks/errand.yaml", text=text, hash=text_hash(text)
+    )
     story.tell(LoadAssets(files=(file,)))
     story.tell(PutObjective(title="more clients"))
     story.tell(PutObjective(title="a new site", parent="obj1"))
     story.tell(StartRun(playbook="errand", run_id="for-site", inputs={"x": "1"}))
     story.tell(Attach(entity="run:for-site", objective="obj2"))
     waits: Plain = {"playbook": "errand", "inputs": {"x": "${schedule.date}"}, "zone": "America/New_York"}
-    story.tell(PutSchedule(id="skips", every="1d", **waits))  # type: ignore[arg-type]  # Fields by name.
+    story.tell(PutSchedule(id="skips", every="7h", **waits))  # type: ignore[arg-type]  # Fields by name.
     story.tell(PutSchedule(id="queues", cron="30 2 * * *", overlap="queue", **waits))  # type: ignore[arg-type]
     story.tell(PutSchedule(id="hears", after="task.overdue", playbook="errand", inputs={"x": "${task.nothing}"}))
-    story.tell(PutTask(title="launch", parent="obj2", accept=True, due_us=story.now_us + 2 * day, criteria=("it is up",)))
+    story.tell(
+        PutTask(title="launch", parent="obj2", accept=True, due_us=story.now_us + 2 * day, criteria=("it is up",))
+    )
     for _ in range(3):
         story.pass_time(day)
     story.tell(PutTask(id="t1", state="done"), actor="script")
