@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import msgspec
 
 from . import approval_messages as am
+from . import audit_messages as au
 from . import document_params as dp
 from . import document_results as dr
 from . import limit_messages as lm
@@ -228,8 +229,13 @@ METHODS: dict[str, Method] = {
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
     "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),
     "timeline.event": _read(p.TimelineEvent, r.TimelineEntry, "One event with its cause, content and consequences."),
-    "audit.verify": _read(p.Nothing, r.Audited, "Walk the keyed chain over the whole log."),
-    "audit.export": _read(p.AuditExport, r.Exported, "The log in chunks, for keeping elsewhere.", streams=True),
+    "audit.verify": _read(p.Nothing, au.Audited, "Walk the keyed chain over the whole log; compare it with noted heads."),
+    "audit.export": _read(au.AuditExport, au.Exported, "The log in chunks, for keeping elsewhere.", streams=True),
+    "audit.trail": _read(au.AuditTrail, au.Trail, "From intent to outcome and compensation, as one tree."),
+    "audit.report": _read(au.AuditReport, au.Conduct, "What each agent did, and what of it is unlike its past."),
+    "audit.head": Method(
+        params=p.Change, result=au.HeadNoted, doc="Note the head of the chain outside the log now.", role="operator"
+    ),
     "cost.report": _read(p.CostReport, r.Costs, "Calls, tokens, seconds and money."),
     "ingest.wait": _read(p.IngestWait, r.Ingested, "Wait until what arrived is parsed and its runs have settled."),
 }

@@ -311,8 +311,20 @@ class AlertList(Listing, frozen=True, kw_only=True):
 # --- runs -------------------------------------------------------------------------------------------
 
 
+class RunBudget(Params, frozen=True, kw_only=True):
+    """The most that a run may use; 0 is no limit. money: in minor units.  over: what is done with work that does not fit."""
+
+    calls: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
+    minutes: Annotated[float, Meta(ge=0, le=5_256_000)] = 0.0
+    tokens: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
+    money: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
+    over: Literal["escalate", "stop"] = "escalate"
+
+
 class RunStart(Change, frozen=True, kw_only=True):
     """run_id: the caller's own id for it.  dry_run: say what it would do.
+
+    budget: in place of that of its playbook.
 
     objective: what it serves.
 
@@ -325,6 +337,7 @@ class RunStart(Change, frozen=True, kw_only=True):
     dry_run: bool = False
     namespace: Short = ""
     objective: Short = ""
+    budget: RunBudget | None = None
 
 
 class RunList(Listing, frozen=True, kw_only=True):
@@ -472,13 +485,6 @@ class TimelineRead(Read, frozen=True, kw_only=True):
 
 class TimelineEvent(Params, frozen=True, kw_only=True):
     seq: Annotated[int, Meta(ge=1)]
-
-
-class AuditExport(Params, frozen=True, kw_only=True):
-    """Events with after < seq < before."""
-
-    after: Annotated[int, Meta(ge=0)] = 0
-    before: Annotated[int, Meta(ge=0)] | None = None
 
 
 class CostReport(Read, frozen=True, kw_only=True):

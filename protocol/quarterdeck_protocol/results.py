@@ -415,23 +415,6 @@ class TimelineEntry(Shape, frozen=True, kw_only=True):
     context_differs: list[str] = []
 
 
-class Audited(Shape, frozen=True, kw_only=True):
-    ok: bool
-    checked: int
-    head_seq: int
-    head_mac: bytes
-    broken_at: int | None = None
-    reason: str = ""
-
-
-class Exported(Shape, frozen=True, kw_only=True):
-    """After the chunks `{"events": [event, …]}`."""
-
-    count: int
-    head_seq: int
-    head_mac: bytes
-
-
 class CostLine(Shape, frozen=True, kw_only=True):
     id: str
     calls: int = 0

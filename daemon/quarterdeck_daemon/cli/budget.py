@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import click
 
+from quarterdeck_protocol.codes import QuarterdeckError
+
 from .plain import Plain, number, record, text
 from .session import Session
 from .text import line
@@ -52,6 +54,23 @@ def _shown(name: str, amount: int) -> str:
     if name == "ms":
         return f"{amount / 60_000:.1f}"
     return f"{amount // 100}.{amount % 100:02d}" if name == "money" else f"{amount:,}"
+
+
+def budget_of(words: str) -> Plain:
+    """Return what `calls=20,over=stop` spells. Raises QuarterdeckError `bad_value`."""
+    found: Plain = {}
+    for word in words.split(","):
+        name, _, value = word.strip().partition("=")
+        if name == "over" and value in ("escalate", "stop"):
+            found[name] = value
+        elif name in ("calls", "tokens", "money") and value.isdecimal():
+            found[name] = int(value)
+        elif name == "minutes" and value.replace(".", "", 1).isdecimal():
+            found[name] = float(value)
+        else:
+            hint = "calls=20,minutes=5,tokens=1000,money=50 (in cents),over=escalate or stop"
+            raise QuarterdeckError("bad_value", f"{word!r} is no budget.", hint=hint)
+    return found
 
 
 def _given(calls: int, minutes: float, tokens: int, money: int) -> Plain:

@@ -9,6 +9,7 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from .budget import budget_of
 from .plain import Plain, record, records, strings, text
 from .session import Session
 from .text import line
@@ -34,13 +35,16 @@ runs = noun("runs", "Look at runs and steer them.", default="list")
 @click.option("--run-id", metavar="ID", help="Yours; a second start under it is refused.")
 @click.option("--namespace", metavar="NAME", default="", help="Whose work it is; else that of the documents it is given.")
 @click.option("--for", "objective", metavar="ID", default="", help="The objective that it serves.")
+@click.option(
+    "--budget", metavar="NAME=N,…", default="", help="The most that it may use: calls=20,minutes=5,tokens=…,money=…,over=stop."
+)
 @click.option("--wait", is_flag=True, help="Until it ends (0, or 1) or waits for approval (5).")
 @click.option("--timeout", metavar="TIME", default="60s", show_default=True, help="With --wait; then 124.")
 @changes
 @click.pass_context
 def run(
     ctx: click.Context, session: Session, playbook: str, inputs: tuple[str, ...], run_id: str | None,
-    namespace: str, objective: str, wait: bool, timeout: str,
+    namespace: str, objective: str, budget: str, wait: bool, timeout: str,
 ) -> None:  # fmt: skip
     """Start PLAYBOOK with inputs: name=text, name:=JSON, name=@FILE."""
     params: Plain = {"playbook": playbook, "inputs": pairs(inputs)}
@@ -50,6 +54,8 @@ def run(
         params["namespace"] = namespace
     if objective:
         params["objective"] = objective
+    if budget:
+        params["budget"] = budget_of(budget)
     if session.dry_run:
         _show_plan(session, session.ask("run.start", params | {"dry_run": True}))
         return

@@ -237,6 +237,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     labels: Labels = OPERATOR
     namespace: str = ""  # "": that of the documents that it is given, else the default.
     objective: str = ""  # What it serves.
+    caps: tuple[Cap, ...] = ()  # Its budget, in place of its playbook's.
 
 
 class SteerRun(Command, frozen=True, kw_only=True):

@@ -153,10 +153,11 @@ def _serve_all(turn: Turn, event: Event) -> None:
 
 
 def begin_budget(turn: Turn, event: Event) -> None:
-    """A run begins with what its playbook gives it."""
+    """A run begins with what its playbook gives it, unless its start said otherwise."""
     run = find(turn, Run, event.run or "")
     budget = pinned_playbook(turn, run).budget
-    if budget is None:
+    known = turn.draft.get(Meter, f"run:{run.id}")
+    if budget is None or (known is not None and known.own):
         return
     most = Amounts(calls=budget.calls, ms=int(budget.minutes * 60_000), tokens=budget.tokens, money=budget.money)
     caps = [msgspec.to_builtins(Cap(per="ever", most=most, over=budget.over))]

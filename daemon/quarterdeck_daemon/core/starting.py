@@ -9,6 +9,7 @@ from typing import Final
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
+from .budgets import set_own
 from .commands import Command, StartRun
 from .durations import duration_us
 from .entities import Document, Objective, Plain, Run
@@ -48,6 +49,8 @@ def start(turn: Turn, command: StartRun) -> Plain:
     begin_run(
         turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace, objective=command.objective
     )
+    if command.caps:
+        set_own(turn, id, command.caps)
     return {"run_id": id, "status": find(turn, Run, id).status}
 
 

@@ -202,6 +202,13 @@ def test_over_its_budget_a_run_ends_as_exhausted_when_its_playbook_says_stop() -
     assert "tokens" in run_of(bench, "q").reason
 
 
+def test_the_budget_that_a_start_said_takes_the_place_of_the_playbooks() -> None:
+    bench = limited(playbook=USES % "escalate")
+    bench.do(StartRun(playbook="lead", run_id="q", caps=(cap("ever", "stop", tokens=40),)))
+    answer(bench, "q")
+    assert run_of(bench, "q").status == "exhausted"
+
+
 def test_what_a_try_did_not_use_is_given_back_and_what_nobody_knows_counts_in_full() -> None:
     bench = limited(playbook=USES % "stop")
     begin(bench, "q")

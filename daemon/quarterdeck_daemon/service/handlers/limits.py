@@ -38,9 +38,7 @@ def handlers(house: House) -> dict[str, Handler]:
         run = house.store.get(Run, params.id.removeprefix("run:"))
         if run is None:
             raise QuarterdeckError("not_found", f"there is no run {params.id!r}", hint="quarterdeck runs list")
-        most = _amounts(params)
-        caps = (Cap(per="ever", most=most, over=params.over),) if most != Amounts() else ()
-        reply, seq = await house.change(asked, SetBudget(run=run.id, caps=caps))
+        reply, seq = await house.change(asked, SetBudget(run=run.id, caps=caps_of_run(params)))
         return {**reply, "id": run.id, "seq": seq, "undo": "set it again"}, seq
 
     return {
@@ -52,7 +50,13 @@ def handlers(house: House) -> dict[str, Handler]:
     }
 
 
-def _amounts(params: lm.BudgetRaise | lm.BudgetSet) -> Amounts:
+def caps_of_run(budget: p.RunBudget | lm.BudgetSet | None) -> tuple[Cap, ...]:
+    """The limits of a run with this budget; none for one that limits nothing."""
+    most = _amounts(budget) if budget is not None else Amounts()
+    return (Cap(per="ever", most=most, over=budget.over),) if budget is not None and most != Amounts() else ()
+
+
+def _amounts(params: lm.BudgetRaise | lm.BudgetSet | p.RunBudget) -> Amounts:
     return Amounts(calls=params.calls, ms=int(params.minutes * 60_000), tokens=params.tokens, money=params.money)
 
 

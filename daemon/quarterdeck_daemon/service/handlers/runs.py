@@ -28,6 +28,7 @@ from ..house import House
 from ..playbook_files import path_of, write_new
 from ..rpc import Asked, Handler
 from ..views import run_row, run_view
+from .limits import caps_of_run
 from .memory import labels_for
 from .pages import newest_first
 
@@ -46,6 +47,7 @@ def handlers(house: House) -> dict[str, Handler]:
             labels=labels_for(asked, None),
             namespace=params.namespace,
             objective=params.objective.removeprefix("objective:"),
+            caps=caps_of_run(params.budget),
         )
         reply, seq = await house.change(asked, command)
         return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)
@@ -65,7 +67,8 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def kill(asked: Asked, params: p.ChangeOne) -> object:
         ended = await _done(house, asked, params.id, SteerRun(id=params.id, verb="kill", reason=params.reason))
-        await house.hub.abandon(f"step/{params.id}/")
+        for run in _tree(house, params.id):
+            await house.hub.abandon(f"step/{run}/")
         return ended
 
     async def edit_step(asked: Asked, params: rm.RunEditStep) -> object:
@@ -127,6 +130,15 @@ def _step_steerer(house: House, verb: str) -> Handler:
         return await _done(house, asked, params.id, command)
 
     return steer
+
+
+def _tree(house: House, id: str) -> Iterator[str]:
+    """A run and those within it."""
+    yield id
+    run = house.store.get(Run, id)
+    for step in run.steps.values() if run is not None else ():
+        if step.child:
+            yield from _tree(house, step.child)
 
 
 async def _done(house: House, asked: Asked, id: str, command: Command) -> object:
