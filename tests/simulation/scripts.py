@@ -50,7 +50,53 @@ steps:
   - {id: write, needs: [open], agent: filer}
   - {id: never, needs: [write], when: "steps.open.output.signal.missing", agent: writer}
 """
-PLAYBOOKS = {"lead": LEAD, "parallel": PARALLEL, "waiting": WAITING}
+FANNING = """
+name: fanning
+steps:
+  - {id: each, agent: sender, each: "['a', 'b', 'c', 'd']", at_most: 2, retry: {times: 1, backoff: 1s}, on_failure: continue}
+  - {id: gather, needs: [each], join: 1, agent: writer, on_failure: {reroute: filer}}
+"""
+NESTED = """
+name: nested
+steps:
+  - {id: ask, wait: {approval: "Shall it go on?", for: 2h}}
+  - {id: inner, needs: [ask], playbook: dealing}
+  - {id: after, needs: [inner], agent: filer}
+"""
+DEALING = """
+name: dealing
+steps:
+  - {id: deal, agent: dealer, retry: {times: 2, backoff: 1s}}
+  - {id: note, needs: [deal], agent: filer}
+"""
+FRUGAL = """
+name: frugal
+budget: {calls: 4, over: stop}
+steps:
+  - {id: one, agent: sender, retry: {times: 3, backoff: 1s}}
+  - {id: two, needs: [one], agent: dealer}
+  - {id: three, needs: [two], agent: filer}
+"""
+THRIFTY = FRUGAL.replace("frugal", "thrifty").replace("over: stop", "over: escalate")
+HASTY = """
+name: hasty
+deadline: 3h
+sla: 1h
+stalls_after: 2d
+steps:
+  - {id: work, agent: dealer}
+  - {id: pause, needs: [work], wait: {for: 1h}}
+  - {id: open, needs: [pause], wait: {signal: go}}
+"""
+TICKING = """
+name: ticking
+steps:
+  - {id: tick, agent: filer}
+"""
+PLAYBOOKS = {
+    "lead": LEAD, "parallel": PARALLEL, "waiting": WAITING, "fanning": FANNING, "nested": NESTED, "dealing": DEALING,
+    "frugal": FRUGAL, "thrifty": THRIFTY, "hasty": HASTY, "ticking": TICKING,
+}  # fmt: skip
 
 CAREFUL = """
 [[rule]]
@@ -68,9 +114,14 @@ when = "'enemy@example.test' in targets"
 verdict = "deny"
 
 [[rule]]
+id = "rooms"
+match = "practice.book"
+verdict = "allow"
+
+[[rule]]
 id = "mine"
 match = "mail.send"
-when = "labels.integrity != 'external' && confidence > 0.5"
+when = "labels.integrity != 'external' && (track.decisions < 10 || confidence > 0.5)"
 verdict = "allow"
 hold = "3s"
 
@@ -84,6 +135,11 @@ STRICT = """
 [[rule]]
 id = "nothing"
 match = "mail.*"
+verdict = "deny"
+
+[[rule]]
+id = "no-posts"
+match = "practice.post"
 verdict = "deny"
 """
 POLICIES = {"careful": CAREFUL, "trusting": TRUSTING, "strict": STRICT}
