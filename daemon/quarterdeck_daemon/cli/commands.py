@@ -68,7 +68,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "doctor": Entry("doctor", "doctor", "Check the installation; each finding with its fix."),
         "models": Entry("models", "models", "What makes the vectors of recall: list, pull, add, use, remove."),
         "backup": Entry("backup", "backup", "Copies of the log: create, list, verify, forget, restore."),
-        "audit": Entry("reports", "audit", "The log: verify, export."),
+        "audit": Entry("audit", "audit", "The log: verify, export, trail; what agents did: report."),
         "scopes": Entry("scopes", "scopes", "Who may see and change what of memory."),
         "config": Entry("config", "config", "Settings: path, check, get."),
         "completion": Entry("completion", "completion", "Completion for bash, zsh or fish."),

@@ -21,6 +21,7 @@ from . import (
     actions,
     admission,
     alerts,
+    announcing,
     approvals,
     assets,
     attention,
@@ -316,7 +317,7 @@ def _answered(draft: Draft, event: Event) -> None:
 def _called(turn: Turn, event: Event) -> None:
     """An effect has its turn at a limit; a step goes on by an event of its own."""
     waiter = turn.draft.get(Waiter, str(event.body["waiter"]))
-    action = turn.draft.get(Action, waiter.work.id) if waiter is not None and event.body["why"] == "called" else None
+    action = turn.draft.get(Action, waiter.work.id) if waiter is not None and event.body["why"] != "gone" else None
     if action is not None and action.status == "held":
         actions.release(turn, action)
 
@@ -334,7 +335,7 @@ RUN_ENDINGS: dict[str, Follower] = {
 }  # fmt: skip
 _MODULES = (
     memory, documents, facts, starting, runs, run_steering, run_edits, quarantine, waits,
-    actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts,
+    actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
     limits, budgets, breakers, dead_letters, grants, autonomy,
 )  # fmt: skip

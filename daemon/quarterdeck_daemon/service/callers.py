@@ -150,6 +150,9 @@ class CallerStore:
     def verify(self, *, after: int = 0) -> Verification:
         return self._store.verify(after=after)
 
+    def seal(self, purpose: bytes, value: bytes) -> bytes:
+        return self._store.seal(purpose, value)
+
     def links_from(self, entity: str, relation: str | None = None) -> list[Link]:
         return self._store.links_from(entity, relation)
 

@@ -36,6 +36,7 @@ from .engine import Engine, wall_clock_us
 from .fact_shelf import FactShelf
 from .granting import watch_grants
 from .handlers import HANDLERS
+from .heads import keep_heads
 from .house import House, Tally
 from .hub import Hub
 from .keeper import Keeper
@@ -44,6 +45,7 @@ from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, set_up_logging
 from .recall import Recall
 from .reception import Reception
+from .report_notices import announce_reports
 from .role_feeds import RoleFeeds, announce, withdraw
 from .rpc import Handler, Rpc
 from .steering import configure, examine_runs, load, watch
@@ -157,6 +159,7 @@ class Daemon:
             self._guarded(work)
             for work in (rpc.serve(), watch(house), watch_grants(house), keeper.run(), house.forgetting.run())
         ]
+        tasks += [self._guarded(work) for work in (keep_heads(house), announce_reports(house))]
         if house.capturing is not None:
             tasks.append(self._guarded(house.capturing.run()))
         self._announce()

@@ -145,6 +145,9 @@ class InMemoryStore:
         for seq in reversed(numbers) if reverse else numbers:
             yield self._sealing.open_event(seq, self._events[seq - 1])
 
+    def seal(self, purpose: bytes, value: bytes) -> bytes:
+        return self._chain.seal(purpose, value)
+
     def verify(self, *, after: int = 0) -> Verification:
         start = EMPTY
         if after > 0:

@@ -296,6 +296,9 @@ class RocksStore:
         """Walk the chain from `after` to the head, and compare the head with the one known in memory."""
         return verified(self._db, self._chain, self._head, after)
 
+    def seal(self, purpose: bytes, value: bytes) -> bytes:
+        return self._chain.seal(purpose, value)
+
     # graph
 
     def links_from(self, entity: str, relation: str | None = None) -> list[Link]:

@@ -148,6 +148,9 @@ class ScopedStore:
     def verify(self, *, after: int = 0) -> Verification:
         return self._store.verify(after=after)
 
+    def seal(self, purpose: bytes, value: bytes) -> bytes:
+        return self._store.seal(purpose, value)
+
     # --- graph, blobs ---
 
     def links_from(self, entity: str, relation: str | None = None) -> list[Link]:

@@ -397,16 +397,22 @@ def test_rules_are_listed_one_by_one(house: House, shell: Shell) -> None:
 
 def test_a_broken_chain_is_a_failure(house: House, shell: Shell) -> None:
     house.answers["audit.verify"] = {"ok": True, "checked": 9, "head_seq": 9, "head_mac": b"\x01", "broken_at": None}
-    assert (shell("audit", "verify").status, shell("audit", "verify").out) == (0, "whole: 9 events\n")
+    assert (shell("audit", "verify").status, shell("audit", "verify").out) == (
+        0,
+        "whole: 9 events\n  no head noted outside the log to compare with\n",
+    )
     house.answers["audit.verify"] = {"ok": False, "checked": 4, "broken_at": 5, "reason": "seal of 5"}
     ran = shell("audit", "verify")
     assert (ran.status, ran.out) == (1, "broken at event 5\n")
 
 
 def test_the_log_is_exported_page_by_page_and_never_over_a_file(house: House, shell: Shell, tmp_path: Path) -> None:
-    house.answers["timeline.read"] = lambda params: (
-        {"items": EVENTS[:2], "next": 2} if params["after"] == 0 else {"items": EVENTS[2:], "next": None}
-    )
+    house.answers["audit.export"] = {
+        "chunks": [{"events": EVENTS[:2]}, {"events": EVENTS[2:]}],
+        "count": 3,
+        "head_seq": 3,
+        "head_mac": b"",
+    }
     rows = [json.loads(row) for row in shell("audit", "export").out.splitlines()]
     assert [row["seq"] for row in rows] == [1, 2, 3]
     target = tmp_path / "log.jsonl"

@@ -1,10 +1,9 @@
-"""timeline.*, audit.*, cost.*: the log as it is, and proofs about it."""
+"""timeline.*, cost.*: the log as it is, and what it cost."""
 
 from __future__ import annotations
 
 import asyncio
 import fnmatch
-import itertools
 from collections.abc import Iterator
 
 import msgspec
@@ -25,7 +24,6 @@ from ..rpc import Asked, Handler
 SCANNED_MAX = 50_000  # Events looked at for one page; then the page ends where it is and says how to go on.
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 CONSEQUENCES_MAX = 100
-EXPORT_CHUNK = 500
 OPENED = {"input": "inputs", "context": "context", "output": "output", "verdict": "verdict", "args": "args"}
 
 
@@ -36,23 +34,6 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def event(asked: Asked, params: p.TimelineEvent) -> object:
         return _opened(house, params.seq)
-
-    async def verify(asked: Asked, params: p.Nothing) -> object:
-        await house.engine.settled()
-        result = await asyncio.to_thread(house.store.verify)
-        head: Plain = {"head_seq": result.head.seq, "head_mac": result.head.mac}
-        ok = result.broken_at is None
-        return {"ok": ok, "checked": result.checked, "broken_at": result.broken_at, "reason": result.reason, **head}
-
-    async def export(asked: Asked, params: p.AuditExport) -> object:
-        await house.engine.settled()
-        head = house.store.head
-        before = min(head.seq + 1, params.before) if params.before is not None else head.seq + 1
-        count, after = 0, params.after
-        while chunk := list(itertools.islice(house.store.events(after=after, before=before), EXPORT_CHUNK)):
-            await asked.send({"events": [msgspec.to_builtins(event, builtin_types=(bytes,)) for event in chunk]})
-            count, after = count + len(chunk), chunk[-1].seq
-        return {"count": count, "head_seq": head.seq, "head_mac": head.mac}
 
     async def cost(asked: Asked, params: p.CostReport) -> object:
         as_of = house.position(params.as_of)
@@ -65,8 +46,6 @@ def handlers(house: House) -> dict[str, Handler]:
     return {
         "timeline.read": read,
         "timeline.event": event,
-        "audit.verify": verify,
-        "audit.export": export,
         "cost.report": cost,
     }
 
