@@ -13,8 +13,11 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from quarterdeck_daemon.core.expressions import holds
 from quarterdeck_daemon.core.playbook import parse_playbook
-from quarterdeck_daemon.core.policy import parse_policy
+from quarterdeck_daemon.core.policy import ASKS, Question, parse_policy
+from quarterdeck_daemon.core.rulebook import book_of
+from quarterdeck_daemon.core.verbs import targets_of
 from quarterdeck_daemon.service.workspace import Config
+from quarterdeck_protocol.labels import Labels
 
 STUDIO = Path(__file__).parents[2] / "examples" / "studio"
 
@@ -64,9 +67,13 @@ def test_the_policy_puts_a_mail_under_the_rule_that_is_meant(change: dict[str, o
     policy = parse_policy((STUDIO / "policies" / "mail.toml").read_text("utf-8"))
     args: dict[str, object] = {"to": ["a@a.test"], "subject": "Re: x", "body": "Hello", "in_reply_to": "<1@a.test>"}
     args |= change
-    values: dict[str, object] = {"args": args, "targets": args["to"], "known": [], "agent": "outreach"}
-    mail_rules = [one for one in policy.rule if one.pattern == "mail.send"]
-    assert next(one.id for one in mail_rules if not one.when or holds(one.when, values)) == rule
+    question = Question(
+        connector="mail", verb="send", args=args, targets=targets_of("mail.send", args), labels=Labels(integrity="agent"),
+        agent="outreach", confidence=None, known=(),
+    )  # fmt: skip
+    ruling = book_of([("policies/mail.toml", policy)]).ruling(question, ASKS)
+    assert ruling.rule == rule
+
 
 
 # --- templates ------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     word: Word
     reason: str
-    risk: Risk = "medium"
+    risk: Risk = "low"
     typed: bool = False
     alone: bool = False
     sink: str = ""
