@@ -122,7 +122,7 @@ def _exhaust(turn: Turn, run: Run, block: Block) -> None:
         "warning",
         topic_of(block.scope, block.per),
         f"run {run.id} ended, its budget is used up: {block.why}",
-        hint=f"quarterdeck budget raise {block.scope} --per {block.per}, then start its playbook again",
+        hint=f"quarterdeck budget raise {block.scope} --per {block.per} --calls 10, then: quarterdeck runs resume {run.id}",
         about=(f"run:{run.id}",),
         details={"scope": block.scope, "per": block.per},
         runbook="over-budget",
@@ -141,11 +141,12 @@ def serve(turn: Turn, scope: str) -> None:
             leave_line(turn, waiter, "gone")
             continue
         here = block_at(turn, place_at(turn, limits, scope), waiter.work)
-        if here is not None:
+        if here is not None and here.over != "stop":
+            _ask(turn, waiter.work, here)
             look_again(turn, meter, here.until_us)
             return
         places = places_of(turn, waiter.work)
-        block = first_block(turn, places, waiter.work)
+        block = here or first_block(turn, places, waiter.work)
         if block is None:
             leave_line(turn, waiter, "called")
             take(turn, places, waiter.work, called=True)
@@ -153,7 +154,7 @@ def serve(turn: Turn, scope: str) -> None:
             _settle_asked(turn, limits, meter)
         else:
             leave_line(turn, waiter, "moved")
-            _move(turn, waiter, block)
+            _call(turn, waiter)  # It asks anew, and what bars it elsewhere is seen to.
     if (meter := turn.draft.get(Meter, scope)) is not None and meter.waiting:
         look_again(turn, meter, turn.env.now_us + NEXT_GO_US)
 
@@ -192,23 +193,6 @@ def _call(turn: Turn, waiter: Waiter) -> None:
     if step_id:
         run = find(turn, Run, run_id)
         turn.emit("step.resumed", {"run": run_id, "step": step_id}, run=run_id, labels=run.steps[step_id].labels)
-
-
-def _move(turn: Turn, waiter: Waiter, block: Block) -> None:
-    """There is room where it waited, and none elsewhere."""
-    run_id, _, step_id = waiter.work.id.partition("/")
-    place = join_line(turn, block.scope, waiter.work)
-    if step_id:
-        body: Plain = {"run": run_id, "step": step_id, "waiter": place, "reason": block.why}
-        turn.emit("step.queued", body, run=run_id, labels=find(turn, Run, run_id).labels)
-    else:
-        action = find(turn, Action, run_id)
-        body = {"action": action.id, "until_us": None, "reason": block.why, "queued": place}
-        turn.emit("action.held", body, run=action.run or None, labels=action.labels)
-    _ask(turn, waiter.work, block)
-    meter = find(turn, Meter, block.scope)
-    if block.until_us is not None and (meter.until_us is None or block.until_us < meter.until_us):
-        look_again(turn, meter, block.until_us)
 
 
 def _settle_asked(turn: Turn, limits: Limits, meter: Meter) -> None:

@@ -50,7 +50,7 @@ def first_of(turn: Turn, meter: Meter) -> Waiter:
 
 
 def leave_line(turn: Turn, waiter: Waiter, why: str) -> None:
-    """Take the first of a line out of it. why: `called`, `moved` to another line, or `gone`."""
+    """Take the first of a line out of it. why: `called`, `moved` to ask anew, or `gone`."""
     turn.emit("line.left", {"waiter": waiter.id, "scope": waiter.scope, "priority": waiter.work.priority, "why": why})
 
 

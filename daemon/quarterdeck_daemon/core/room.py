@@ -17,8 +17,6 @@ from .playbook import Playbook, StepSpec
 from .settings import settings_of
 from .turn import Turn
 
-SAID = {"calls": "calls", "ms": "time", "tokens": "tokens", "money": "money"}
-
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
     """Why work may not begin: at which limit, until when as far as that is known, and what is to be done with it."""
@@ -132,12 +130,23 @@ def _cap_block(meter: Meter | None, scope: str, cap: Cap, work: Work, now: int) 
     if not beyond:
         return None
     allowed = getattr(most, beyond)
-    why = f"{scope} may use {allowed:,} {'ms' if beyond == 'ms' else SAID[beyond]} {_within(cap.per)}"
+    why = f"{scope} may use {_said(allowed, beyond)} {_within(cap.per)}"
     until = ends(cap.per, now)
+    if not too_much(add(span.used, work.amounts), most):
+        # What is under way may give back enough; until that has ended, nothing is over.
+        return Block(scope=scope, why=f"{why}, and others have it reserved", until_us=until, per=cap.per)
     never = too_much(work.amounts, cap.most) != ""
     # A span that never ends is over only when somebody says so.
     over: Over = "escalate" if cap.over == "throttle" and until is None else cap.over
     return Block(scope=scope, why=why, until_us=until, over=over, per=cap.per, never=never and until is not None)
+
+
+def _said(amount: int, name: str) -> str:
+    if name == "ms":
+        return f"{amount / 60_000:.4g} minutes"
+    if name == "money":
+        return f"{amount // 100}.{amount % 100:02d}"
+    return f"{amount:,} {name.removesuffix('s') if amount == 1 else name}"
 
 
 def _within(per: str) -> str:

@@ -265,7 +265,7 @@ steps:
 
 
 def test_runs_within_a_run_spend_what_it_has_and_none_of_them_more() -> None:
-    """Three children want 40 of 100 each, at the same time: the third finds too little, and its end ends the rest."""
+    """Three children want 40 of 100 each, at the same time: when two have used theirs, the third finds too little."""
     bench = limited(playbook=PARENT)
     files = (
         AssetFile(asset_kind="playbook", name="child", path="c", text=CHILD, hash=text_hash(CHILD)),
@@ -273,11 +273,30 @@ def test_runs_within_a_run_spend_what_it_has_and_none_of_them_more() -> None:
     )
     bench.do(LoadAssets(files=files))
     begin(bench, "q")
-    children = [run for run in bench.store.scan(Run) if run.parent == "q"]
-    assert [run.status for run in children].count("exhausted") == 1
+    children = [run.id for run in bench.store.scan(Run) if run.parent == "q"]
+    assert sorted(statuses(bench, *children)) == ["queued", "started", "started"]
+    for id in children:
+        if statuses(bench, id) == ["started"]:
+            answer(bench, id)
+    assert [run_of(bench, id).status for id in children].count("exhausted") == 1
     span = meter(bench, "run:q").spans["ever"]
     assert span.used.tokens + span.reserved.tokens <= 100
     assert run_of(bench, "q").status != "running"
+
+
+PARALLEL = "name: lead\nbudget: {tokens: 50, over: stop}\nsteps:\n" + "".join(
+    f"  - {{id: {id}, agent: x, uses: {{tokens: 40}}}}\n" for id in "abc"
+)
+
+
+def test_no_run_ends_over_its_budget_before_what_is_under_way_has_told_what_it_used() -> None:
+    """Each might use 40 of 50 and uses 10: they go one after the other. When one uses all, the next ends the run."""
+    bench = limited(Limit(of="agent:x", at_once=2), playbook=PARALLEL)
+    begin(bench, "q")
+    for step in ("a", "b"):
+        assert run_of(bench, "q").steps[step].status == "started"
+        answer(bench, "q", StepDone(output={}, used=Amounts(tokens=5 if step == "a" else 10)), step=step)
+    assert (run_of(bench, "q").status, run_of(bench, "q").steps["c"].status) == ("exhausted", "pending")
 
 
 def test_a_try_that_uses_more_than_it_said_is_counted_in_full_and_stops_the_next() -> None:
