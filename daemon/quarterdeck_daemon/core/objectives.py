@@ -43,6 +43,8 @@ def put(turn: Turn, command: PutObjective) -> Plain:
     said: Plain = {name: value for name in names if (value := getattr(command, name)) is not None}
     if command.due_us is not None or command.undated:
         said["due_us"] = command.due_us
+    if said.get("parent"):
+        find(turn, Objective, str(said["parent"]))
     objective = _create(turn, command, said) if not command.id else _change(turn, command, said)
     return _told(objective)
 
@@ -103,7 +105,8 @@ def _check(turn: Turn, objective: Objective) -> None:
             raise QuarterdeckError("bad_value", f"{objective.id} would be above itself")
         if depth > DEPTH_MAX:
             raise QuarterdeckError("out_of_range", f"objectives are at most {DEPTH_MAX} deep")
-        above = find(turn, Objective, above).parent
+        higher = turn.draft.get(Objective, above)  # One that was forgotten since is above nothing.
+        above = higher.parent if higher is not None else ""
 
 
 def _check_done(turn: Turn, objective: Objective) -> None:
@@ -212,7 +215,8 @@ def _fits(table: Table, name: str, verb: str) -> bool:
     if isinstance(entity, Task):
         fitting = {"pause": ("open", "doing"), "resume": ("waiting",)}.get(verb)
         return entity.live if fitting is None else entity.state in fitting
-    assert isinstance(entity, Objective), "nothing else serves an objective"
+    if not isinstance(entity, Objective):
+        return False  # It was forgotten.
     return entity.live and (verb == "cancel" or (entity.state == "paused") == (verb == "resume"))
 
 

@@ -65,7 +65,8 @@ def put_wanted(turn: Turn, command: PutSchedule, known: Schedule | None, *, file
     _check(turn, schedule)
     if known is not None and schedule == known and not command.dry_run:
         return known
-    same_times = known is not None and (known.rule, known.window) == (schedule.rule, schedule.window)
+    goes_on = known is not None and not known.removed
+    same_times = goes_on and _timing(schedule) == _timing(known)
     if not same_times:
         schedule = _timed(turn, schedule, known)
     if command.dry_run:
@@ -75,6 +76,13 @@ def put_wanted(turn: Turn, command: PutSchedule, known: Schedule | None, *, file
     turn.emit("schedule.put", body, labels=schedule.labels)
     settle_topic(turn, f"schedule.refused/{schedule.id}", "it was changed")
     return find(turn, Schedule, schedule.id)
+
+
+def _timing(schedule: Schedule | None) -> tuple[object, ...]:
+    """What its next time follows from."""
+    if schedule is None:
+        return ()
+    return schedule.rule, schedule.window, schedule.jitter_us, schedule.priority == "batch"
 
 
 def _wanted(turn: Turn, command: PutSchedule, known: Schedule | None, file: str) -> Schedule:

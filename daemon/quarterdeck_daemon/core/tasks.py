@@ -70,6 +70,7 @@ def _create(turn: Turn, command: PutTask) -> Plain:
 def make(turn: Turn, task: Task) -> Task:
     """Record a new task. Raises QuarterdeckError for one that cannot be."""
     _check(turn, task)
+    _check_parent(turn, task.parent)
     if sum(1 for _ in turn.draft.live(Task)) >= LIVE_MAX:
         raise QuarterdeckError("busy", f"{LIVE_MAX:,} tasks are open", hint="Close some: quarterdeck tasks list")
     body: Plain = msgspec.to_builtins(task)
@@ -102,11 +103,15 @@ def _check(turn: Turn, task: Task) -> None:
         raise QuarterdeckError("schema", "a task has a title")
     if task.owner != OPERATOR and not task.owner.startswith("agent:"):
         raise QuarterdeckError("bad_value", f"{task.owner[:80]!r} owns no task", hint="operator, or agent:NAME.")
-    if task.parent:
-        find(turn, Objective, task.parent)
     if task.state == "review" and not task.accept:
         hint = "Its state is open, doing, waiting, done or cancelled."
         raise QuarterdeckError("bad_value", f"{task.id} needs no acceptance", hint=hint)
+
+
+def _check_parent(turn: Turn, parent: object) -> None:
+    """Only where it is said: an objective that was forgotten since holds nothing up."""
+    if parent:
+        find(turn, Objective, str(parent))
 
 
 def _change(turn: Turn, task: Task, fields: Plain, note: str, labels: Labels, actor: str | None = None) -> None:
@@ -116,6 +121,7 @@ def _change(turn: Turn, task: Task, fields: Plain, note: str, labels: Labels, ac
     if fields.get("state") == task.state:
         del fields["state"]
     _check(turn, msgspec.structs.replace(task, **fields))
+    _check_parent(turn, fields.get("parent"))
     if fields or note:
         body: Plain = {"id": task.id, **msgspec.to_builtins(fields), "note": note}
         turn.emit("task.changed", body, labels=labels, actor=actor)
@@ -238,7 +244,8 @@ def _meant(turn: Turn, run: Run, wanted: ProposedTask) -> Task | None:
 
 
 def _make_from(turn: Turn, run: Run, step: Step, wanted: ProposedTask, labels: Labels) -> None:
-    parent = wanted.parent or run.objective
+    served = turn.draft.get(Objective, run.objective) if run.objective else None
+    parent = wanted.parent or (served.id if served is not None else "")
     make(
         turn,
         Task(

@@ -7,10 +7,14 @@ import pytest
 from quarterdeck_daemon.core import firing, kernel, schedules
 from quarterdeck_daemon.core.commands import (
     AssetFile,
+    BecomeFork,
     Command,
     Configure,
+    DocumentAnswered,
+    EngageStop,
     LoadAssets,
     PutFact,
+    ReleaseStop,
     StartRun,
     SteerRun,
     Wake,
@@ -18,6 +22,7 @@ from quarterdeck_daemon.core.commands import (
 from quarterdeck_daemon.core.entities import Alert, Plain, Run, Schedule
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import decide
+from quarterdeck_daemon.core.orders import Parsed
 from quarterdeck_daemon.core.turn import Env, Turn
 from quarterdeck_daemon.core.work_commands import PutSchedule, SteerSchedule
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -327,3 +332,40 @@ def test_a_file_whose_schedule_cannot_be_kept_is_refused_as_a_whole(line: str) -
     assert isinstance(refused, list)
     assert len(refused) == 1
     assert list(on.store.live(Schedule)) == []
+
+
+def test_a_fork_runs_nothing_that_its_origin_runs() -> None:
+    on = bench()
+    put(on, id="hourly", every="1h")
+    on.do(BecomeFork(fork="f1", forked_from="w", at_seq=on.store.head.seq, epoch=1))
+    on.do(ReleaseStop(epoch=2, reason="try"))
+    on.pass_time(10 * HOUR_US)
+    assert (now(on, "hourly").paused, told(on, "schedule.fired")) == (True, [])
+
+
+def test_while_all_is_stopped_nothing_begins_and_afterwards_the_policy_holds() -> None:
+    on = bench()
+    put(on, id="hourly", every="1h")
+    on.do(EngageStop(epoch=1, reason="stop"))
+    on.pass_time(5 * HOUR_US)
+    on.do(Wake(entity="schedule:hourly", due_us=on.now_us))
+    assert told(on, "schedule.fired", "schedule.missed") == []
+    on.do(ReleaseStop(epoch=2, reason="on"))
+    on.pass_time(0)
+    assert (len(told(on, "schedule.fired")), now(on, "hourly").missed_count) == (1, 4)
+
+
+def test_a_mail_brings_what_its_trigger_says_besides_the_document() -> None:
+    text = """
+name: lead
+on:
+  - {event: mail.received, inputs: {day: "${doc.title}"}}
+inputs: {document: {type: string, required: true}, day: {type: string}}
+steps:
+  - {id: a, wait: {signal: go}}
+"""
+    on = Bench(playbook=text)
+    document = on.receive_mail()
+    parsed = Parsed(title="Monday", text="x", meta={})
+    on.do(DocumentAnswered(document=document, outcome=parsed), actor="worker")
+    assert [run.inputs for run in on.store.live(Run)] == [{"document": document, "day": "Monday"}]
