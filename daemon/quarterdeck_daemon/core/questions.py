@@ -7,6 +7,7 @@ asked_then(action, …)   the same question again, from what was recorded: for t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import msgspec
@@ -109,16 +110,23 @@ def policies(table: Table) -> list[tuple[str, PolicyFile]]:
 
 
 def own_policies(table: Table) -> list[tuple[str, PolicyFile]]:
+    """Files that cannot be read come first: nobody knows what they would say, so everything asks."""
+    doubtful: list[tuple[str, PolicyFile]] = []
     found: list[tuple[str, PolicyFile]] = []
     for asset in table.scan(Asset, prefix="policy/"):
         if "@" in asset.id:
             continue
-        if asset.refused:  # What it says is not known, what it replaced is.
-            reason = f"{asset.path} cannot be read, so everything asks: {asset.refused}"
-            found.append((asset.path, unreadable(asset.path, reason)))
+        if asset.refused:
+            doubtful.append((asset.path, _unreadable(asset.path, asset.refused)))
         if not asset.removed:
             found.append((asset.path, parse_policy(asset.text)))
-    return found
+    return [*doubtful, *found]
+
+
+@functools.lru_cache(maxsize=64)
+def _unreadable(path: str, why: str) -> PolicyFile:
+    """The same object for the same file, as the book of rules is made once per set of files."""
+    return unreadable(path, f"{path} cannot be read, so everything asks: {why}")
 
 
 def preset_policies(table: Table) -> list[tuple[str, PolicyFile]]:

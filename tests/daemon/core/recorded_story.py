@@ -35,6 +35,7 @@ from quarterdeck_daemon.core.commands import (
     EngageStop,
     ExamineRuns,
     ExpireMemories,
+    GivePermission,
     LetGo,
     LoadAssets,
     MakeLink,
@@ -52,6 +53,8 @@ from quarterdeck_daemon.core.commands import (
     ResolveAlert,
     ResolveDeadLetter,
     RetractFact,
+    RevokePermission,
+    SetAutonomy,
     SetBudget,
     SettleAction,
     SignalRun,
@@ -236,6 +239,7 @@ def tell_all() -> Story:
     _tidy_up(story)
     _run_into_limits(story)
     _plan_ahead(story)
+    _trust(story)
     return story
 
 
@@ -439,6 +443,16 @@ def _work_in_runs(story: Story) -> None:
     story.tell(EditStep(id=child, step="work", output={"made": 1}, reason="made it myself"))
     story.tell(StartRun(playbook="part", run_id="idle"))
     story.tell(SteerRun(id="idle", verb="kill"))
+
+
+def _trust(story: Story) -> None:
+    """Permissions that end in each way, levels given and taken, a place that may receive what is private."""
+    ends = story.now_us + 60 * SECOND
+    for _ in range(2):
+        story.tell(GivePermission(agent="composer", action="mail.send", to=("known",), uses_max=1, expires_us=ends))
+    story.tell(RevokePermission(id="g1"))
+    story.pass_time(61 * SECOND)
+    story.tell(SetAutonomy(agent="composer", action="mail.send", level="suggest"))
 
 
 def _plan_ahead(story: Story) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck_daemon.core import grants
-from quarterdeck_daemon.core.commands import RevokePermission
-from quarterdeck_daemon.core.entities import Grant
+from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, RevokePermission
+from quarterdeck_daemon.core.entities import Asset, Grant
+from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import decide
 from quarterdeck_daemon.core.turn import Env
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import EXTERNAL
 
 from .core_bench import rebuilt
-from .trust_bench import ASK, DAY, SECOND, Trust
+from .trust_bench import ASK, DAY, PLAYBOOK, SECOND, Trust
 
 
 def grant_of(trust: Trust, id: str = "g1") -> Grant:
@@ -211,3 +212,41 @@ def test_there_are_not_endlessly_many(monkeypatch: pytest.MonkeyPatch) -> None:
     trust.give()
     with pytest.raises(QuarterdeckError, match="2 permissions"):
         trust.give()
+
+
+def test_a_policy_file_that_cannot_be_read_makes_everything_ask_until_it_is_mended() -> None:
+    """Also when it was never read before: a rule that nobody knows might have said no."""
+    trust = Trust(ASK.replace('"ask"', '"allow"'))
+    trust.give()
+    files = (trust_file("mail", ASK.replace('"ask"', '"allow"')), trust_file("zz", "[[rule]\nbroken"))
+    reply = trust.do(LoadAssets(files=(*files, PLAYBOOK_FILE)))
+    assert [one["path"] for one in reply["refused"]] == ["policies/zz.toml"]  # type: ignore[union-attr, index]  # A list of maps.
+    action = trust.propose()
+    assert (action.status, action.verdict.rule, action.verdict.where) == (
+        "proposed",
+        "unreadable",
+        "policies/zz.toml",
+    )
+    trust.do(LoadAssets(files=(files[0], PLAYBOOK_FILE)))
+    assert trust.propose().status == "held"
+    assert rebuilt(trust.store).get(Asset, "policy/zz") == trust.store.get(Asset, "policy/zz")
+
+
+def trust_file(name: str, text: str) -> AssetFile:
+    return AssetFile(asset_kind="policy", name=name, path=f"policies/{name}.toml", text=text, hash=text_hash(text))
+
+
+PLAYBOOK_FILE = AssetFile(asset_kind="playbook", name="lead", path="p", text=PLAYBOOK, hash=text_hash(PLAYBOOK))
+
+
+def test_a_preset_stands_behind_the_operators_own_files() -> None:
+    trust = Trust()
+    text = ASK.replace('"ask"', '"deny"').replace('"mine"', '"preset"')
+    preset = AssetFile(asset_kind="preset", name="balanced", path="preset balanced", text=text, hash=text_hash(text))
+    mine = trust_file("mail", ASK.replace('match = "*"', 'match = "mail.*"'))
+    trust.do(LoadAssets(files=(preset, mine, PLAYBOOK_FILE)))
+    assert trust.propose().verdict.rule == "mine"
+    trust.do(LoadAssets(files=(preset, PLAYBOOK_FILE)))
+    assert trust.propose().verdict.rule == "preset"
+    trust.do(LoadAssets(files=(PLAYBOOK_FILE,)))
+    assert trust.propose().verdict.rule == "default"
