@@ -27,7 +27,7 @@ from .cooling import basis_of, cooling_us
 from .entities import Action, Document, Plain, Run, Verdict
 from .hashing import action_hash
 from .lookup import find
-from .rejection_lessons import learn
+from .rejection_lessons import check_lesson, learn
 from .settings import settings_of
 from .turn import Turn
 from .verbs import argument_fault, targets_of
@@ -47,8 +47,8 @@ def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
         raise QuarterdeckError("out_of_range", f"a decision covers 1 to {DECISION_ITEMS_MAX} items")
     if command.edits and len(command.items) > 1:
         raise QuarterdeckError("bad_value", "edits belong to one item", hint="Edit and approve one by one.")
-    if command.lesson is not None and not command.lesson.text.strip():
-        raise QuarterdeckError("bad_value", "a lesson says something", hint="Give the reason; it becomes the lesson.")
+    if command.lesson is not None:
+        check_lesson(command.lesson)
     return {"items": [_decided(turn, choice, command) for choice in command.items]}
 
 

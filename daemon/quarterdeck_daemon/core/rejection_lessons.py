@@ -18,12 +18,18 @@ LESSON_CHARS_MAX = 2_000
 AGENTS_MAX = 20
 
 
-def learn(turn: Turn, action: Action, draft: LessonDraft) -> str:
-    """Keep it. Returns the id of the memory. Raises `out_of_range` for a text that is no lesson any more."""
+def check_lesson(draft: LessonDraft) -> None:
+    """Raise `bad_value` for a lesson that says nothing, `out_of_range` for one that nobody could keep in mind."""
+    if not draft.text.strip():
+        raise QuarterdeckError("bad_value", "a lesson says something", hint="Give the reason; it becomes the lesson.")
     if len(draft.text) > LESSON_CHARS_MAX or len(draft.agents) > AGENTS_MAX:
         raise QuarterdeckError(
             "out_of_range", f"a lesson has at most {LESSON_CHARS_MAX} characters and is for {AGENTS_MAX} agents"
         )
+
+
+def learn(turn: Turn, action: Action, draft: LessonDraft) -> str:
+    """Keep a lesson that was checked. Returns the id of the memory."""
     name = f"{action.connector}.{action.verb}"
     about = name + (f" to {draft.to}" if draft.to else "")
     agents = () if draft.everybody else draft.agents or (action.agent,)
