@@ -12,7 +12,7 @@ from . import breakers
 from .admission import serve
 from .alerts import settle_topic
 from .budgets import open_reservation, settle, topic_of, used_of
-from .entities import Action, Amounts, Breaker, Cap, Meter, Run, Step
+from .entities import Action, Amounts, Breaker, Cap, Meter, Reservation, Run, Step
 from .limits import NOTHING
 from .lookup import find
 from .pinned import pinned_playbook, spec_of
@@ -91,6 +91,19 @@ def step_dropped(turn: Turn, event: Event) -> None:
     step = run.steps.get(str(event.body["step"]))
     if step is not None and (event.kind != "step.edited" or step.status == "succeeded"):
         _drop(turn, run, step)
+    if step is not None and event.kind == "step.retried":
+        _drop_children(turn, run, step)
+
+
+def _drop_children(turn: Turn, run: Run, step: Step) -> None:
+    """Children of a fan-out that is done anew are no steps any more; what they had reserved may have been used."""
+    spec = spec_of(turn, run, step.id)
+    if spec is None or not spec.each:
+        return
+    for child in list(turn.draft.scan(Reservation, prefix=f"{run.id}/{step.id}[")):
+        if child.open and child.id.partition("/")[2] not in run.steps:
+            for scope in settle(turn, child.id, child.amounts):
+                serve(turn, scope)
 
 
 def _drop(turn: Turn, run: Run, step: Step) -> None:

@@ -12,6 +12,7 @@ from quarterdeck_daemon.core.commands import (
     Choice,
     ConfigureLimits,
     DecideApprovals,
+    EditStep,
     EffectAnswered,
     LoadAssets,
     RaiseBudget,
@@ -306,6 +307,25 @@ def test_a_try_that_uses_more_than_it_said_is_counted_in_full_and_stops_the_next
     answer(bench, "q", StepDone(output={}, used=Amounts(tokens=5_000)))
     assert run_of(bench, "q").status == "exhausted"
     assert meter(bench, "run:q").spans["ever"].used == Amounts(calls=1, tokens=5_000)
+
+
+FAN = """
+name: lead
+steps:
+  - {id: list, agent: z}
+  - {id: each, needs: [list], each: "steps.list.output.of", agent: x}
+"""
+
+
+def test_a_fan_out_that_is_done_anew_gives_back_what_its_children_had() -> None:
+    bench = limited(Limit(of="agent:x", at_once=3), playbook=FAN)
+    begin(bench, "q")
+    answer(bench, "q", StepDone(output={"of": ["a", "b", "c"]}), step="list")
+    assert meter(bench, "agent:x").in_use == 3
+    edit = EditStep(id="q", step="list", output={"of": ["d"]}, rerun_after=True)
+    bench.do(edit)
+    assert set(run_of(bench, "q").steps) == {"list", "each", "each[0]"}
+    assert meter(bench, "agent:x").in_use == 1
 
 
 # --- fairness -------------------------------------------------------------------------------------
