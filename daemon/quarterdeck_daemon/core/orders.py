@@ -50,6 +50,7 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
       document  {"id", "title", "text", "meta", "labels"}      fact   {"id", "key", "value", "version"} or None
       facts     [fact, …]      template {"id", "name", "text", "variants"}
       recall    [{"id", "title", "text", "score", "source"}, …]
+      tasks     [{"id", "title", "text", "state", "owner", "due_us", "accept", "criteria", "evidence", "parent", "key", "note"}, …]
       action    {"id", "connector", "verb", "args", "targets", "result", "status"}
       context   {"budget", "query", "tokens", "pieces": [{"part", "id", "title", "text", "source", "span", "labels", …}]}
     `workspace` is always there: {"name", "operator", "timezone"}.

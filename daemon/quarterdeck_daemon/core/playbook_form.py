@@ -26,7 +26,7 @@ FAN_OUT_MAX: Final = 200  # Children of one `each`.
 RUN_STEPS_MAX: Final = 1_000  # Of one run, with the children of its fan-outs.
 DEPTH_MAX: Final = 5  # Runs within runs.
 CHILDREN_MAX: Final = 500  # Runs that one run may start, their own not counted.
-READ_KINDS: Final = frozenset(("document", "fact", "facts", "template", "recall", "action", "context"))
+READ_KINDS: Final = frozenset(("document", "fact", "facts", "template", "recall", "action", "tasks", "context"))
 TRIGGER_EVENTS: Final = frozenset(NEWS)
 
 Duration = Annotated[str, Meta(description="A length of time: 500ms, 8s, 30m, 2h, 7d.")]

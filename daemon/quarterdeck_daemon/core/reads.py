@@ -15,7 +15,7 @@ import msgspec
 from quarterdeck_protocol.labels import Labels
 
 from .context import BUDGET_TOKENS, Found, assemble, manifest, plain_context, recallable
-from .entities import Action, Asset, Document, Entity, Fact, Memory, Plain
+from .entities import Action, Asset, Document, Entity, Fact, Memory, Plain, Task
 from .expressions import resolve
 from .hashing import value_hash
 from .playbook import CONTEXT_TOKENS_MAX
@@ -23,6 +23,7 @@ from .scopes import ScopedTable
 from .shown import HASH_SIGNS, SHAPES, Seen, Version
 
 FACTS_MAX: Final = 500  # Of one kind; more than that is for `recall` and queries, not for a context.
+TASKS_MAX: Final = 100  # Of one `tasks` read.
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,19 @@ def _facts(reader: _Reader, read: Plain) -> _Seen:
     return _Seen(shape="facts", entities=tuple(found))
 
 
+def _tasks(reader: _Reader, read: Plain) -> _Seen:
+    """Open tasks, the oldest first: those of an objective, of an owner, or all."""
+    wanted = read["tasks"]
+    wanted = wanted if isinstance(wanted, dict) else {}
+    found: list[Task] = []
+    for task in sorted(reader.table.live(Task), key=lambda one: (one.at_us, one.id)):
+        fits = all(getattr(task, name) == wanted[name] for name in ("parent", "owner", "state") if wanted.get(name))
+        if fits and len(found) < TASKS_MAX:
+            reader.saw(task)
+            found.append(task)
+    return _Seen(shape="tasks", entities=tuple(found))
+
+
 def _action(reader: _Reader, read: Plain) -> _Seen | None:
     action = reader.table.get(Action, str(read["action"]))
     return None if action is None else _one(reader, "action", action)
@@ -244,4 +258,5 @@ READERS: dict[str, Callable[[_Reader, Plain], _Seen | None]] = {
     "fact": _fact,
     "template": _template,
     "action": _action,
+    "tasks": _tasks,
 }

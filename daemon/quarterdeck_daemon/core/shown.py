@@ -17,14 +17,14 @@ from quarterdeck_protocol.labels import Labels
 
 from . import context as contexts
 from .context import Piece
-from .entities import ENTITIES, Action, Asset, Document, Entity, Fact, Memory, Plain
+from .entities import ENTITIES, Action, Asset, Document, Entity, Fact, Memory, Plain, Task
 from .hashing import value_hash
 from .tokens import tokens_of
 
 FORGOTTEN: Final = "[forgotten]"
 HASH_SIGNS: Final = 32
 
-Seen = Document | Fact | Memory | Action | Asset
+Seen = Document | Fact | Memory | Action | Asset | Task
 Versions = Callable[[type[Entity], str, int], Entity | None]
 """(class, id, log position) -> the version of then, or None."""
 
@@ -78,6 +78,18 @@ def _show_action(versions: list[Version], scores: Sequence[float]) -> object:
     return {name: msgspec.to_builtins(getattr(action, name)) for name in shown}
 
 
+def _show_tasks(versions: list[Version], scores: Sequence[float]) -> object:
+    return [_plain_task(version) for version in versions]
+
+
+def _plain_task(version: Version) -> Plain:
+    task = version.entity
+    shown = ("id", "title", "text", "state", "owner", "due_us", "accept", "criteria", "evidence", "parent", "key", "note")
+    if not isinstance(task, Task):
+        return {"id": version.id, "title": FORGOTTEN, "text": FORGOTTEN, "state": FORGOTTEN}
+    return {name: msgspec.to_builtins(getattr(task, name)) for name in shown}
+
+
 def _show_template(versions: list[Version], scores: Sequence[float]) -> object:
     variants: Plain = {}
     base: Plain = {"id": "", "name": "", "text": FORGOTTEN, "hash": ""}
@@ -113,6 +125,7 @@ SHAPES: dict[str, Callable[[list[Version], Sequence[float]], object]] = {
     "fact": _show_fact,
     "template": _show_template,
     "action": _show_action,
+    "tasks": _show_tasks,
     "recall": _show_recalled,
 }
 
@@ -173,7 +186,7 @@ def _then(versions: Versions, name: str, seq: int, gone: list[str]) -> Seen | No
     if entity is None or entity.seq != seq or getattr(entity, "forgotten", False):
         gone.append(name)
         return None
-    assert isinstance(entity, Document | Fact | Memory | Action | Asset), "only these are read by steps"
+    assert isinstance(entity, Document | Fact | Memory | Action | Asset | Task), "only these are read by steps"
     return entity
 
 

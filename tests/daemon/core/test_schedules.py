@@ -369,3 +369,15 @@ steps:
     parsed = Parsed(title="Monday", text="x", meta={})
     on.do(DocumentAnswered(document=document, outcome=parsed), actor="worker")
     assert [run.inputs for run in on.store.live(Run)] == [{"document": document, "day": "Monday"}]
+
+
+def test_a_schedule_that_comes_back_into_its_file_begins_anew() -> None:
+    """It makes up for nothing of the time in which it stood nowhere."""
+    on = bench()
+    load(on, IN_FILE)
+    load(on, TICK)
+    on.pass_time(30 * DAY_US)
+    load(on, IN_FILE)
+    on.pass_time(0)
+    assert told(on, "schedule.fired", "schedule.missed") == []
+    assert [one.next_us is None or one.next_us > on.now_us for one in on.store.live(Schedule)] == [True, True, True]

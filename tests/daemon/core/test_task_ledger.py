@@ -8,8 +8,10 @@ from quarterdeck_daemon.core import tasks
 from quarterdeck_daemon.core.commands import StartRun, StepAnswered
 from quarterdeck_daemon.core.entities import Acceptance, Alert, Plain, Run, Task
 from quarterdeck_daemon.core.orders import ProposedTask, StepDone
+from quarterdeck_daemon.core.shown import rebuild
 from quarterdeck_daemon.core.turn import Turn
 from quarterdeck_daemon.core.work_commands import DecideTask, PutObjective, PutTask
+from quarterdeck_daemon.store.scoped import versions_of
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import EXTERNAL
 
@@ -194,3 +196,27 @@ def test_a_task_of_a_run_serves_what_the_run_serves() -> None:
     on.do(StartRun(playbook="lead", run_id="q", objective="obj1"))
     on.do(StepAnswered(run="q", step="a", attempt=1, outcome=StepDone(output={}, tasks=(ProposedTask(title="x"),))))
     assert task(on, "t1").parent == "obj1"
+
+
+READING = """
+name: lead
+steps:
+  - {id: a, agent: writer, reads: {todo: {tasks: {owner: "agent:writer"}}}}
+"""
+
+
+def test_a_step_is_shown_the_open_tasks_of_its_namespaces_and_exactly_them_again() -> None:
+    on = Bench(playbook=READING)
+    made(on, owner="agent:writer")
+    made(on)
+    made(on, owner="agent:writer", state="done")
+    made(on, owner="agent:writer", namespace="northwind")
+    on.do(StartRun(playbook="lead"))
+    started = next(event for event in on.store.events() if event.kind == "step.started")
+    on.do(PutTask(id="t1", title="changed since"))
+    again = rebuild(started.body, started.at_us, versions_of(on.store))
+    todo = again.context["todo"]
+    assert isinstance(todo, list)
+    assert [(one["id"], one["title"]) for one in todo] == [("t1", "send the offer")]
+    assert (again.differs, again.forgotten) == ((), ())
+    assert started.body["sources"] == ["task:t1"]
