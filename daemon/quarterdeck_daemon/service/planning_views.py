@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ..core.durations import length_of
 from ..core.entities import Objective, Plain, Run, Schedule, Task
 from ..core.progress import Node, Progress
@@ -148,15 +146,13 @@ def _leaf(kind: str, id: str, title: str, state: str) -> Plain:
 
 def version_line(task: Task, kind: str, actor: str, at_us: int) -> Plain:
     """One change in the history of a task."""
-    return msgspec.to_builtins(
-        {
-            "seq": task.seq,
-            "at": iso(at_us),
-            "by": actor,
-            "kind": kind,
-            "state": task.state,
-            "owner": task.owner,
-            "due_at": iso(task.due_us),
-            "note": task.note,
-        }
-    )  # type: ignore[no-any-return]  # A map goes in, a map comes out.
+    return {
+        "seq": task.seq,
+        "at": iso(at_us),
+        "by": actor,
+        "kind": kind,
+        "state": task.state,
+        "owner": task.owner,
+        "due_at": iso(task.due_us),
+        "note": task.note,
+    }
