@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck_daemon.core import grants
-from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, RevokePermission
+from quarterdeck_daemon.core.commands import AssetFile, GivePermission, LoadAssets, RevokePermission
 from quarterdeck_daemon.core.entities import Asset, Grant
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import decide
@@ -174,8 +174,8 @@ def test_only_the_operator_gives_and_takes(actor: str) -> None:
         assert refused.value.code == "forbidden"
 
 
-def trust_command(trust: Trust) -> grants.GivePermission:
-    return grants.GivePermission(
+def trust_command(trust: Trust) -> GivePermission:
+    return GivePermission(
         agent="composer", action="mail.send", to=("known",), uses_max=1, expires_us=trust.now_us + DAY
     )
 
@@ -220,7 +220,9 @@ def test_a_policy_file_that_cannot_be_read_makes_everything_ask_until_it_is_mend
     trust.give()
     files = (trust_file("mail", ASK.replace('"ask"', '"allow"')), trust_file("zz", "[[rule]\nbroken"))
     reply = trust.do(LoadAssets(files=(*files, PLAYBOOK_FILE)))
-    assert [one["path"] for one in reply["refused"]] == ["policies/zz.toml"]  # type: ignore[union-attr, index]  # A list of maps.
+    refused = reply["refused"]
+    assert isinstance(refused, list)
+    assert [one["path"] for one in refused] == ["policies/zz.toml"]
     action = trust.propose()
     assert (action.status, action.verdict.rule, action.verdict.where) == (
         "proposed",

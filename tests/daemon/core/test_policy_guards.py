@@ -10,7 +10,7 @@ from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.guards import Sink, findings, fits, secret_in
 from quarterdeck_daemon.core.policy import judge
 from quarterdeck_daemon.core.rules import PolicyFile, Rule, parse_policy
-from quarterdeck_daemon.core.verbs import VERBS, VerbRule
+from quarterdeck_daemon.core.verbs import VERBS, Touch, VerbRule
 from quarterdeck_daemon.core.vocabulary import Question
 from quarterdeck_protocol.labels import EXTERNAL, Labels
 
@@ -95,7 +95,7 @@ def test_r4_the_operator_can_narrow_a_sink_but_not_widen_it(monkeypatch: pytest.
 
 @pytest.mark.parametrize("touch", ["money", "secrets", "deletion", "execution", "steering"])
 def test_r5_asks_about_whatever_no_standing_permission_covers(
-    touch: guards.Touch, monkeypatch: pytest.MonkeyPatch
+    touch: Touch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verb = VerbRule(effect_class="A", outward=True, reversible=True, target_args=("to",), touches=(touch,))
     monkeypatch.setitem(VERBS, "x.y", verb)

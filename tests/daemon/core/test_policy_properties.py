@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from quarterdeck_daemon.core import policy, rulebook
 from quarterdeck_daemon.core.entities import Verdict
+from quarterdeck_daemon.core.expressions import Unanswerable
 from quarterdeck_daemon.core.guards import STRICTNESS, findings
 from quarterdeck_daemon.core.policy import judge
 from quarterdeck_daemon.core.rules import PolicyFile, Rule
+from quarterdeck_daemon.core.verbs import VERBS
 from quarterdeck_daemon.core.vocabulary import TERMS, Question
 from quarterdeck_daemon.service.presets import PRESETS, preset_text
 from quarterdeck_protocol.labels import INTEGRITY_ORDER, SENSITIVITY_ORDER, Labels
@@ -136,7 +138,7 @@ def test_any_text_as_a_condition_either_is_refused_or_never_raises(asked: Questi
     rule = Rule(id="fuzz", pattern="*", verdict="allow", when=text)
     try:
         found = verdict(asked, PolicyFile(rule=(rule,)))
-    except rulebook.Unanswerable:
+    except Unanswerable:
         return  # Refused when it is compiled, as parse_policy refuses the file.
     assert found.verdict in STRICTNESS
 
@@ -170,7 +172,7 @@ def test_a_permission_or_a_level_never_turns_a_no_into_a_yes(asked: Question, fi
 @MANY
 @given(questions(), ANY_RULES)
 def test_money_secrets_and_deletion_never_widen(asked: Question, file: PolicyFile) -> None:
-    verb = policy.VERBS.get(asked.name)
+    verb = VERBS.get(asked.name)
     assume(verb is not None and (verb.spends or verb.touches or asked.labels.sensitivity == "secret"))
     assert verdict(asked, file).verdict != "allow"
     assert verdict(asked, ALLOWS_ALL).verdict != "allow"
