@@ -146,7 +146,9 @@ class Hub:
     async def abandon(self, prefix: str) -> None:
         """Give up every order whose id begins so. Nobody gets an answer; a worker that is doing one is ended."""
         for id in [id for id in self._jobs if id.startswith(prefix)]:
-            job = self._jobs.pop(id)
+            job = self._jobs.pop(id, None)
+            if job is None:
+                continue  # It was answered while another one's process was ended.
             self._bulkheads.ended(job.kind, id, answered=False)
             job.answer.cancel()
             process = self._processes.get(job.process)
@@ -156,6 +158,13 @@ class Hub:
             if job.due and process.role == "worker":
                 self._lose(process, "crash", "its process was ended for another order")
                 await self._kill(process.pid, f"order {id} was abandoned")
+
+    def cancel(self, id: str) -> None:
+        """Forget one order; whoever waits for it is cancelled. A process that has it may end it, unheard."""
+        job = self._jobs.pop(id, None)
+        if job is not None:
+            self._bulkheads.ended(job.kind, id, answered=False)
+            job.answer.cancel()
 
     def processes(self) -> list[dict[str, object]]:
         return [{"role": p.role, "pid": p.pid, "busy": sorted(p.orders)} for p in self._processes.values()]

@@ -370,6 +370,26 @@ async def test_dropped_orders_are_forgotten_and_their_answers_too(tmp_path: Path
         assert isinstance(await waited(step), StepDone)
 
 
+async def test_abandoned_work_is_nobody_s_and_whoever_is_at_it_is_ended(tmp_path: Path) -> None:
+    """A killed run: its order under way ends the worker, one that waits is forgotten, those of others go on."""
+    async with rig(tmp_path) as on:
+        child = on.child()
+        worker = await on.process(pid=child.pid).hello()
+        at_work = on.ask("step/r1/a/1/7")
+        await worker.order()
+        queued, other = on.ask("step/r1/b/1/8"), on.ask("step/r10/a/1/9")
+        await asyncio.sleep(0)  # Both are asked for by now.
+        await on.hub.abandon("step/r1/")
+        async with asyncio.timeout(10):
+            await asyncio.gather(at_work, queued, return_exceptions=True)
+        assert (at_work.cancelled(), queued.cancelled(), on.killed) == (True, True, [child.pid])
+        await worker.answer("step/r1/a/1/7")
+        good = await on.process().hello()
+        assert (await good.order()).id == "step/r10/a/1/9"
+        await good.answer("step/r10/a/1/9", StepDone(output={"by": "the good one"}))
+        assert await waited(other) == StepDone(output={"by": "the good one"})
+
+
 def _letter(name: str) -> Arrived:
     return Arrived(connector="mail", external_id=name, media_type="message/rfc822", name=name, data=b"x")
 
