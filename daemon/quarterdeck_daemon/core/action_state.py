@@ -35,7 +35,6 @@ class _Proposed(msgspec.Struct):
     group: str = ""
     compensates: str = ""
     compensation: Plain = {}
-    after: str = ""
     made_from: tuple[str, ...] = ()
     basis: str = ""
     seen: Plain = {}

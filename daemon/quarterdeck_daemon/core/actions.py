@@ -26,7 +26,7 @@ from .admission import may_leave
 from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
 from .cooling import reread
-from .entities import ACTION_ENDED, Action, Plain, Record, Run, Settings, Step, Stop, Verdict
+from .entities import UNDO_ITEM_OVER, Action, Plain, Record, Run, Settings, Step, Stop, Undoing, Verdict
 from .forking import fork_of
 from .grants import use
 from .hashing import action_hash, value_hash
@@ -66,9 +66,9 @@ def _seen_by(run: Run) -> tuple[str, ...]:
 
 def propose_as(
     turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
-    made_from: tuple[str, ...] = (), after: str = "",
+    made_from: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
-    """Propose for anybody. after: the action that must be over before this one leaves. Returns the action's id."""
+    """Propose for anybody. Returns the action's id."""
     id = f"a{turn.number('a')}"
     name = f"{proposed.connector}.{proposed.verb}"
     targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
@@ -96,7 +96,6 @@ def propose_as(
         "expires_us": turn.env.now_us + settings.expires_us,
         **_warning(turn, settings),
         "compensates": _mended(turn, proposed, trusted=agent == "kernel"),
-        "after": after,
         "made_from": list(made_from),
     }
     turn.emit("action.proposed", body, run=run or None, labels=labels, actor=f"agent:{agent}")
@@ -190,17 +189,16 @@ def _run_is_paused(turn: Turn, action: Action) -> bool:
 
 
 def _waits_its_turn(turn: Turn, action: Action) -> bool:
-    """Kept back after a stop, or taking back what is older than something that is not yet taken back."""
-    before = turn.draft.get(Action, action.after) if action.after else None
-    return bool(action.held_back) or (before is not None and before.status not in ACTION_ENDED)
+    """Kept back after a stop, or it takes back something older than what is not yet taken back."""
+    return bool(action.held_back) or (bool(action.compensates) and _is_behind(turn, action))
 
 
-def release_when_due(turn: Turn, *, after: str) -> None:
-    """An action is over: let those go that waited for it and whose hold has ended meanwhile."""
-    for action in list(turn.draft.live(Action)):
-        due = action.status == "held" and action.release_us is not None and action.release_us <= turn.env.now_us
-        if due and action.after == after:
-            release(turn, action)
+def _is_behind(turn: Turn, action: Action) -> bool:
+    for undoing in turn.draft.live(Undoing):
+        mine = next((place for place, item in enumerate(undoing.items) if item.by == action.id), 0)
+        if any(item.state not in UNDO_ITEM_OVER for item in undoing.items[:mine]):
+            return True
+    return False
 
 
 def permitted_hash(action: Action) -> str:

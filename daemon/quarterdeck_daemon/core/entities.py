@@ -558,7 +558,6 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     compensated_by: str = ""
     queued: str = ""  # Its place in the line of a limit or an open breaker, while it is held there.
     compensation: Plain = {}  # How to take it back, when its verb's own way does not do: {"verb", "args"}.
-    after: str = ""  # The action that must be over before this one leaves: a rollback goes in order.
     left_seq: int = 0  # Of the first intent: effects are taken back newest first.
     looks: int = 0  # Times the other side was asked what became of it.
     look_us: int | None = None  # When it is asked next.

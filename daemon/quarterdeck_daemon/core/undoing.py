@@ -7,9 +7,9 @@
         no way back     said so
     ... ─► undo.moved, one for each change of an item ─► undo.finished
 
-A compensation leaves only after the one before it is over (`Action.after`), so that effects end in reverse order. One
-that fails, or is refused, does not keep the older effects standing: the rest goes on and the whole says
-`compensation_failed`. Everything follows from events, so a plan that was cut off anywhere goes on by itself.
+A compensation leaves only when all newer items are over, so that effects end in reverse order. One that fails, or is
+refused, does not keep the older effects standing: the rest goes on and the whole says `compensation_failed`. Everything
+follows from events, so a plan that was cut off anywhere goes on by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from .actions import propose_as, release_when_due
+from .actions import propose_as, release
 from .commands import Command, SteerRun, Undo
 from .compensations import Declared, Way, proposal_of, way_back
 from .entities import UNDO_ITEM_OVER, Action, Asset, Plain, Run, Undoing, UndoItem, UndoState
@@ -285,7 +285,6 @@ def _compensate(turn: Turn, undoing: Undoing, action: Action, way: Way) -> None:
         agent="kernel",
         run=action.run,
         made_from=(f"action:{action.id}",),
-        after=_last_compensation(undoing),
     )
     if find(turn, Action, by).status == "denied":
         rule = find(turn, Action, by).verdict
@@ -294,17 +293,24 @@ def _compensate(turn: Turn, undoing: Undoing, action: Action, way: Way) -> None:
     _move(turn, undoing.id, action.id, "compensating", by=by, note=way.says)
 
 
-def _last_compensation(undoing: Undoing) -> str:
-    """What must be over first: the compensation proposed last. Corrections that a playbook writes keep no order."""
-    return next((item.by for item in reversed(undoing.items) if item.state == "compensating" and item.by), "")
-
-
 # --- going on ---------------------------------------------------------------------------------------
 
 
 def _move(turn: Turn, id: str, action: str, state: UndoState, *, by: str = "", note: str = "") -> None:
     body: Plain = {"undoing": id, "action": action, "state": state, "by": by, "note": note}
     turn.emit("undo.moved", body)
+    if state in UNDO_ITEM_OVER:
+        _let_the_next_go(turn, id)
+
+
+def _let_the_next_go(turn: Turn, id: str) -> None:
+    """One more is over: what waited only for that, and whose hold has ended meanwhile, leaves."""
+    for item in find_undoing(turn, id).items:
+        action = turn.draft.get(Action, item.by) if item.by and not _over(item) else None
+        if action is None or action.status != "held" or action.release_us is None:
+            continue
+        if action.release_us <= turn.env.now_us:
+            release(turn, action)
 
 
 def _finish_when_over(turn: Turn, id: str) -> None:
@@ -363,7 +369,6 @@ def follow_ended(turn: Turn, event: Event) -> None:
                 note = f"{action.id} did not take it back: {why}"
                 _move(turn, undoing.id, item.action, "compensation_failed", by=action.id, note=note)
                 _finish_when_over(turn, undoing.id)
-    release_when_due(turn, after=action.id)
 
 
 def _outcome_is_known(turn: Turn, undoing: Undoing, action: Action) -> None:

@@ -207,6 +207,22 @@ def test_what_is_on_the_wire_is_waited_for_and_then_taken_back_if_it_happened() 
     assert undoing(bench).status == "compensated"
 
 
+def test_what_is_older_waits_for_the_outcome_of_what_is_newer() -> None:
+    """The booking is done, the payment is on the wire: its refund comes before the cancellation, however late."""
+    bench = house(BOOK, PAY)
+    send(bench)
+    bench.do(EffectAnswered(action="a1", outcome=EffectDone(result=RESULTS["practice.book"])))
+    bench.do(Undo(scope="run:q"))
+    assert states(bench) == {"a1": "compensating", "a2": "waiting"}
+    for action in list(bench.store.live(Action)):
+        if action.compensates:
+            approve(bench, action.id)
+    bench.pass_time(60 * SECOND)
+    assert get(bench, "a3").status == "held"
+    bench.do(EffectAnswered(action="a2", outcome=EffectDone(result={})))
+    assert carry_out(bench) == ["practice.refund", "practice.cancel"]
+
+
 def test_an_unknown_outcome_is_settled_first_and_then_taken_back() -> None:
     bench = house(POST)
     send(bench)
