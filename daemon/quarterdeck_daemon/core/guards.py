@@ -251,8 +251,23 @@ _SECRET = re.compile(
     r"|(?P<age>\bAGE-SECRET-KEY-1[0-9A-Z]{20})"
 )
 _MARKS = (
-    "PRIVATE KEY-----", "AKIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "_live_", "sk-", "AGE-SECRET-KEY-1",
-)  # fmt: skip  # One of them is in all that the pattern finds; looking for them is a hundred times faster.
+    "_",
+    "AKIA",
+    "xox",
+    "sk-",
+    "-----BEGIN",
+    "AGE-SECRET-KEY-1",
+)  # One of them is in all that the pattern finds.
+_FINER = (
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "_live_",
+    *_MARKS[1:],
+)  # Looking is much faster than matching.
 _CALLED = {
     "key": "a private key", "aws": "an access key", "github": "a token of GitHub", "slack": "a token of Slack",
     "stripe": "a live key of Stripe", "api": "an API key", "age": "an age key",
@@ -262,7 +277,9 @@ _CALLED = {
 def secret_in(args: Plain) -> str | None:
     """What kind of secret the arguments seem to hold, by its shape; None when none is seen."""
     text = "\n".join(_strings(args))
-    match = _SECRET.search(text) if any(mark in text for mark in _MARKS) else None
+    if not any(mark in text for mark in _MARKS) or not any(mark in text for mark in _FINER):
+        return None
+    match = _SECRET.search(text)
     return _CALLED[match.lastgroup or "key"] if match is not None else None
 
 

@@ -200,7 +200,7 @@ class Reading:
 
     def _ask(self, condition: Program) -> bool | Unanswerable:
         if self._scope is None:
-            self._scope = Scope(narrowed(self.asked.values(self._fields), self._fields))
+            self._scope = Scope(self.asked.values(self._fields))
         return answer_in(self._scope, condition)
 
 
@@ -240,7 +240,7 @@ def _otherwise(chapter: Chapter, reading: Reading) -> Iterator[Question]:
     """
     asked, fields = reading.asked, chapter.of_trust
     before = [reading.answer(entry.program) for entry in chapter.trust if entry.program]
-    values = narrowed(asked.values(fields), fields)
+    values = asked.values(fields)
     for labels, context in _cleaner(asked, chapter):
         other = {name: value for name, value in (("labels", labels), ("context", context)) if name in fields}
         scope = Scope(values | narrowed({name: label_map(one) for name, one in other.items()}, fields))

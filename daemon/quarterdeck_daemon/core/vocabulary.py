@@ -7,7 +7,7 @@ Promises a term that nothing is known about is missing, so that a condition whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -136,10 +136,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """Targets that the operator's facts do not name."""
         return [target for target in self.targets if target.lower() not in self.known]
 
-    def values(self, wanted: Iterable[str] = TERMS) -> Plain:
-        """The wanted terms that something is known about."""
-        found = {name: _VALUES[name](self) for name in wanted if name in _VALUES}
-        return {name: value for name, value in found.items() if value is not None}
+    def values(self, wanted: Mapping[str, frozenset[str]] | None = None) -> Plain:
+        """The terms that something is known about. wanted: only these, and of each only these fields; none named: all."""
+        found: Plain = {}
+        for name, fields in (dict.fromkeys(TERMS, ALL) if wanted is None else wanted).items():
+            value = _WHOLE[name](self) if name in _WHOLE else _map(self, _FIELDS[name], fields)
+            if name == "args" and fields:
+                value = {field: self.args[field] for field in fields if field in self.args}
+            if value is not None:
+                found[name] = value
+        return found
+
+
+ALL: frozenset[str] = frozenset()
 
 
 def amount_of(name: str, args: Plain) -> tuple[int, str] | None:
@@ -173,77 +182,105 @@ def told_tally(tally: Tally) -> Plain:
 
 # --- terms ----------------------------------------------------------------------------------------
 
+Field = Callable[[Question], object]
+
+
+def _map(asked: Question, getters: dict[str, Field], fields: frozenset[str]) -> Plain | None:
+    """The fields that are looked at; None when nothing is known about any of them."""
+    some = fields and fields <= getters.keys()  # A field that there is not is missing in the whole map, and so it says.
+    found = {name: getters[name](asked) for name in (fields if some else getters)}
+    known = {name: value for name, value in found.items() if value is not None}
+    return known or None
+
 
 def label_map(labels: Labels) -> Plain:
     return {"integrity": labels.integrity, "sensitivity": labels.sensitivity, "sources": list(labels.sources)}
 
 
-def _action(asked: Question) -> Plain:
-    rule = VERBS.get(asked.name)
-    about: Plain = {"name": asked.name, "connector": asked.connector, "verb": asked.verb}
-    return about | (_verb(rule) if rule is not None else {})
+def _of_verb(read: Callable[[VerbRule], object]) -> Field:
+    def field(asked: Question) -> object:
+        rule = VERBS.get(asked.name)
+        return read(rule) if rule is not None else None
+
+    return field
 
 
-def _verb(rule: VerbRule) -> Plain:
-    return {
-        "outward": rule.outward,
-        "reversible": rule.reversible,
-        "class": rule.effect_class,
-        "touches": list(rule.touches),
-    }
+def _of_amount(place: int) -> Field:
+    def field(asked: Question) -> object:
+        found = amount_of(asked.name, asked.args)
+        return found[place] if found is not None else None
+
+    return field
 
 
-def _amount(asked: Question) -> Plain | None:
-    found = amount_of(asked.name, asked.args)
-    return {"value": found[0], "currency": found[1]} if found is not None else None
+def _of_tally(name: str) -> Field:
+    return lambda asked: getattr(asked.tally, name)
 
 
-def _recipients(asked: Question) -> Plain:
-    unknown = len(asked.strangers)
-    return {
-        "count": len(asked.targets),
-        "known": len(asked.targets) - unknown,
-        "unknown": unknown,
-        "new": len(asked.new),
-        "domains": list(dict.fromkeys(domain for target in asked.targets if (domain := domain_of(target)))),
-    }
+def _of_time(read: Callable[[int, int], object]) -> Field:
+    """Of days since 1970 and microseconds of the day, on the wall; missing where nobody told the time."""
+
+    def field(asked: Question) -> object:
+        days, rest = divmod(asked.now_us + asked.offset_s * 1_000_000, DAY_US)
+        return read(days, rest) if asked.now_us else None
+
+    return field
 
 
-def _track(asked: Question) -> Plain:
-    return told_tally(asked.tally)
+def _domains(asked: Question) -> list[str]:
+    return list(dict.fromkeys(domain for target in asked.targets if (domain := domain_of(target))))
 
 
-def _time(asked: Question) -> Plain | None:
-    """Missing where nobody told the time."""
-    if not asked.now_us:
-        return None
-    days, rest = divmod(asked.now_us + asked.offset_s * 1_000_000, DAY_US)
-    weekday = (days + 3) % 7  # 1 January 1970 was a Thursday.
-    return {
-        "hour": rest // 3_600_000_000,
-        "minute": rest // 60_000_000 % 60,
-        "weekday": weekday + 1,
-        "day": DAYS[weekday],
-        "date": day_of(days),
-    }
-
-
-_VALUES: dict[str, Callable[[Question], object]] = {
-    "action": _action,
+_WHOLE: dict[str, Field] = {
     "agent": lambda asked: asked.agent,
     "args": lambda asked: asked.args,
-    "amount": _amount,
     "targets": lambda asked: list(asked.targets),
-    "recipients": _recipients,
     "known": lambda asked: list(asked.known),
-    "labels": lambda asked: label_map(asked.labels),
-    "context": lambda asked: label_map(asked.read),
     "confidence": lambda asked: asked.confidence,
-    "track": _track,
-    "novelty": lambda asked: {"kind": asked.first, "recipient": bool(asked.new)},
     "autonomy": lambda asked: asked.level,
-    "time": _time,
     "cost": lambda asked: asked.cost,
-    "run": lambda asked: {"id": asked.run, "playbook": asked.playbook, "priority": asked.priority},
 }
-assert _VALUES.keys() == TERMS.keys(), "every term has a meaning and a value"
+_FIELDS: dict[str, dict[str, Field]] = {
+    "action": {
+        "name": lambda asked: asked.name,
+        "connector": lambda asked: asked.connector,
+        "verb": lambda asked: asked.verb,
+        "outward": _of_verb(lambda rule: rule.outward),
+        "reversible": _of_verb(lambda rule: rule.reversible),
+        "class": _of_verb(lambda rule: rule.effect_class),
+        "touches": _of_verb(lambda rule: list(rule.touches)),
+    },
+    "amount": {"value": _of_amount(0), "currency": _of_amount(1)},
+    "recipients": {
+        "count": lambda asked: len(asked.targets),
+        "known": lambda asked: len(asked.targets) - len(asked.strangers),
+        "unknown": lambda asked: len(asked.strangers),
+        "new": lambda asked: len(asked.new),
+        "domains": _domains,
+    },
+    "labels": {
+        "integrity": lambda asked: asked.labels.integrity,
+        "sensitivity": lambda asked: asked.labels.sensitivity,
+        "sources": lambda asked: list(asked.labels.sources),
+    },
+    "context": {
+        "integrity": lambda asked: asked.read.integrity,
+        "sensitivity": lambda asked: asked.read.sensitivity,
+        "sources": lambda asked: list(asked.read.sources),
+    },
+    "track": {name: _of_tally(name) for name in (*Tally.__struct_fields__, "decisions")},
+    "novelty": {"kind": lambda asked: asked.first, "recipient": lambda asked: bool(asked.new)},
+    "time": {
+        "hour": _of_time(lambda days, rest: rest // 3_600_000_000),
+        "minute": _of_time(lambda days, rest: rest // 60_000_000 % 60),
+        "weekday": _of_time(lambda days, rest: (days + 3) % 7 + 1),  # 1 January 1970 was a Thursday.
+        "day": _of_time(lambda days, rest: DAYS[(days + 3) % 7]),
+        "date": _of_time(lambda days, rest: day_of(days)),
+    },
+    "run": {
+        "id": lambda asked: asked.run,
+        "playbook": lambda asked: asked.playbook,
+        "priority": lambda asked: asked.priority,
+    },
+}
+assert _WHOLE.keys() | _FIELDS.keys() == TERMS.keys(), "every term has a meaning and a value"
