@@ -644,6 +644,7 @@ class StepAnswered(Command, frozen=True, kw_only=True):
     step: str
     attempt: int
     outcome: Outcome
+    via: str = ""  # The remote executor that did it: its word is a stranger's. "": our own worker.
 
 
 class RecallAnswered(Command, frozen=True, kw_only=True):

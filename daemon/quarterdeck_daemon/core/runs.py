@@ -239,7 +239,7 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     if step is None or not run.live or step.status != "started" or step.attempts != command.attempt:
         return {"ignored": True}  # An answer to a try that has been given up.
     if isinstance(command.outcome, StepDone):
-        _take_result(turn, run, step, command.outcome)
+        _take_result(turn, run, step, command.outcome, command.via)
     elif isinstance(command.outcome, Failed):
         if loaded(turn, run) is None:
             return {"ignored": True}  # It is done anew when the run is mended.
@@ -249,8 +249,8 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     return {"run_id": run.id, "status": find(turn, Run, run.id).status}
 
 
-def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
-    labels = _made_by_agent(step.labels)
+def _take_result(turn: Turn, run: Run, step: Step, done: StepDone, via: str) -> None:
+    labels = _made_by_agent(step.labels) if not via else _made_elsewhere(step.labels)
     made_from = (f"run:{run.id}", *step.sources)
     try:
         for action in done.actions:
@@ -266,11 +266,13 @@ def _take_result(turn: Turn, run: Run, step: Step, done: StepDone) -> None:
         output["tasks_refused"] = not_taken
     if refused:
         output["facts_refused"] = [f"{fact.fact_kind}/{fact.key}" for fact in refused]
+    told: Plain = {**_used(done), **({"via": via} if via else {})}
     if actions:
-        body: Plain = {"run": run.id, "step": step.id, "output": output, "actions": actions, **_used(done)}
+        body: Plain = {"run": run.id, "step": step.id, "output": output, "actions": actions, **told}
         turn.emit("step.proposed", body, run=run.id, labels=labels, actor=f"agent:{step.agent}")
     else:
-        succeed(turn, run, step.id, output, actor=f"agent:{step.agent}", told=_used(done))
+        outside = labels if via else None
+        succeed(turn, run, step.id, output, actor=f"agent:{step.agent}", labels=outside, told=told)
 
 
 def _used(done: StepDone) -> Plain:
@@ -281,6 +283,11 @@ def _used(done: StepDone) -> Plain:
 def _made_by_agent(labels: Labels) -> Labels:
     """Deterministic or not, what an agent made is at most the agent's word."""
     return labels if labels.integrity == "external" else msgspec.structs.replace(labels, integrity="agent")
+
+
+def _made_elsewhere(labels: Labels) -> Labels:
+    """What a remote executor answers could have been shaped by whoever reaches its machines."""
+    return msgspec.structs.replace(labels, integrity="external")
 
 
 # --- what follows from what -----------------------------------------------------------------------

@@ -33,6 +33,7 @@ from .callers import CallerStore, guarded
 from .capturing import Capturing
 from .doing import Doing
 from .engine import Engine, wall_clock_us
+from .executors.settings import executors_for
 from .fact_shelf import FactShelf
 from .granting import watch_grants
 from .handlers import HANDLERS
@@ -107,7 +108,8 @@ class Daemon:
             on_indexer=lambda applied: recall.met(applied),
         )
         recall = Recall(store, hub)
-        doing = Doing(store, hub, recall, wall_clock_us)
+        executors = executors_for(hub, self._config.executor)
+        doing = Doing(store, hub, recall, wall_clock_us, executors)
         tally = Tally(store)
 
         def on_events(events: Sequence[Event]) -> None:
@@ -159,7 +161,7 @@ class Daemon:
             self._guarded(work)
             for work in (rpc.serve(), watch(house), watch_grants(house), keeper.run(), house.forgetting.run())
         ]
-        tasks += [self._guarded(work) for work in (keep_heads(house), announce_reports(house))]
+        tasks += [self._guarded(work) for work in (keep_heads(house), announce_reports(house), executors.run())]
         if house.capturing is not None:
             tasks.append(self._guarded(house.capturing.run()))
         self._announce()

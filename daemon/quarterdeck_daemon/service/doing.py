@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.labels import join
 
 from ..connectors.faults import fault
 from ..core.commands import (
@@ -25,7 +26,7 @@ from ..core.commands import (
     StepAnswered,
     Wake,
 )
-from ..core.entities import Action, Document, Plain, Reservation, Run
+from ..core.entities import Action, Document, Plain, Reservation, Run, Stop
 from ..core.hashing import action_hash
 from ..core.orders import (
     ExecuteEffect,
@@ -42,6 +43,8 @@ from ..core.shown import rebuild
 from ..store.api import Store
 from ..store.scoped import versions_of
 from .engine import Engine
+from .executors.choice import Executors
+from .executors.local import LocalExecutor
 from .hub import Hub
 from .recall import Recall
 from .timers import Timers
@@ -60,7 +63,10 @@ log = logging.getLogger("quarterdeck.doing")
 class Doing:
     """Give it the needs of each decision with `see_to`."""
 
-    def __init__(self, store: Store, hub: Hub, recall: Recall, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, hub: Hub, recall: Recall, now_us: Callable[[], int], executors: Executors | None = None
+    ) -> None:
+        self.executors = executors or Executors(LocalExecutor(hub))
         self._store = store
         self._hub = hub
         self._recall = recall
@@ -164,8 +170,12 @@ class Doing:
             now_us=started.at_us,
         )
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
-        outcome = await self._hub.do(order, "worker", run.priority)
-        answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome)
+        stop = self._store.get(Stop, "stop")
+        stopped = stop is not None and stop.engaged
+        executor = self.executors.for_step(join((run.labels, run.steps[need.step].labels)), stopped=stopped)
+        outcome = await executor.submit(order, run.priority)
+        via = executor.name if executor.remote else ""
+        answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome, via=via)
         refused = await self._tell(answer, "worker")
         if refused is not None:
             await self._tell(msgspec.structs.replace(answer, outcome=_unusable(refused)), "worker")

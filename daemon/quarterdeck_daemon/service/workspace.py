@@ -26,6 +26,7 @@ from ..almanac.window import window_of
 from ..core.durations import duration_us
 from ..embedders.address import address_of
 from ..recall.weights import Weights
+from .executors.address import check_address
 from .grants import Grant
 from .limit_settings import BudgetSetting, Failures, LimitSetting
 
@@ -146,6 +147,15 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: tuple[str, ...] = ("invoice", "payment", "contract")
 
 
+class Executing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    kind: Literal["local", "dask"] = "local"
+    address: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    sensitivity: Literal["public", "private"] = "private"
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
 class Auditing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     heads_to: Annotated[str, msgspec.Meta(max_length=1_024)] = ""
     report: Span = "7d"
@@ -169,6 +179,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memory: Remembering = Remembering()
     failures: Failures = Failures()
     audit: Auditing = Auditing()
+    executor: Executing = Executing()
     files: tuple[Files, ...] = ()
     grants: tuple[Grant, ...] = ()
     limits: tuple[LimitSetting, ...] = ()
@@ -301,6 +312,14 @@ breaker = 5              # so many failures in the window, and an agent or conne
 breaker_window = "60s"
 breaker_open = "30s"     # then one try; each that fails doubles it, up to 1h
 escalate = "4h"          # work that gave up and that nobody saw to becomes an alert of its own; "" is never
+
+[executor]               # where steps are done; see docs/executors.md
+kind = "local"           # the workers above, or "dask": a Dask cluster (pip install 'quarterdeck[dask]')
+address = ""             # of its scheduler: tcp://127.0.0.1:8786 on this machine, else tls://
+sensitivity = "private"  # the highest that may leave for it: "public" or "private"; what is secret never does
+tls_ca = ""              # files for tls://
+tls_cert = ""
+tls_key = ""
 
 [audit]
 heads_to = ""            # a second file for the daily heads of the log, best on another disk; "" is none
@@ -448,6 +467,11 @@ def _check_values(path: Path, text: str, config: Config) -> None:
             duration_us(value)
         except QuarterdeckError as error:
             raise _at(path, text, route, f"{error.message} of at most ten years", error.hint) from error
+    if config.executor.kind == "dask":
+        try:
+            check_address(config.executor.address)
+        except QuarterdeckError as error:
+            raise _at(path, text, ("executor", "address"), error.message, error.hint) from error
     asked = config.embedder.endpoint
     if config.embedder.name == "endpoint" and not (asked.url and asked.model and asked.dimension):
         hint = "Set url, model and dimension in [embedder.endpoint]."

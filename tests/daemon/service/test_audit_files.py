@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -100,7 +101,7 @@ def forge(home: Path, seq: int) -> None:
     events = database.get_column_family("events")
     before, stored = b"", b""
     for number in range(1, EVENTS + 1):
-        event = msgspec.msgpack.decode(events[seq_key(number)], type=dict[str, object])
+        event = msgspec.msgpack.decode(cast(bytes, events[seq_key(number)]), type=dict[str, object])
         event["prev_mac"] = before
         event |= {"actor": "somebody else"} if number == seq else {}
         stored = msgspec.msgpack.encode(
@@ -142,7 +143,7 @@ def test_a_log_that_is_in_use_is_refused_with_the_way_out(kept: Kept) -> None:
 def test_one_changed_event_breaks_the_chain_where_it_stands(kept: Kept) -> None:
     database = raw(kept.home)
     events = database.get_column_family("events")
-    events[seq_key(9)] = bytes(events[seq_key(9)]).replace(b"operator", b"someone!")
+    events[seq_key(9)] = cast(bytes, events[seq_key(9)]).replace(b"operator", b"someone!")
     database.close()
     found = kept.verified()
     assert (found["ok"], found["broken_at"]) == (False, 9)

@@ -209,6 +209,17 @@ def _confinement(house: House) -> Plain:
     return {**_check("confinement", True, said), "status": "warn", "fix": fix}
 
 
+def _executor(house: House) -> Plain:
+    """Where steps are done. A remote one that is away costs nothing: they are done here."""
+    executors = house.doing.executors
+    if executors.there is None:
+        return _check("executor", True, f"local: {executors.here.health().detail}")
+    health = executors.there.health()
+    row = _check("executor", True, f"{executors.there.name}: {health.detail}")
+    fix = "steps are done here meanwhile; see [executor] in quarterdeck.toml, and whether the cluster runs"
+    return row if health.ready else {**row, "status": "warn", "fix": fix}
+
+
 def _fence(house: House) -> Plain:
     fence = read_fence(house.workspace / ".quarterdeck" / "fence")
     agrees = fence.stopped == house.stopped
@@ -247,4 +258,4 @@ def _recall(house: House) -> Plain:
     return _check("recall", True, f"words and vectors of {applied.embedder}")
 
 
-CHECKS = (_private, _space, _processes, _confinement, _fence, _assets, _recall, *FAILURE_CHECKS)
+CHECKS = (_private, _space, _processes, _confinement, _executor, _fence, _assets, _recall, *FAILURE_CHECKS)
