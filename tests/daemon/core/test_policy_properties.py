@@ -198,9 +198,11 @@ def test_what_the_verb_table_calls_money_is_asked_about_under_every_preset_and_l
 @MANY
 @given(questions(), ANY_RULES)
 def test_rules_asked_at_once_and_one_by_one_say_the_same(asked: Question, file: PolicyFile) -> None:
+    """Many conditions at once, and only what they look at, against one by one with everything."""
     one = verdict(asked, file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rulebook, "_any_of", lambda entries: None)
         patch.setattr(rulebook, "fields_of", lambda conditions: {name: frozenset() for name in TERMS})
         two = verdict(asked, msgspec.structs.replace(file))  # Another object, so another book.
-    assert one == two
+    # Why there was no answer may be worded otherwise; all that follows from it is the same.
+    assert msgspec.structs.replace(one, reasons=()) == msgspec.structs.replace(two, reasons=())
