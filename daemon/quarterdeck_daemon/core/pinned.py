@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .entities import Asset, Run
@@ -13,9 +15,12 @@ from .turn import Turn
 def find_playbook(turn: Turn, name: str) -> Asset:
     asset = turn.draft.get(Asset, f"playbook/{name}")
     if asset is None or asset.removed:
-        raise QuarterdeckError(
-            "not_found", f"there is no playbook {name!r}", hint="List them: quarterdeck playbooks list"
-        )
+        present = [
+            one.name for one in turn.draft.scan(Asset, prefix="playbook/") if not one.removed and "@" not in one.id
+        ]
+        near = difflib.get_close_matches(name, present, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "List them: quarterdeck playbooks list"
+        raise QuarterdeckError("not_found", f"there is no playbook {name!r}", hint=hint)
     return asset
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -36,7 +37,7 @@ def check_inputs(playbook: Playbook, given: Plain) -> Plain:
         raise QuarterdeckError(
             "schema",
             f"{playbook.name} takes no input {unknown[0]!r}",
-            hint=f"Its inputs: {', '.join(playbook.inputs) or 'none'}.",
+            hint=_near_input(unknown[0], playbook),
         )
     filled: Plain = {}
     for name, spec in playbook.inputs.items():
@@ -49,6 +50,11 @@ def check_inputs(playbook: Playbook, given: Plain) -> Plain:
             raise QuarterdeckError("schema", f"input {name!r} is a {type(value).__name__}, not a {spec.type}")
         filled[name] = value
     return filled
+
+
+def _near_input(name: str, playbook: Playbook) -> str:
+    near = difflib.get_close_matches(name, playbook.inputs, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Its inputs: {', '.join(playbook.inputs) or 'none'}."
 
 
 def fits(value: object, type_name: str) -> bool:

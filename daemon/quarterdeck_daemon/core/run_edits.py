@@ -77,9 +77,9 @@ def _edit_output(turn: Turn, run: Run, playbook: Playbook, step: Step, command: 
     }
     used = _downstream(run, playbook, step.id) if was == "succeeded" or was == "skipped" else []
     rerun = command.rerun_after and bool(used)
-    if not run.live and (was == "failed" or rerun):
-        if was == "failed":
-            _resolve(turn, run, step)
+    if was == "failed":
+        _resolve(turn, run, step)
+    if was == "failed" or rerun:
         reopen(turn, run)
     turn.emit("step.edited", body, run=run.id, labels=run.labels)
     if rerun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck_daemon.core.commands import EditStep, ReassignStep, SteerStep
+from quarterdeck_daemon.core.commands import EditStep, ReassignStep, StartRun, SteerStep
 from quarterdeck_daemon.core.entities import Action, DeadLetter
 from quarterdeck_daemon.core.playbook import parse_playbook
 from quarterdeck_daemon.core.saved_playbook import saved
@@ -41,6 +41,26 @@ def test_an_edited_output_is_what_later_steps_see_and_why_is_on_the_record() -> 
     assert list(bench.store.live(DeadLetter)) == []
     assert reasons(bench, "step.edited") == ["read it myself"]
     bench.check_refold()
+
+
+def test_an_output_in_place_of_a_failure_that_was_borne_settles_its_dead_letter() -> None:
+    bench = RunBench(playbook("{id: a, agent: x, on_failure: continue}", "{id: w, wait: {signal: go}}"))
+    bench.start()
+    bench.answer("a", failed())
+    bench.do(EditStep(id="q", step="a", output={"n": 1}))
+    assert (bench.states()["a"], list(bench.store.live(DeadLetter))) == ("succeeded", [])
+
+
+def test_a_name_that_is_nearly_right_is_told() -> None:
+    bench = chain()
+    for command, hint in (
+        (StartRun(playbook="laed"), "Did you mean lead?"),
+        (StartRun(playbook="lead", inputs={"hwo": "x"}), "Did you mean who?"),
+        (StartRun(playbook="zzz"), "List them: quarterdeck playbooks list"),
+    ):
+        with pytest.raises(QuarterdeckError) as refused:
+            bench.do(command)
+        assert refused.value.hint == hint
 
 
 def test_who_used_the_old_output_is_named_and_done_again_only_when_asked() -> None:
