@@ -187,7 +187,9 @@ Field = Callable[[Question], object]
 
 def _map(asked: Question, getters: dict[str, Field], fields: frozenset[str]) -> Plain | None:
     """The fields that are looked at; None when nothing is known about any of them."""
-    some = fields and fields <= getters.keys()  # A field that there is not is missing in the whole map, and so it says.
+    some = (
+        fields and fields <= getters.keys()
+    )  # A field that there is not is missing in the whole map, and so it says.
     found = {name: getters[name](asked) for name in (fields if some else getters)}
     known = {name: value for name, value in found.items() if value is not None}
     return known or None
