@@ -37,7 +37,9 @@ def outcomes_known(house: House) -> Plain:
 
 def letters_seen(house: House) -> Plain:
     found = [one.id for one in house.store.live(DeadLetter) if one.escalated]
-    return _row("failures", found, "none waits too long", "given up and not seen to", "quarterdeck runbook dead-letters")
+    return _row(
+        "failures", found, "none waits too long", "given up and not seen to", "quarterdeck runbook dead-letters"
+    )
 
 
 CHECKS = (breakers_closed, budgets_hold, outcomes_known, letters_seen)
