@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from quarterdeck_daemon.core.commands import Choice, Command, DecideApprovals, SettleAction, SignalRun, SteerRun
-from quarterdeck_daemon.core.entities import Action, Run
+from quarterdeck_daemon.core.commands import (
+    Choice,
+    Command,
+    DecideApprovals,
+    DecideGate,
+    LetGo,
+    RaiseBudget,
+    SettleAction,
+    SignalRun,
+    SteerRun,
+)
+from quarterdeck_daemon.core.entities import Action, Amounts, Meter, Run, Schedule
+from quarterdeck_daemon.core.hashing import text_hash
+from quarterdeck_daemon.core.work_commands import SteerSchedule
 
+from .desk import WIDE
 from .office import SECOND, Office
 from .people import Operator, Request
 
@@ -56,6 +69,7 @@ def come_to_rest(office: Office) -> None:
     office.faults.calm = True
     office.policy = "careful"
     office.load_assets()
+    office.submit(Request(WIDE))
     for _ in range(QUIET_ROUNDS_MAX):
         _round(office)
         if not office.open_jobs() and not _last_words(office) and _settled(office):
@@ -87,13 +101,25 @@ def _settled(office: Office) -> bool:
 
 
 def _last_words(office: Office) -> list[Command]:
-    words: list[Command] = []
+    words: list[Command] = [SteerSchedule(id=one.id, verb="remove") for one in office.store.live(Schedule)]
+    words += [
+        RaiseBudget(scope=meter.id, per="ever", more=Amounts(calls=10))
+        for meter in office.store.live(Meter)
+        if any(cap.per == "ever" for cap in meter.own)
+    ]
     for run in office.store.live(Run):
         if run.status == "paused":
             words.append(SteerRun(id=run.id, verb="resume"))
         waits = [step.signal for step in run.steps.values() if step.status == "waiting" and step.signal]
+        words += [
+            DecideGate(id=run.id, step=step.id, approve=True, shown_hash=text_hash(step.gate))
+            for step in run.steps.values()
+            if step.status == "waiting" and step.gate
+        ]
         words += [SignalRun(id=run.id, signal=signal) for signal in waits if signal not in run.signals]
     for action in office.store.live(Action):
+        if action.held_back:
+            words.append(LetGo(actions=(action.id,)))
         if action.status == "proposed":
             office.auditor.agrees(action, {})
             words.append(

@@ -15,6 +15,7 @@ import msgspec
 from quarterdeck_daemon.core.commands import (
     AssetFile,
     Command,
+    Configure,
     DocumentAnswered,
     EffectAnswered,
     EffectStarted,
@@ -43,6 +44,10 @@ from .scripts import PLAYBOOKS, POLICIES
 from .world import Effector, Faults
 
 SECOND = 1_000_000
+SETTINGS: Plain = {
+    "name": "Sim", "operator": "Mara <mara@example.test>", "timezone": "Europe/Berlin", "hold_us": 8 * SECOND,
+    "expires_us": 7 * 86_400 * SECOND, "step_deadline_ms": 30_000,
+}  # fmt: skip
 
 
 class _Undurable(msgspec.Struct):
@@ -67,7 +72,7 @@ class Office:
         self.effector = Effector(self.faults, lambda: self.fence, self._interrupted)
         self.auditor = Auditor(self.effector)
         self.unanswered: list[Request] = []
-        self.policy = self.chance.choice(("careful", "trusting"))
+        self.policy = self.chance.choice(("careful", "trusting", "careless"))
         self.crashes = 0
         self._acknowledge_first = acknowledge_first
         self._undurable: list[_Undurable] = []
@@ -75,6 +80,7 @@ class Office:
         self._answered: set[str] = set()
         self._timers: dict[str, Needs] = {}
         self._mails = 0
+        self.submit(Request(Configure(cooling_us=self.chance.choice((0, 0, 60 * SECOND)), **SETTINGS)))  # type: ignore[arg-type]
         self.load_assets()
 
     # --- the engine ---

@@ -34,6 +34,7 @@ from quarterdeck_daemon.core.orders import (
     StepDone,
 )
 
+from . import desk
 from .world import Faults
 
 if TYPE_CHECKING:
@@ -114,7 +115,25 @@ def _mail(faults: Faults) -> ProposedAction:
     )  # fmt: skip
 
 
-AGENTS = {"reader": _read, "writer": _write, "sender": _send, "filer": _file}
+def _deal(faults: Faults) -> Outcome:
+    """A payment, a booking or a post: one of each class."""
+    kinds: tuple[str, ...] = faults.chance.choice(
+        (("book",), ("pay",), ("post",), ("book", "post"), ("pay", "book", "post"))
+    )
+    return StepDone(output={}, actions=tuple(_dealt(verb) for verb in kinds))
+
+
+def _dealt(verb: str) -> ProposedAction:
+    args = DEALS[verb]
+    return ProposedAction(connector="practice", verb=verb, args=args, targets=(), summary=verb, why="asked")
+
+
+DEALS: dict[str, Plain] = {
+    "pay": {"to": "ines", "amount": 1200, "currency": "EUR"},
+    "book": {"room": "blue", "day": "2026-12-01"},
+    "post": {"channel": "news", "text": "We are open."},
+}
+AGENTS = {"reader": _read, "writer": _write, "sender": _send, "filer": _file, "dealer": _deal}
 
 
 # --- the operator ---------------------------------------------------------------------------------
@@ -175,7 +194,7 @@ class Operator:
         return UndoAction(id=self._chance.choice(ids)) if ids else None
 
     def _start(self) -> Command | None:
-        playbook = self._chance.choice(("parallel", "waiting", "lead", "nothing"))
+        playbook = self._chance.choice(STARTED)
         id = self._chance.choice(("", "", f"mine{self._chance.randint(1, 3)}"))
         return StartRun(playbook=playbook, run_id=id, inputs={"document": "doc1"} if playbook == "lead" else {})
 
@@ -227,17 +246,24 @@ class Operator:
         self._office.release(self._chance.choice((None, (), (run.id,) if run else None)))
         return None
 
+    def _at_the_desk(self) -> Command | None:
+        return self._chance.choice(desk.THINGS)(self._office)
+
     def _change_policy(self) -> Command | None:
-        self._office.policy = self._chance.choice(("careful", "trusting", "trusting", "strict"))
+        self._office.policy = self._chance.choice(("careful", "trusting", "trusting", "careless", "strict"))
         self._office.load_assets()
         return None
 
     _THINGS = (
         _decide, _decide, _decide, _decide, _decide, _decide, _undo, _undo, _start, _start, _steer, _steer, _steer_step,
         _signal, _signal, _resolve, _settle, _remember, _stop, _release, _release, _change_policy,
+        _at_the_desk, _at_the_desk, _at_the_desk, _at_the_desk, _at_the_desk, _at_the_desk,
     )  # fmt: skip
 
 
+STARTED = (
+    "parallel", "waiting", "lead", "nothing", "fanning", "nested", "dealing", "frugal", "thrifty", "hasty", "sleepy",
+)  # fmt: skip
 EDITS: tuple[Plain, ...] = (
     {"body": "Better words."},
     {"to": ["known@example.test"]},

@@ -88,6 +88,12 @@ steps:
   - {id: pause, needs: [work], wait: {for: 1h}}
   - {id: open, needs: [pause], wait: {signal: go}}
 """
+SLEEPY = """
+name: sleepy
+stalls_after: 12h
+steps:
+  - {id: open, wait: {signal: later}}
+"""
 TICKING = """
 name: ticking
 steps:
@@ -96,6 +102,7 @@ steps:
 PLAYBOOKS = {
     "lead": LEAD, "parallel": PARALLEL, "waiting": WAITING, "fanning": FANNING, "nested": NESTED, "dealing": DEALING,
     "frugal": FRUGAL, "thrifty": THRIFTY, "hasty": HASTY, "ticking": TICKING,
+    "sleepy": SLEEPY,
 }  # fmt: skip
 
 CAREFUL = """
@@ -142,4 +149,10 @@ id = "no-posts"
 match = "practice.post"
 verdict = "deny"
 """
-POLICIES = {"careful": CAREFUL, "trusting": TRUSTING, "strict": STRICT}
+CARELESS = """
+[[rule]]
+id = "anything"
+match = "*"
+verdict = "allow"
+"""
+POLICIES = {"careless": CARELESS, "careful": CAREFUL, "trusting": TRUSTING, "strict": STRICT}

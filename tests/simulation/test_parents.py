@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck_daemon.core.entities import Action, DeadLetter, Document, Entity, Fact, Memory, Run
+from quarterdeck_daemon.core.entities import Action, DeadLetter, Document, Entity, Fact, Memory, Run, Schedule
 from quarterdeck_daemon.service.provenance import BACK, origin_of
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 
@@ -24,6 +24,8 @@ def orphans(store: InMemoryStore) -> list[str]:
                 continue
             if isinstance(entity, DeadLetter) and store.get(Run, entity.run) is not None:
                 continue  # Its run is a field of it.
+            if isinstance(entity, Run) and store.get(Schedule, entity.origin.removeprefix("schedule:")) is not None:
+                continue
             origin = origin_of(store, entity)
             if origin not in OUTSIDE and not origin.startswith("connector:"):
                 found.append(f"{name} by {origin!r}")

@@ -6,6 +6,7 @@ The effector's checks are the real ones (service/effect_runner.py); only disk an
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -14,7 +15,7 @@ from quarterdeck_daemon.connectors.base import Effect, EffectFailed, Found, Gate
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.hashing import action_hash
 from quarterdeck_daemon.core.orders import ExecuteEffect, Failed, Failure, Outcome, ReconcileEffect
-from quarterdeck_daemon.core.verbs import VERBS, targets_of
+from quarterdeck_daemon.core.verbs import VERBS, class_of, targets_of
 from quarterdeck_daemon.service.effect_journal import EffectJournal, Entry
 from quarterdeck_daemon.service.effect_runner import EffectRunner
 from quarterdeck_daemon.service.fence import Fence
@@ -68,7 +69,10 @@ class Journal(EffectJournal):
 
 
 class Mailbox:
-    """A connector of class B: what was sent can be looked up by its operation id. Counts every message."""
+    """A connector and the other side in one. Counts what happened there; what a repetition does depends on the class.
+
+    A  the other side knows the operation id and does it once       B  it can be looked up       C  neither
+    """
 
     def __init__(self, name: str, faults: Faults, fence: Callable[[], Fence], interrupt: Callable[[], None]) -> None:
         self._faults, self._fence, self._interrupt = faults, fence, interrupt
@@ -79,6 +83,10 @@ class Mailbox:
             if full.partition(".")[0] == name
         }
         self._name = name
+        self.passed: Counter[str] = Counter()  # Tries that passed the last gate, by operation id; of class C only.
+
+    def _class(self, effect: Effect) -> str:
+        return class_of(f"{self._name}.{effect.verb}")
 
     def count(self, operation_id: str) -> int:
         return sum(one.operation_id == operation_id for one in self.sent)
@@ -93,28 +101,42 @@ class Mailbox:
             raise EffectFailed("permanent", "refused", "the other side says no")
         self._interrupt()  # A stop may come at exactly this moment.
         gate()
+        if self._class(effect) == "C":
+            self.passed[effect.operation_id] += 1
         if self._faults.hit(0.08):
             raise EffectFailed("uncertain", "cut", "the line went dead before the message was through")
         targets = targets_of(f"{self._name}.{effect.verb}", effect.args)
         hash = action_hash(self._name, effect.verb, effect.args, targets)
-        self.sent.append(Sent(effect.operation_id, hash, self._fence().stopped))
+        if not (self._class(effect) == "A" and self.count(effect.operation_id)):
+            self.sent.append(Sent(effect.operation_id, hash, self._fence().stopped))
         self._faults.die(0.15)
         if self._faults.hit(0.15):
             raise EffectFailed("uncertain", "cut", "the line went dead after the message was through")
-        return {"message_id": f"<{effect.operation_id}@sim>"}
+        return _result(effect)
 
     def lookup(self, effect: Effect) -> Found:
         self._faults.die(0.02)
+        if self._class(effect) == "C":
+            return Found(finding="uncertain", message="nobody can look there")
         if self._faults.hit(0.12):
             raise OSError("nobody answers")
         if self._faults.hit(0.12):
             return Found(finding="uncertain", message="the list is not complete")
         if self.count(effect.operation_id):
-            return Found(finding="done", result={"message_id": f"<{effect.operation_id}@sim>"})
+            return Found(finding="done", result=_result(effect))
         return Found(finding="absent")
 
     def health(self) -> Health:
         return Health(ok=True)
+
+
+def _result(effect: Effect) -> Plain:
+    """What taking it back needs to know."""
+    if effect.verb in ("write", "restore"):
+        return {"path": effect.args["path"], "hash": "now", "previous": "before"}
+    if effect.verb == "cancel":
+        return {"day": "2026-12-01"}
+    return {"message_id": f"<{effect.operation_id}@sim>"}
 
 
 class Effector:
@@ -122,12 +144,16 @@ class Effector:
 
     def __init__(self, faults: Faults, fence: Callable[[], Fence], interrupt: Callable[[], None]) -> None:
         self.faults = faults
-        self.boxes = {name: Mailbox(name, faults, fence, interrupt) for name in ("mail", "files")}
+        self.boxes = {name: Mailbox(name, faults, fence, interrupt) for name in ("mail", "files", "practice")}
         self._journal = Journal(faults)
         self._runner = EffectRunner(self.boxes, self._journal, fence)
 
     def sent(self) -> list[Sent]:
         return [one for box in self.boxes.values() for one in box.sent]
+
+    def passed(self) -> Counter[str]:
+        """Tries of class C that passed the last gate, by operation id."""
+        return sum((box.passed for box in self.boxes.values()), Counter())
 
     def do(self, work: ExecuteEffect | ReconcileEffect, started: Callable[[], None]) -> Outcome:
         """The order's answer; it goes to a fresh process when the first one dies, up to three times."""
