@@ -161,6 +161,10 @@ def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]
         session.printer.talk(
             line(f"cooling off: {id} leaves {local(when)} ({countdown(when)}): {session.command(f'undo {id}')}")
         )
+    for run in session.items("run.list", {"live": True}) if session.as_of is None else ():
+        for gate in records(run.get("gates")):
+            words = f"runs approve {text(run, 'id')} {text(gate, 'step')}"
+            session.printer.talk(line(f"a run asks: {text(gate, 'text')}  {session.command(words)}"))
     if items:
         session.printer.talk("next: `quarterdeck review`, or `quarterdeck why ID`, then `quarterdeck approve ID`")
 

@@ -109,6 +109,7 @@ def _status(house: House) -> Plain:
         "stop_reason": stop.reason if stop is not None and stop.engaged else "",
         "seq": house.engine.durable_seq,
         "pending_approvals": len(waiting_actions(house)),
+        "gates": sum(step.status == "waiting" and bool(step.gate) for run in runs for step in run.steps.values()),
         "active_runs": len(runs),
         "dead_letters": letters,
         "cost_today": "0",
