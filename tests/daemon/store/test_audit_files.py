@@ -9,7 +9,6 @@ from typing import cast
 import msgspec
 import pytest
 from rocksdict import Options, Rdict
-from tests.daemon.store.sample import commit
 
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.service.audit_files import verify_offline
@@ -22,6 +21,8 @@ from quarterdeck_daemon.store.codec import seq_key
 from quarterdeck_daemon.store.database import FAMILIES
 from quarterdeck_daemon.store.rocks import RocksStore
 from quarterdeck_protocol.codes import QuarterdeckError
+
+from .sample import commit
 
 EVENTS = 40
 NOTED = 25
