@@ -119,6 +119,7 @@ class Daemon:
             tally.notice(events)
             keeper.notice(events)
             shelf.notice(events)
+            doing.notice(events)
             if house.capturing is not None:
                 house.capturing.notice(events)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import join
 
 from ..connectors.faults import fault
@@ -55,6 +56,7 @@ EFFECT_DEADLINE_MS = 60_000
 TELL_AGAIN_S = 0.5
 LOOK_AGAIN_S_MAX = 5.0
 BY_CALENDAR = ("schedule:", "task:")  # What people planned for a moment on the wall.
+RUN_OVER: frozenset[str] = frozenset(("run.cancelled", "run.ended"))
 PASSING: frozenset[str] = frozenset(("no_space", "busy"))
 
 log = logging.getLogger("quarterdeck.doing")
@@ -67,6 +69,7 @@ class Doing:
         self, store: Store, hub: Hub, recall: Recall, now_us: Callable[[], int], executors: Executors | None = None
     ) -> None:
         self.executors = executors or Executors(LocalExecutor(hub))
+        self._steps: dict[str, str] = {}  # Orders of steps that are under way, with their runs.
         self._store = store
         self._hub = hub
         self._recall = recall
@@ -100,6 +103,13 @@ class Doing:
                 task = asyncio.get_running_loop().create_task(self._handlers[need.kind](need), name=need.key)
                 self._under_way[need.key] = task
                 task.add_done_callback(self._finished)
+
+    def notice(self, events: Sequence[Event]) -> None:
+        """What a remote executor still does for a run that has ended is called off; our own workers end it, unheard."""
+        for event in events if self.executors.there is not None else ():
+            if event.kind in RUN_OVER and event.run:
+                for key in [key for key in self._steps if self._steps[key] == event.run]:
+                    self.executors.cancel_there(key)
 
     async def effect_started(self, order: str) -> None:
         """The effector is about to touch the wire for this order."""
@@ -173,7 +183,11 @@ class Doing:
         stop = self._store.get(Stop, "stop")
         stopped = stop is not None and stop.engaged
         executor = self.executors.for_step(join((run.labels, run.steps[need.step].labels)), stopped=stopped)
-        outcome = await executor.submit(order, run.priority)
+        self._steps[need.key] = run.id
+        try:
+            outcome = await executor.submit(order, run.priority)
+        finally:
+            self._steps.pop(need.key, None)
         via = executor.name if executor.remote else ""
         answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome, via=via)
         refused = await self._tell(answer, "worker")

@@ -17,7 +17,7 @@ from typing import cast
 
 import pytest
 
-from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun
+from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun, SteerRun
 from quarterdeck_daemon.core.entities import Run
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.orders import Failed, Order, Outcome, ParseDocument, RunStep, StepDone
@@ -201,6 +201,28 @@ async def test_a_run_whose_worker_is_killed_ends_with_its_step_recorded_once(clu
     kinds = [event.kind for event in store.events() if event.kind in steps]
     assert kinds == ["step.started", "step.retry_scheduled", "step.started", "step.succeeded"]
     assert [event.body.get("via") for event in store.events() if event.kind == "step.succeeded"] == ["dask"]
+
+
+async def test_a_cancelled_run_calls_its_step_off(cluster: Cluster) -> None:
+    store = InMemoryStore()
+    async with connected(cluster.address) as executor:
+        doing = Doing(store, cast(Hub, None), cast(Recall, None), wall_clock_us, Executors(executor, executor))
+        engine = Engine(store, on_events=doing.notice, on_needs=doing.see_to)
+        doing.attach(engine)
+        running = asyncio.create_task(engine.run())
+        await until(lambda: executor.health().places == 2, say=executor.health().detail)
+        asset = AssetFile(asset_kind="playbook", name="lead", path="p", text=PLAYBOOK, hash=text_hash(PLAYBOOK))
+        await engine.execute(LoadAssets(files=(asset,)), actor="operator")
+        await engine.execute(StartRun(playbook="lead", run_id="q"), actor="operator")
+        await until(lambda: executor.health().running == 1, say="the step is not under way")
+        await engine.execute(SteerRun(id="q", verb="cancel"), actor="operator")
+        await until(lambda: executor.health().running == 0, say="the step is still waited for")
+        await until(lambda: doing.busy == 0, say="something is still seen to")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    run = store.get(Run, "q")
+    assert run is not None
+    assert run.status == "cancelled"
 
 
 async def test_the_twin_a_cluster_that_tries_again_by_itself_does_a_step_twice(tmp_path: Path) -> None:

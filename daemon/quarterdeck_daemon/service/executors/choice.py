@@ -36,3 +36,8 @@ class Executors:
         for executor in (self.here, self.there):
             if executor is not None:
                 executor.cancel(id)
+
+    def cancel_there(self, id: str) -> None:
+        """Call off what the remote one may be doing."""
+        if self.there is not None:
+            self.there.cancel(id)
