@@ -91,7 +91,9 @@ def _gone(name: str, present: list[str]) -> QuarterdeckError:
     hint = (
         f"Now there is: {', '.join(alike)}. Look at it first." if alike else "See `quarterdeck approvals --groups`."
     )
-    return QuarterdeckError("conflict", f"There is no group {name} any more: its members changed.", hint=hint)
+    return QuarterdeckError(
+        "conflict", f"There is no group {name} now: its name changes with its members.", hint=hint
+    )
 
 
 def lesson_of(session: Session, until: str, everybody: bool, to: str, said: str = "") -> Plain:
@@ -99,7 +101,7 @@ def lesson_of(session: Session, until: str, everybody: bool, to: str, said: str 
     if not (said or session.reason):
         raise QuarterdeckError("bad_value", "A lesson says something.", hint="Add --reason 'TEXT'.")
     wanted = {
-        "text": said, "to": to, "everybody": everybody, "until": iso(moment(until, past=False)) if until else "",
+        "text": said or session.reason, "to": to, "everybody": everybody, "until": iso(moment(until, past=False)) if until else "",
     }  # fmt: skip
     return {name: value for name, value in wanted.items() if value}
 

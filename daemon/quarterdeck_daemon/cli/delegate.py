@@ -60,7 +60,7 @@ def _preview(session: Session, preview: Plain, until: str, uses: int) -> Iterato
         yield line(f"  | {row}")
     matched, against = number(preview, "matched"), number(preview, "against")
     yield (
-        f"Of {number(preview.get('compared'))} earlier ones of this agent and kind it would have let {matched} go unasked"
+        f"Of {number(preview, 'compared')} earlier ones of this agent and kind it would have let {matched} go unasked"
         + (f"; {against} of these you rejected or changed." if against else ".")
     )
     for one in records(preview.get("items")):

@@ -228,6 +228,7 @@ def with_approvals(house: House) -> House:
     }
     house.answers["approval.decide"] = _accept
     house.answers["action.list"] = {"items": [], "next": None}
+    house.answers["run.list"] = {"items": [], "next": None}
     house.answers["action.get"] = QuarterdeckError("not_found", "there is no such action")
     house.answers["action.undo"] = {"id": "a17", "seq": 8, "withdrawn": True, "message": "It was not sent."}
     return house
