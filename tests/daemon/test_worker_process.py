@@ -49,7 +49,7 @@ class WorkerRig:
         self.context = zmq.Context()
         self.endpoint = f"ipc://{folder}/orders"
         self.router = self.bind()
-        self.identity = b""
+        self.identity, self.token = b"", "t0"
         self.process: subprocess.Popen[bytes] | None = None
 
     def bind(self) -> zmq.Socket[bytes]:
@@ -62,7 +62,7 @@ class WorkerRig:
     def start(self) -> Hello:
         (self.folder / ".quarterdeck").mkdir(exist_ok=True)
         launch = Launch(
-            role="worker", workspace=str(self.folder), orders=self.endpoint, control="ipc:///unused", token="t0"
+            role="worker", workspace=str(self.folder), orders=self.endpoint, control="ipc:///unused", token=self.token
         )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "quarterdeck_daemon.service.worker"],
@@ -236,3 +236,53 @@ def test_a_result_that_is_not_plain_data_is_a_contract_failure(output: Plain) ->
         "contract",
         "bad_output",
     )
+
+
+def cell_of(rig: WorkerRig) -> psutil.Process:
+    assert rig.process is not None
+    (cell,) = psutil.Process(rig.process.pid).children()
+    return cell
+
+
+def test_a_worker_whose_confined_half_is_killed_ends_so_that_it_is_started_anew(rig: WorkerRig) -> None:
+    rig.start()
+    assert rig.process is not None
+    cell_of(rig).kill()
+    assert rig.process.wait(WAIT_MS / 1000) == 1
+
+
+def test_the_confined_half_ends_with_the_other(rig: WorkerRig) -> None:
+    rig.start()
+    assert rig.process is not None
+    cell = cell_of(rig)
+    rig.process.kill()
+    rig.process.wait()
+    cell.wait(WAIT_MS / 1000)
+    assert not cell.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="reads another process's memory, as root")
+def test_the_token_is_in_the_worker_and_not_in_its_confined_half(rig: WorkerRig) -> None:
+    """The first half of the assertion is the twin: this way of looking does find it."""
+    secret = f"token-{os.urandom(16).hex()}"
+    rig.token = secret
+    rig.start()
+    assert rig.process is not None
+    assert [holds(pid, secret.encode()) for pid in (rig.process.pid, cell_of(rig).pid)] == [True, False]
+
+
+def holds(pid: int, what: bytes) -> bool:
+    """Whether any writable memory of the process has these bytes."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights = line.split()[:2]
+            if "w" not in rights or "[v" in line:
+                continue
+            first, last = (int(end, 16) for end in place.split("-"))
+            memory.seek(first)
+            try:
+                if what in memory.read(last - first):
+                    return True
+            except OSError:
+                continue
+    return False
