@@ -163,7 +163,7 @@ def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]
         session.printer.talk(
             line(f"cooling off: {id} leaves {local(when)} ({countdown(when)}): {session.command(f'undo {id}')}")
         )
-    for run in session.items("run.list", {"live": True}) if session.as_of is None else ():
+    for run in besides(session, "run.list", {"live": True}):
         for gate in records(run.get("gates")):
             words = f"runs approve {text(run, 'id')} {text(gate, 'step')}"
             session.printer.talk(line(f"a run asks: {text(gate, 'text')}  {session.command(words)}"))
@@ -172,11 +172,20 @@ def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]
 
 
 def cooling(session: Session) -> list[Plain]:
-    """What was approved and waits to be read again. Under `at` nothing counts down."""
+    """What was approved and waits to be read again."""
+    return [one for one in besides(session, "action.list", {"live": True}) if one.get("cooling") is True]
+
+
+def besides(session: Session, method: str, params: Plain) -> list[Plain]:
+    """Return a list that is told besides; under `at` nothing counts down, and a daemon that has none tells none."""
     if session.as_of is not None:
         return []
-    held = session.ask("action.list", {"live": True, "limit": 500}).get("items")
-    return [one for one in records(held) if one.get("cooling") is True]
+    try:
+        return session.items(method, params)
+    except QuarterdeckError as error:
+        if error.code not in ("not_found", "unknown_method"):
+            raise
+        return []  # An older daemon: what was asked for is on the screen already.
 
 
 @verb(
