@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck_daemon.core.commands import AnnounceReport
+from quarterdeck_daemon.core.commands import AnnounceReport, Remember
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import Alert, Plain
 from quarterdeck_daemon.service.conduct import conduct
+from quarterdeck_daemon.service.report_notices import announce, last_us
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.events import Event
 
@@ -112,3 +113,17 @@ async def test_a_new_report_takes_the_place_of_the_one_before() -> None:
         await house.do(AnnounceReport(text="second", unusual=True), actor="kernel")
         alerts = [(one.text, one.level, one.resolved) for one in house.store.scan(Alert)]
     assert alerts == [("first", "info", "there is a newer report"), ("second", "warning", "")]
+
+
+async def test_a_period_is_announced_from_the_log_and_the_next_one_counts_from_there() -> None:
+    async with reading() as house:
+        await house.do(Remember(text="the log begins"))
+        began = house.now_us
+        assert last_us(house.house) == began
+        house.now_us += WEEK_US
+        await announce(house.house, began, house.now_us)
+        (alert,) = house.store.scan(Alert)
+        assert (alert.level, alert.hint) == ("info", "quarterdeck audit report --since 7d")
+        assert alert.text.startswith("what agents did in the last 7d: 0 steps")
+        assert alert.text.endswith("nothing unusual")
+        assert last_us(house.house) == house.now_us
