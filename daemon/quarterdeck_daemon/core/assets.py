@@ -98,10 +98,9 @@ def _refused(draft: Draft, event: Event) -> None:
     if not event.body.get("bars_kind"):
         return  # What it replaced stays in force; so it was with kinds, too, before this was kept.
     id, path, reason = (str(event.body[name]) for name in ("id", "path", "reason"))
-    never = Asset(
-        id=id, asset_kind=msgspec.convert(event.body.get("asset_kind", "kind"), AssetKind), name=str(event.body["name"]), path=path, hash="", text="", at_us=event.at_us,
-        removed=True,
-    )  # fmt: skip
+    kind = msgspec.convert(event.body.get("asset_kind", "kind"), AssetKind)
+    name, at_us = str(event.body["name"]), event.at_us
+    never = Asset(id=id, asset_kind=kind, name=name, path=path, hash="", text="", at_us=at_us, removed=True)
     asset = draft.get(Asset, id) or never
     draft.put(msgspec.structs.replace(asset, seq=event.seq, path=path, refused=reason))
 

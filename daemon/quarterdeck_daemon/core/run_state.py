@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from quarterdeck_protocol.events import Event
@@ -13,6 +15,7 @@ from .table import Draft
 from .turn import Applier, strings, take_number
 
 replace = msgspec.structs.replace
+NUMBERED = re.compile(r"r\d+")
 SIGNALS_MAX = 100  # That came before anyone waited for them.
 FAILURES_MAX = 50  # Of one step, the last ones.
 
@@ -50,7 +53,8 @@ def _started(draft: Draft, event: Event) -> None:
         )
     )
     move_part(draft, f"run:{body.run}", "", body.objective, event.seq)
-    take_number(draft, body.run, event.seq)
+    if NUMBERED.fullmatch(body.run):  # A name that somebody chose may be of a person, and is nobody's counter.
+        take_number(draft, body.run, event.seq)
     if body.parent:
         draft.link(f"run:{body.run}", "part_of", f"run:{body.parent}", event.seq)
     for value in body.inputs.values():

@@ -58,6 +58,7 @@ from .entities import (
     Stop,
     Task,
     Thread,
+    Undoing,
     Upkeep,
     Use,
     Waiter,
@@ -140,7 +141,8 @@ _ACTION_KINDS = (
     "action.proposed", "action.denied", "action.permitted", "action.correction_wanted", "action.held",
     "action.expired", "action.withdrawn", "action.compensated", "action.compensation_failed", "approval.given",
     "approval.rejected", "approval.snoozed", "effect.intended", "effect.sent", "effect.succeeded", "effect.failed",
-    "effect.unknown", "approval.returned", "approval.back", "approval.warned",
+    "effect.unknown", "effect.looked_for", "approval.returned", "approval.back", "approval.warned",
+    "action.held_back", "action.let_go",
 )  # fmt: skip
 _RUN_KINDS = (
     "run.started", "run.paused", "run.resumed", "run.reopened", "run.cancelled", "run.ended", "run.signalled",
@@ -200,6 +202,7 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "sink.consented": _named("consent", "id"),
     **dict.fromkeys(("grant.given", "grant.used", "grant.ended"), _named("grant", "id")),
     **dict.fromkeys(("autonomy.set", "autonomy.demoted", "autonomy.proposed", "autonomy.declined"), _named("autonomy", "id")),
+    **dict.fromkeys(("undo.begun", "undo.moved", "undo.finished"), _named("undoing", "undoing")),
     **dict.fromkeys(_SCHEDULE_KINDS, _named("schedule", "id")),
     **dict.fromkeys(_TASK_KINDS, _named("task", "id")),
     **dict.fromkeys(_OBJECTIVE_KINDS, _named("objective", "id")),
@@ -236,6 +239,11 @@ def _action(entity: Entity) -> str:
 def _thread(entity: Entity) -> str:
     assert isinstance(entity, Thread), "called by kind"
     return f"run:{entity.run}"
+
+
+def _part(entity: Entity) -> str:
+    """`obj2/run:r3` goes with the run: without the events of a run nothing tells that it served the objective."""
+    return entity.id.partition("/")[2]
 
 
 def _letter(entity: Entity) -> str:
@@ -288,11 +296,13 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Asset: _asset_text,
     Receipt: _answer,
     Rewind: _own,
+    Undoing: _own,
     Shelf: _version,
     Edge: _version,
     Refusals: _own,
     **dict.fromkeys((Schedule, Task, Objective), _own),
-    **dict.fromkeys((Watch, Part), _none),  # Names of kinds and ids.
+    Part: _part,
+    Watch: _none,  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
     **dict.fromkeys((Record, Reached, Attention), _none),  # Names of agents and kinds, counts, hashes.

@@ -26,6 +26,8 @@ def orphans(store: InMemoryStore) -> list[str]:
                 continue
             if isinstance(entity, DeadLetter) and store.get(Run, entity.run) is not None:
                 continue  # Its run is a field of it.
+            if isinstance(entity, Run) and entity.origin:
+                continue  # So is the schedule that began it.
             origin = origin_of(store, entity)
             if origin not in OUTSIDE and not origin.startswith("connector:"):
                 found.append(f"{name} by {origin!r}")

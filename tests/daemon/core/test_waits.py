@@ -14,7 +14,7 @@ from quarterdeck_daemon.core.commands import (
     SteerRun,
     StepAnswered,
 )
-from quarterdeck_daemon.core.entities import Action, DeadLetter, Plain, Run, Thread
+from quarterdeck_daemon.core.entities import Action, DeadLetter, Plain, Thread
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.orders import EffectDone, Parsed
 from quarterdeck_protocol.codes import QuarterdeckError
