@@ -20,17 +20,14 @@ from quarterdeck_protocol.labels import SENSITIVITY_ORDER
 
 from .approval_order import order_of
 from .confirming import needs_word
-from .entities import Action, Record, Run, Verdict
-from .guards import RISK_ORDER, touches_of
+from .entities import Action, Record, Run
+from .guards import RISK_ORDER, widens
 from .hashing import value_hash
-from .policy import judge
-from .questions import Asker, policies, question_of
-from .settings import settings_of
 from .table import Table
 from .track import record_id
-from .verbs import VERBS
-from .vocabulary import Question, amount_of
+from .vocabulary import amount_of
 
+ALONE = frozenset(("R2", "R5", "R6"))  # What these guards speak about is read by itself.
 GROUP_MIN = 2
 GROUP_MAX = 100  # More than these in one sheet is more than anybody reads; what is over stands by itself.
 NAME_CHARS = 6
@@ -63,25 +60,23 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(one.id for one in self.items if one.id not in self.outliers)
 
 
-def cards_of(table: Table, actions: Iterable[Action], now_us: int) -> list[Card]:
-    """What grouping must know of waiting actions, by the rules and the record of now."""
-    files, hold_us = policies(table), settings_of(table).hold_us
-    return [_card(table, action, now_us, lambda asked: judge(asked, files, hold_us=hold_us)) for action in actions]
+def cards_of(table: Table, actions: Iterable[Action]) -> list[Card]:
+    """What grouping must know of waiting actions: their verdicts, and the record of now."""
+    return [_card(table, action) for action in actions]
 
 
-def _card(table: Table, action: Action, now_us: int, judged: Callable[[Question], Verdict]) -> Card:
-    name = f"{action.connector}.{action.verb}"
-    asker = Asker(agent=action.agent, run=action.run, now_us=now_us, used=action.verdict.grant)
-    question = question_of(table, action.connector, action.verb, action.args, action.labels, asker)
-    verdict = judged(question)
-    rule, record = VERBS.get(name), table.get(Record, record_id(action.agent, name))
+def _card(table: Table, action: Action) -> Card:
+    name, verdict = f"{action.connector}.{action.verb}", action.verdict
+    record = table.get(Record, record_id(action.agent, name))
     first = record is None or not record.tally.decisions
-    touching = rule is None or bool(touches_of(question, rule))
+    guarded = bool(ALONE.intersection((*verdict.guards, verdict.rule))) or verdict.level == "suggest"
     run = table.get(Run, action.run) if action.run else None
     return Card(
         action=action,
         playbook=run.playbook if run is not None else "",
-        alone=bool(verdict.alone or first or touching or needs_word(action) or action.returned or action.compensates),
+        alone=bool(
+            first or guarded or not widens(name) or needs_word(action) or action.returned or action.compensates
+        ),
     )
 
 

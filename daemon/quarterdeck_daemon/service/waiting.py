@@ -28,7 +28,7 @@ def table_of(house: House, as_of: int | None) -> Table:
 
 
 def groups_of(house: House, actions: list[Action], as_of: int | None = None) -> list[Group]:
-    return grouped(cards_of(table_of(house, as_of), actions, moment_of(house, as_of)))
+    return grouped(cards_of(table_of(house, as_of), actions))
 
 
 def approval_views(house: House, as_of: int | None = None) -> list[Plain]:

@@ -114,4 +114,4 @@ class Desk(Bench):
         return in_order(one for one in self.store.live(Action) if awaits(one, self.now_us))
 
     def groups(self) -> list[Group]:
-        return grouped(cards_of(self.store, self.waiting(), self.now_us))
+        return grouped(cards_of(self.store, self.waiting()))

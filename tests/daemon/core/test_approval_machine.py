@@ -172,7 +172,7 @@ class ApprovalMachine(RuleBasedStateMachine):
     def approve_a_group(self, client: int) -> None:
         """All that is ticked, as it was seen; one that changed meanwhile does not stop the others."""
         waiting = [one for one in self.bench.store.live(Action) if awaits(one, self.bench.now_us)]
-        for group in grouped(cards_of(self.bench.store, waiting, self.bench.now_us)):
+        for group in grouped(cards_of(self.bench.store, waiting)):
             assert set(group.ticked).isdisjoint(group.outliers)
             for id in group.ticked:
                 self.approve(client, int(id[1:]) - 1, "")
