@@ -33,7 +33,7 @@ from quarterdeck_daemon.store.rocks import RocksStore
 from quarterdeck_protocol.client import Client
 from quarterdeck_protocol.labels import OPERATOR
 
-EVENTS = {False: 100_000, True: 20_000}
+EVENTS = {False: (100_000, 1_000_000), True: (20_000,)}
 STARTS = {False: 5, True: 3}
 HALF_DONE = {False: 1_000, True: 100}
 STEPS = 10
@@ -58,8 +58,7 @@ def build(home: Path, events: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def ready(quick: bool) -> None:
-    events, starts = EVENTS[quick], STARTS[quick]
+def ready(events: int, starts: int) -> None:
     with new_house() as house:
         left = house.folder.parent / "left"
         built = subprocess.run([sys.executable, __file__, "--build", str(left), str(events)], check=False)
@@ -88,7 +87,7 @@ def start_with(house: House, left: Path | None) -> float:
 def half_done(count: int) -> None:
     with running_house(FILES) as house:
         with house.client() as client:
-            client.call("fact.put", {"kind": "bench", "key": "mail", "value": VALUE})
+            client.call("fact.put", {"kind": "policy", "key": "mail", "value": VALUE})
             params: dict[str, object] = {"playbook": f"chain-{STEPS}", "inputs": {}}
             bodies = [request(house.connection.token, "run.start", params, changes=True) for _ in range(count)]
             with Load(house.connection.rpc, STARTERS) as load:
@@ -140,7 +139,8 @@ def main() -> None:
     if sys.argv[1:2] == ["--build"]:
         build(Path(sys.argv[2]), int(sys.argv[3]))
     quick = is_quick("From kill -9 to the first answer.")
-    ready(quick)
+    for events in EVENTS[quick]:
+        ready(events, STARTS[quick])
     half_done(HALF_DONE[quick])
 
 

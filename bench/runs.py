@@ -34,7 +34,7 @@ STEP = """
     agent: qualifier
     needs: [{needs}]
     reads:
-      mail: {{fact: bench, key: mail}}
+      mail: {{fact: policy, key: mail}}
     in:
       lead: {{email: ""}}
 """
@@ -200,7 +200,7 @@ def main() -> None:
     share = 3 if is_quick("Runs beside the log alone.") else 1
     with running_house(FILES) as house:
         with house.client() as client:
-            client.call("fact.put", {"kind": "bench", "key": "mail", "value": VALUE})
+            client.call("fact.put", {"kind": "policy", "key": "mail", "value": VALUE})
         measure(house, share)
 
 

@@ -21,7 +21,7 @@ from .obedient_agent import CANARY_PRIVATE, CANARY_SECRET, House
 TEXTS = int(os.environ.get("QUARTERDECK_HOSTILE", "5000"))
 ONE = os.environ.get("QUARTERDECK_HOSTILE_ONE")
 PRESETS = ("cautious", "balanced", "autonomous")
-OF_A_HOUSE = 50
+OF_A_HOUSE = 20
 GROUPS = 10
 OBEYED_SHARE_MIN = 0.9
 
