@@ -318,8 +318,10 @@ def test_the_twin_that_looks_at_no_hash_is_found_out(monkeypatch: pytest.MonkeyP
 
 def test_the_twin_that_reads_nothing_again_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "reread", lambda *_: False)
+    machine = ApprovalMachine()
+    machine.begin(word="ask", cool="10m")
     with pytest.raises(AssertionError):
-        check_machine((Phase.generate,))
+        machine.approve_and_wait(changed=True)
 
 
 def check_machine(phases: tuple[Phase, ...] = tuple(Phase)) -> None:
