@@ -33,6 +33,10 @@ SCOPES: Final[dict[str, Declared]] = {
         read=ReadScope(facts=("client", "contact", "lead"), memories=NOTHING, records=("document", "fact")),
         write=WriteScope(facts=NOTHING, memories=NOTHING, effects=("mail.send",)),
     ),
+    "planner": Declared(
+        read=ReadScope(facts=("contact",), memories=NOTHING, records=("fact",)),
+        write=SILENT,
+    ),
     "clerk": Declared(
         read=ReadScope(facts=NOTHING, memories=NOTHING, records=NOTHING),
         write=WriteScope(facts=NOTHING, memories=NOTHING, effects=(ANY,)),

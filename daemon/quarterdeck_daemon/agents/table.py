@@ -13,9 +13,12 @@ from .contract import Agent, AgentFailure, breach
 from .corrector import CORRECTOR
 from .extractor import EXTRACTOR
 from .outreach import OUTREACH
+from .planner import PLANNER
 from .qualifier import QUALIFIER
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK)}
+AGENTS: dict[str, Agent] = {
+    agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK, PLANNER)
+}
 
 
 _strangers_allowed = [False]  # Of this process; said once, by the worker, when it knows how far it is shut in.

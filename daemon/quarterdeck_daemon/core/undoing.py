@@ -88,6 +88,8 @@ def _of_run(table: Table, id: str, command: Undo) -> Iterator[Action]:
     for step in run.steps.values():
         for action in step.actions:
             yield from _standing(table, table.get(Action, action))
+        if step.child:  # What a run within it did is its doing, too.
+            yield from _of_run(table, step.child, command)
 
 
 def _of_agent(table: Table, id: str, command: Undo) -> Iterator[Action]:
