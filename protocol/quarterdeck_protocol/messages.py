@@ -68,7 +68,9 @@ METHODS: dict[str, Method] = {
     "system.doctor": _read(p.Nothing, r.Checkup, "Checks of the installation and the workspace, with fixes."),
     "system.shutdown": _change(p.Change, r.Ending, "End the daemon cleanly."),
     "stop.engage": _change(p.StopEngage, r.StopState, "Emergency stop: nothing leaves any more.", role="editor"),
-    "stop.release": _change(p.StopRelease, r.StopState, "Let things leave again: all, or only some runs and actions."),
+    "stop.release": _change(
+        p.StopRelease, r.StopState, "Let things leave again: all, or only some runs and actions."
+    ),
     "stop.state": _read(p.Nothing, u.StopDetail, "What the last stop met, and what has become of it."),
     "stop.let_go": _change(u.LetGo, u.LetGone, "Let go on, one by one, what a release of some kept back."),
     "memory.remember": _change(p.MemoryRemember, r.Remembered, "Keep a text or a document.", role="editor"),
@@ -157,7 +159,9 @@ METHODS: dict[str, Method] = {
     "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
     "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),
     "run.pause": _change(p.ChangeOne, r.Done, "Begin no further step."),
-    "run.resume": _change(p.ChangeOne, r.Done, "Go on after a pause, a quarantine or an end for want of time or tries."),
+    "run.resume": _change(
+        p.ChangeOne, r.Done, "Go on after a pause, a quarantine or an end for want of time or tries."
+    ),
     "run.kill": _change(p.ChangeOne, r.Done, "End it at once; whoever works on it is ended too."),
     "run.cancel": _change(p.ChangeOne, r.Done, "End it; what waits for approval is withdrawn."),
     "run.rollback": _change(u.RunRollback, u.UndoState, "Take back what it did, newest first."),
@@ -172,13 +176,17 @@ METHODS: dict[str, Method] = {
     "run.signal": _change(p.RunSignal, r.Done, "Hand a signal to a run."),
     "approval.list": _read(p.ApprovalList, r.Approvals, "What waits for a decision, riskiest first."),
     "approval.decide": _change(p.ApprovalDecide, r.Decisions, "Approve, reject or snooze exactly what was shown."),
-    "approval.delegate": _change(am.ApprovalDelegate, am.Delegation, "Draft a narrow rule or permission from one; write it after a look."),
+    "approval.delegate": _change(
+        am.ApprovalDelegate, am.Delegation, "Draft a narrow rule or permission from one; write it after a look."
+    ),
     "digest.get": _read(am.DigestGet, am.Digest, "What waits, went out, failed, is late; attention used."),
     "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
     "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
     "action.undo": _change(p.ChangeOne, r.Undone, "Withdraw it, or propose what mends it."),
-    "undo.start": _change(u.UndoStart, u.UndoState, "Take back what an action, run, agent or time did; dry run first."),
+    "undo.start": _change(
+        u.UndoStart, u.UndoState, "Take back what an action, run, agent or time did; dry run first."
+    ),
     "undo.get": _read(p.ReadOne, u.UndoState, "How far an undoing is."),
     "undo.list": _read(p.Listing, u.UndoStates, "Undoings, newest first."),
     "deadletter.list": _read(p.DeadLetterList, r.DeadLetters, "Work that gave up, with remedies."),
@@ -213,12 +221,20 @@ METHODS: dict[str, Method] = {
     "playbook.schema": _read(p.Nothing, rm.PlaybookSchema, "JSON Schema of playbooks, for editors."),
     "policy.list": _read(p.Listing, r.Assets, "Rules in the order in which they are tried."),
     "policy.explain": _read(p.PolicyExplain, r.Explanation, "Which rule decides about an action, and why."),
-    "policy.test": _read(op.PolicyTest, po.PolicyTested, "What other rules would have said to the past; does nothing."),
+    "policy.test": _read(
+        op.PolicyTest, po.PolicyTested, "What other rules would have said to the past; does nothing."
+    ),
     "policy.grants": _read(op.PolicyGrants, po.Grants, "Standing permissions, newest first."),
-    "policy.grant": _change(op.PolicyGrant, po.GrantGiven, "Let one agent do one kind of thing unasked, so often, until then."),
+    "policy.grant": _change(
+        op.PolicyGrant, po.GrantGiven, "Let one agent do one kind of thing unasked, so often, until then."
+    ),
     "policy.revoke": _change(p.ChangeOne, r.Done, "End a standing permission, for good."),
-    "agent.autonomy": _read(op.AutonomyList, po.AutonomyViews, "How far each agent may go in each kind of action; its record."),
-    "agent.set_autonomy": _change(op.AutonomySet, po.LevelSet, "Decide how far it may go, or decline what is proposed."),
+    "agent.autonomy": _read(
+        op.AutonomyList, po.AutonomyViews, "How far each agent may go in each kind of action; its record."
+    ),
+    "agent.set_autonomy": _change(
+        op.AutonomySet, po.LevelSet, "Decide how far it may go, or decline what is proposed."
+    ),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
     "scope.list": _read(
@@ -229,7 +245,9 @@ METHODS: dict[str, Method] = {
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
     "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),
     "timeline.event": _read(p.TimelineEvent, r.TimelineEntry, "One event with its cause, content and consequences."),
-    "audit.verify": _read(p.Nothing, au.Audited, "Walk the keyed chain over the whole log; compare it with noted heads."),
+    "audit.verify": _read(
+        p.Nothing, au.Audited, "Walk the keyed chain over the whole log; compare it with noted heads."
+    ),
     "audit.export": _read(au.AuditExport, au.Exported, "The log in chunks, for keeping elsewhere.", streams=True),
     "audit.trail": _read(au.AuditTrail, au.Trail, "From intent to outcome and compensation, as one tree."),
     "audit.report": _read(au.AuditReport, au.Conduct, "What each agent did, and what of it is unlike its past."),

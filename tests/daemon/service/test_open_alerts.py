@@ -30,7 +30,7 @@ def _raise(store: Store, topic: str) -> None:
 
 
 async def _status(house: Asking) -> list[Plain]:
-    house.on.house.hub = cast(Hub, SimpleNamespace(processes=lambda: []))
+    house.on.house.hub = cast(Hub, SimpleNamespace(processes=lambda: [], confinement=lambda: []))
     found = await system.handlers(house.on.house)["system.status"](ASKED, Nothing())
     return cast("list[Plain]", plain(found)["alerts"])
 
