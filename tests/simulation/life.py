@@ -12,6 +12,7 @@ from quarterdeck_daemon.core.commands import (
     SettleAction,
     SignalRun,
     SteerRun,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Amounts, Meter, Run, Schedule
 from quarterdeck_daemon.core.hashing import text_hash
@@ -24,6 +25,7 @@ from .people import Operator, Request
 STEPS = 220
 TROUBLED_ROUNDS = 8  # Everything is decided and carried out, while things still go wrong.
 QUIET_ROUNDS_MAX = 400
+TAKEN_BACK_SHARE = 0.25  # Of the lives end with everything being taken back.
 DAY = 86_400 * SECOND
 
 
@@ -70,12 +72,19 @@ def come_to_rest(office: Office) -> None:
     office.policy = "careful"
     office.load_assets()
     office.submit(Request(WIDE))
+    _settle(office)
+    if office.chance.random() < TAKEN_BACK_SHARE:
+        office.submit(Request(Undo(scope="everything", since_us=0)))
+        _settle(office)
+    office.auditor.check_rest(office.store)
+
+
+def _settle(office: Office) -> None:
     for _ in range(QUIET_ROUNDS_MAX):
         _round(office)
         if not office.open_jobs() and not _last_words(office) and _settled(office):
             break
     office.auditor.check(office.store)
-    office.auditor.check_rest(office.store)
 
 
 def _round(office: Office) -> None:

@@ -200,5 +200,5 @@ def test_twin_taking_back_in_the_order_of_doing_is_told(monkeypatch: pytest.Monk
 
     plan = undoing.plan
     monkeypatch.setattr(undoing, "plan", oldest_first)
-    monkeypatch.setattr(desk, "THINGS", (desk.take_back,))
+    monkeypatch.setattr(life, "TAKEN_BACK_SHARE", 1.0)
     assert damage(live, "wrong order")
