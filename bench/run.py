@@ -72,7 +72,9 @@ def main() -> None:
     size.add_argument("--quick", action="store_const", dest="size", const="--quick", help="under three minutes")
     size.add_argument("--full", action="store_const", dest="size", const="--full", help="the default")
     parser.add_argument("--save", type=Path, metavar="FILE", help="also write the lines here, for compare.py")
-    parser.add_argument("--only", action="append", choices=(*BENCHES, *PARTS), help="this one; may be given several times")
+    parser.add_argument(
+        "--only", action="append", choices=(*BENCHES, *PARTS), help="this one; may be given several times"
+    )
     parser.set_defaults(size="--full")
     asked = parser.parse_args()
     say(f"{os.cpu_count()} cores, load before: {os.getloadavg()[0]:.1f}")

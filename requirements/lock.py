@@ -12,7 +12,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OUTPUTS = {"base.txt": [], "test.txt": ["--all-extras", "--group", "test"]}
-OPTIONS = ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+OPTIONS = [
+    "--universal",
+    "--generate-hashes",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+]
 
 
 def main() -> int:

@@ -29,7 +29,17 @@ ALLOWED = {
     "connectors": {"core", "outward", "quarterdeck_protocol"},
     "embedders": {"core", "outward", "quarterdeck_protocol"},
     "recall": {"core", "store", "embedders", "quarterdeck_protocol"},
-    "service": {"almanac", "core", "store", "parsers", "agents", "connectors", "embedders", "recall", "quarterdeck_protocol"},
+    "service": {
+        "almanac",
+        "core",
+        "store",
+        "parsers",
+        "agents",
+        "connectors",
+        "embedders",
+        "recall",
+        "quarterdeck_protocol",
+    },
     "cli": {"service", "quarterdeck_protocol"},
 }
 # What would make the core impure, or a client heavy: modules that a part may not touch at all.
@@ -47,7 +57,18 @@ FORBIDDEN = {
         "rocksdict",
         "subprocess",
     },
-    "almanac": {"zmq", "socket", "threading", "asyncio", "time", "random", "os", "pathlib", "rocksdict", "subprocess"},
+    "almanac": {
+        "zmq",
+        "socket",
+        "threading",
+        "asyncio",
+        "time",
+        "random",
+        "os",
+        "pathlib",
+        "rocksdict",
+        "subprocess",
+    },
     "quarterdeck_tui": {"zmq", "msgpack", "rocksdict", "tantivy"},
     "cli": {"zmq", "rocksdict", "tantivy", "msgpack"},
 }

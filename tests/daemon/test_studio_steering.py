@@ -75,7 +75,6 @@ def test_the_policy_puts_a_mail_under_the_rule_that_is_meant(change: dict[str, o
     assert ruling.rule == rule
 
 
-
 # --- templates ------------------------------------------------------------------------------------
 
 TEMPLATES = sorted(path.name for path in (STUDIO / "templates").glob("*.md"))

@@ -46,7 +46,9 @@ def test_the_default_text_says_exactly_the_defaults(tmp_path: Path) -> None:
 def test_the_default_text_shows_every_key() -> None:
     """Compared as plain maps, so a key that the text leaves out is missed even though its value would be right."""
     shown = tomllib.loads(DEFAULT_CONFIG_TEXT)
-    assert {**shown, "files": [], "grants": [], "limits": [], "budgets": []} == msgspec.json.decode(msgspec.json.encode(Config()))
+    assert {**shown, "files": [], "grants": [], "limits": [], "budgets": []} == msgspec.json.decode(
+        msgspec.json.encode(Config())
+    )
 
 
 def test_the_commented_table_of_the_default_text_is_valid_and_shows_its_defaults(tmp_path: Path) -> None:

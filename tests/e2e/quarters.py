@@ -144,7 +144,9 @@ def studio(tmp_path: Path, *, hold: str = "8s") -> Path:
     shutil.copytree(STUDIO, folder)
     config = folder / "quarterdeck.toml"
     text = config.read_text("utf-8").replace('hold = "8s" ', f'hold = "{hold}" ')
-    text = text.replace('cooling_off = "10m"', 'cooling_off = "0s"').replace("high_per_minute = 6", "high_per_minute = 0")
+    text = text.replace('cooling_off = "10m"', 'cooling_off = "0s"').replace(
+        "high_per_minute = 6", "high_per_minute = 0"
+    )
     config.write_text(text, "utf-8")
     policy = folder / "policies" / "mail.toml"
     policy.write_text(re.sub(r'hold = "\d+s"', f'hold = "{hold}"', policy.read_text("utf-8")), "utf-8")

@@ -22,7 +22,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "undo": Entry("undoing", "undo", "Take back an action, a run, an agent's doings, a stretch of time."),
         "settle": Entry("actions", "settle", "Say what became of an effect of unknown outcome."),
         "why": Entry("why", "why", "Where something comes from, down to the quote."),
-        "digest": Entry("digest", "digest", "The day at a glance: what waits, went out, failed, is late; --evening, --week."),
+        "digest": Entry(
+            "digest", "digest", "The day at a glance: what waits, went out, failed, is late; --evening, --week."
+        ),
         "status": Entry("status", "status", "Where everything stands, on one screen."),
         "alerts": Entry("alerts", "alerts", "What you should look at: list, resolve."),
         "runbook": Entry("runbook", "runbook", "What to do when something goes wrong, page by page."),
@@ -39,7 +41,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "tasks": Entry("tasks", "tasks", "What is to be done, and who accepted it: list, add, done, accept …"),
         "objectives": Entry("objectives", "objectives", "What the work is for, and how far it is."),
         "playbooks": Entry("assets", "playbooks", "Workflows: list, validate."),
-        "policies": Entry("policies", "policies", "What may leave the house: list, show, explain, test, grant, grants, revoke."),
+        "policies": Entry(
+            "policies", "policies", "What may leave the house: list, show, explain, test, grant, grants, revoke."
+        ),
         "connectors": Entry("assets", "connectors", "Ways in and out."),
         "agents": Entry("autonomy", "agents", "Who does the steps, and how far each may go: list, autonomy."),
         "dead": Entry("dead", "dead", "Work that gave up: list, show, retry, edit, reroute, compensate, drop."),

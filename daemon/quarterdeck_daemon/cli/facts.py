@@ -271,10 +271,7 @@ def kinds(session: Session, kind: str | None) -> None:
     params: Plain = {"kind": kind} if kind else {}
     if not kind:
         items = session.items("fact.kinds", params)
-        rows = [
-            (text(one, "id"), text(one, "facts") or "0", _origin(one), text(one, "about"))
-            for one in items
-        ]
+        rows = [(text(one, "id"), text(one, "facts") or "0", _origin(one), text(one, "about")) for one in items]
         session.show_items(items, session.printer.table(("KIND", "FACTS", "FROM", "ABOUT"), rows), none="None.")
         return
     items = records(session.ask("fact.kinds", params).get("items"))

@@ -62,7 +62,11 @@ def machine_zone(localtime: Path = Path("/etc/localtime")) -> str:
             continue
         try:
             return "UTC" if zoneinfo.ZoneInfo(name).key in ZERO else name
-        except (LookupError, ValueError, OSError):  # A rule such as CET-1CEST, or a file of some other name: no time zone's name.
+        except (
+            LookupError,
+            ValueError,
+            OSError,
+        ):  # A rule such as CET-1CEST, or a file of some other name: no time zone's name.
             continue
     return "UTC"
 

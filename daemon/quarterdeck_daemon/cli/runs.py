@@ -33,10 +33,15 @@ runs = noun("runs", "Look at runs and steer them.", default="list")
 @click.argument("playbook")
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…")
 @click.option("--run-id", metavar="ID", help="Yours; a second start under it is refused.")
-@click.option("--namespace", metavar="NAME", default="", help="Whose work it is; else that of the documents it is given.")
+@click.option(
+    "--namespace", metavar="NAME", default="", help="Whose work it is; else that of the documents it is given."
+)
 @click.option("--for", "objective", metavar="ID", default="", help="The objective that it serves.")
 @click.option(
-    "--budget", metavar="NAME=N,…", default="", help="The most that it may use: calls=20,minutes=5,tokens=…,money=…,over=stop."
+    "--budget",
+    metavar="NAME=N,…",
+    default="",
+    help="The most that it may use: calls=20,minutes=5,tokens=…,money=…,over=stop.",
 )
 @click.option("--wait", is_flag=True, help="Until it ends (0, or 1) or waits for approval (5).")
 @click.option("--timeout", metavar="TIME", default="60s", show_default=True, help="With --wait; then 124.")
@@ -176,9 +181,7 @@ def list_runs(session: Session, status: str | None, limit: int) -> None:
     if status:
         params["status"] = status
     items = records(session.ask("run.list", params).get("items"))
-    rows = [
-        (text(one, "id"), text(one, "status"), when(one), text(one, "playbook"), _why(one)) for one in items
-    ]
+    rows = [(text(one, "id"), text(one, "status"), when(one), text(one, "playbook"), _why(one)) for one in items]
     headers = ("ID", "STATUS", "BEGAN", "PLAYBOOK", "REASON")
     session.show_items(items, session.printer.table(headers, rows), none="No runs.")
 
@@ -237,7 +240,9 @@ def cancel(session: Session, id: str) -> None:
 
 @verb_of(runs, "rollback", examples=("quarterdeck runs rollback r7 --dry-run",))
 @click.argument("id")
-@click.option("--plan", "plan_hash", metavar="HASH", default="", help="Only if the plan is still the one of this dry run.")
+@click.option(
+    "--plan", "plan_hash", metavar="HASH", default="", help="Only if the plan is still the one of this dry run."
+)
 @confirms
 @changes
 def rollback(session: Session, id: str, plan_hash: str) -> None:

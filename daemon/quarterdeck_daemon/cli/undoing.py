@@ -55,7 +55,9 @@ def undo(
         undo_action(session, scope.partition(":")[2])
         return
     if not (what or since or until):
-        raise QuarterdeckError("bad_value", "Undo what?", hint="a17, run:r3, agent:outreach, u3, or a time: --since 2h.")
+        raise QuarterdeckError(
+            "bad_value", "Undo what?", hint="a17, run:r3, agent:outreach, u3, or a time: --since 2h."
+        )
     params: Plain = {"scope": scope}
     if since:
         params["since"] = iso(moment(since, past=True))

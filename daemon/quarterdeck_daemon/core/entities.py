@@ -140,7 +140,9 @@ class Document(Entity, frozen=True, kw_only=True, omit_defaults=True):
     namespace: str = "default"
     tier: Tier = "long-term"  # Where its chunks belong when it is the operator's; else they are in review.
     memory_kind: str = "document"
-    places: tuple[str, ...] = ()  # Files in which it lies now. One that was in a file and is in none any more is withdrawn.
+    places: tuple[
+        str, ...
+    ] = ()  # Files in which it lies now. One that was in a file and is in none any more is withdrawn.
     supersedes: str = ""  # The document whose place it took: the same file or mail, read again after a change.
     superseded_by: str = ""
     withdrawn: bool = False

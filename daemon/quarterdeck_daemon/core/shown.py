@@ -84,7 +84,20 @@ def _show_tasks(versions: list[Version], scores: Sequence[float]) -> object:
 
 def _plain_task(version: Version) -> Plain:
     task = version.entity
-    shown = ("id", "title", "text", "state", "owner", "due_us", "accept", "criteria", "evidence", "parent", "key", "note")
+    shown = (
+        "id",
+        "title",
+        "text",
+        "state",
+        "owner",
+        "due_us",
+        "accept",
+        "criteria",
+        "evidence",
+        "parent",
+        "key",
+        "note",
+    )
     if not isinstance(task, Task):
         return {"id": version.id, "title": FORGOTTEN, "text": FORGOTTEN, "state": FORGOTTEN}
     return {name: msgspec.to_builtins(getattr(task, name)) for name in shown}

@@ -201,7 +201,9 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "request.answered": _receipt,
     "sink.consented": _named("consent", "id"),
     **dict.fromkeys(("grant.given", "grant.used", "grant.ended"), _named("grant", "id")),
-    **dict.fromkeys(("autonomy.set", "autonomy.demoted", "autonomy.proposed", "autonomy.declined"), _named("autonomy", "id")),
+    **dict.fromkeys(
+        ("autonomy.set", "autonomy.demoted", "autonomy.proposed", "autonomy.declined"), _named("autonomy", "id")
+    ),
     **dict.fromkeys(("undo.begun", "undo.moved", "undo.finished"), _named("undoing", "undoing")),
     **dict.fromkeys(_SCHEDULE_KINDS, _named("schedule", "id")),
     **dict.fromkeys(_TASK_KINDS, _named("task", "id")),

@@ -37,7 +37,15 @@ def start_triggered(turn: Turn, event: Event) -> None:
             turn.emit("trigger.refused", body, labels=document.labels)
             continue
         if wanted is not None:
-            begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, document.labels, namespace=document.namespace)
+            begin_run(
+                turn,
+                f"r{turn.number('r')}",
+                playbook,
+                asset.hash,
+                inputs,
+                document.labels,
+                namespace=document.namespace,
+            )
 
 
 def _given(trigger: Trigger, document: Document, values: Plain) -> Plain:
@@ -63,7 +71,9 @@ def start_correction(turn: Turn, event: Event) -> None:
     except QuarterdeckError:
         correct_plainly(turn, action, str(event.body["reason"]))
         return
-    begin_run(turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels, namespace=action.namespaces[0])
+    begin_run(
+        turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels, namespace=action.namespaces[0]
+    )
 
 
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {

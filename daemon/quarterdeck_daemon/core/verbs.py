@@ -41,7 +41,11 @@ class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
 
 VERBS: dict[str, VerbRule] = {
     "mail.send": VerbRule(
-        effect_class="B", outward=True, reversible=False, target_args=("to", "cc", "bcc"), mended_by="a correction mail"
+        effect_class="B",
+        outward=True,
+        reversible=False,
+        target_args=("to", "cc", "bcc"),
+        mended_by="a correction mail",
     ),
     "files.write": VerbRule(
         effect_class="B", outward=False, reversible=True, target_args=("path",), compensation="files.restore"
@@ -51,7 +55,12 @@ VERBS: dict[str, VerbRule] = {
     ),
     # The practice connector: one pair of verbs for each class, so that what each class promises can be tried.
     "practice.pay": VerbRule(
-        effect_class="A", outward=True, reversible=True, target_args=("to",), compensation="practice.refund", spends=True
+        effect_class="A",
+        outward=True,
+        reversible=True,
+        target_args=("to",),
+        compensation="practice.refund",
+        spends=True,
     ),
     "practice.refund": VerbRule(effect_class="A", outward=True, reversible=False, target_args=("to",)),
     "practice.book": VerbRule(

@@ -48,7 +48,12 @@ def standing_alerts(house: House) -> list[Plain]:
     letters = sum(1 for _ in house.store.live(DeadLetter))
     if letters:
         gave_up = "one piece of work gave up" if letters == 1 else f"{letters:,} pieces of work gave up"
-        letter: Plain = {"level": "warning", "text": gave_up, "hint": "quarterdeck dead list", "runbook": "dead-letters"}
+        letter: Plain = {
+            "level": "warning",
+            "text": gave_up,
+            "hint": "quarterdeck dead list",
+            "runbook": "dead-letters",
+        }
         found.append(_standing("deadletters", letter))
     if house.forgetting.trouble:
         hint = "It goes on by itself as soon as that is mended."

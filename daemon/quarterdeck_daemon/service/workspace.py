@@ -485,11 +485,18 @@ def _check_values(path: Path, text: str, config: Config) -> None:
 
 def _spans(memory: Remembering) -> dict[Route, str]:
     """Every length of time under [memory] that says something."""
-    keeps = {"working": memory.working, "project": memory.project, "long-term": memory.long_term, "review": memory.review}
+    keeps = {
+        "working": memory.working,
+        "project": memory.project,
+        "long-term": memory.long_term,
+        "review": memory.review,
+    }
     named: dict[Route, Keep] = {("memory", name): keep for name, keep in keeps.items()}
     named |= {("memory", "kinds", name): keep for name, keep in memory.kinds.items()}
     spans: dict[Route, str] = {
-        (*route, name): getattr(keep, name) for route, keep in named.items() for name in ("ttl", "half_life", "compress")
+        (*route, name): getattr(keep, name)
+        for route, keep in named.items()
+        for name in ("ttl", "half_life", "compress")
     }
     spans["memory", "originals"] = memory.originals
     return {route: value for route, value in spans.items() if value} | {("memory", "every"): memory.every}

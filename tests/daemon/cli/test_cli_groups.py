@@ -96,7 +96,9 @@ def test_snooze_takes_what_happens_as_well(with_approvals: House, shell: Shell) 
     assert asked["until_event"] == "reply"
 
 
-def test_always_shows_the_rule_against_the_past_and_writes_it_after_a_yes(with_approvals: House, shell: Shell) -> None:
+def test_always_shows_the_rule_against_the_past_and_writes_it_after_a_yes(
+    with_approvals: House, shell: Shell
+) -> None:
     preview: Plain = {
         "id": "a17", "form": "rule", "text": '[[rule]]\nid = "delegated-1"\n', "refused": [], "compared": 9, "matched": 2,
         "against": 1, "plan_hash": "p1", "items": [{"id": "a3", "decided": "rejected", "summary": "Ask Bo"}],
@@ -109,7 +111,9 @@ def test_always_shows_the_rule_against_the_past_and_writes_it_after_a_yes(with_a
     ran = shell("approve", "a17", "--always", "--yes")
     assert ran.status == 0, ran.err
     assert '  | id = "delegated-1"' in ran.out
-    assert "Of 9 earlier ones of this agent and kind it would have let 2 go unasked; 1 of these you rejected" in ran.out
+    assert (
+        "Of 9 earlier ones of this agent and kind it would have let 2 go unasked; 1 of these you rejected" in ran.out
+    )
     assert [ids(one) for one in decided(with_approvals)] == [["a17"]]
 
 

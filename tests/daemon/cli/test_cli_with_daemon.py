@@ -50,7 +50,7 @@ def test_a_day_with_the_daemon(living: Path, shell: Shell) -> None:
     assert "outward    STOPPED: a test" in shell("status").out
     assert shell("resume", "--reason", "checked").status == 0
     assert "outward    open" in shell("status").out
-    assert shell("policies").out.splitlines()[1].startswith("mail.reply")
+    assert shell("policies").out.splitlines()[1].startswith("cautious.answer")
     assert shell("audit", "verify").status == 0
     assert shell("down").out == "ended\n"
     assert shell("status").status == 6

@@ -163,7 +163,7 @@ def test_completion_offers_commands_and_verbs(shell: Shell) -> None:
     asked = {"_QUARTERDECK_COMPLETE": "bash_complete", "COMP_WORDS": "quarterdeck appr", "COMP_CWORD": "1"}
     assert shell(env=asked).out.splitlines() == ["plain,approvals", "plain,approve"]
     asked = {"_QUARTERDECK_COMPLETE": "bash_complete", "COMP_WORDS": "quarterdeck runs re", "COMP_CWORD": "2"}
-    assert shell(env=asked).out.splitlines() == ["plain,resume", "plain,retry"]
+    assert shell(env=asked).out.splitlines() == ["plain,reassign", "plain,reject", "plain,resume", "plain,retry"]
 
 
 def test_alone_and_without_a_terminal_it_prints_the_status(house: House, shell: Shell) -> None:

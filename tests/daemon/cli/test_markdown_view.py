@@ -10,9 +10,7 @@ from quarterdeck_daemon.cli.markdown_view import content_of, parse, path_of, ren
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.frames import Plain
 
-TEXTS = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
-)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"))
 PLAIN = st.recursive(
     st.none()
     | st.booleans()

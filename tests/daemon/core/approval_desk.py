@@ -35,7 +35,9 @@ hold = "8s"
 
 
 class Desk(Bench):
-    def __init__(self, policy: str = RULES, *, cooling_us: int = COOL, warn_percent: int = 75, per_minute: int = 6) -> None:
+    def __init__(
+        self, policy: str = RULES, *, cooling_us: int = COOL, warn_percent: int = 75, per_minute: int = 6
+    ) -> None:
         super().__init__(playbook=PLAYBOOK, policy=policy)
         self.do(
             Configure(
@@ -64,7 +66,14 @@ class Desk(Bench):
         run = str(self.do(StartRun(playbook="lead", labels=labels))["run_id"])
         connector, _, verb = name.partition(".")
         action = ProposedAction(
-            connector=connector, verb=verb, args=args, targets=(), summary=summary, why="w", evidence=evidence, risks=risks
+            connector=connector,
+            verb=verb,
+            args=args,
+            targets=(),
+            summary=summary,
+            why="w",
+            evidence=evidence,
+            risks=risks,
         )
         self.do(StepAnswered(run=run, step="a", attempt=1, outcome=StepDone(output={}, actions=(action,))))
         return max((one.id for one in self.store.scan(Action)), key=lambda id: int(id[1:]))

@@ -122,5 +122,7 @@ def test_what_is_over_the_limit_of_a_sheet_stands_by_itself() -> None:
 
 
 def test_a_summary_without_names_and_numbers_is_its_template() -> None:
-    assert shape_of("Reply to Ana Ruiz (Rosewood): website, EUR 900") == shape_of("Reply to Bo Li (Tidewater): app, EUR 12")
+    assert shape_of("Reply to Ana Ruiz (Rosewood): website, EUR 900") == shape_of(
+        "Reply to Bo Li (Tidewater): app, EUR 12"
+    )
     assert shape_of("Reply to Ana: x") != shape_of("Remind Ana: x")

@@ -37,7 +37,8 @@ def paying_desk() -> tuple[Desk, str]:
 def set_policy(desk: Desk, policy: str) -> None:
     texts = (("playbook", "lead", PLAYBOOK), ("policy", "mail", policy))
     files = tuple(
-        AssetFile(asset_kind=kind, name=name, path=name, text=text, hash=text_hash(text)) for kind, name, text in texts
+        AssetFile(asset_kind=kind, name=name, path=name, text=text, hash=text_hash(text))
+        for kind, name, text in texts
     )
     desk.do(LoadAssets(files=files))
 
@@ -73,7 +74,11 @@ def test_another_account_of_the_recipient_brings_it_back_with_what_changed() -> 
     desk.put("supplier", "hostcom", name="Hostcom", iban="DE02120300000000202051")
     desk.pass_time(COOL)
     action = desk.action(id)
-    assert (action.status, action.approval, action.returned) == ("proposed", None, ("supplier/hostcom changed: iban",))
+    assert (action.status, action.approval, action.returned) == (
+        "proposed",
+        None,
+        ("supplier/hostcom changed: iban",),
+    )
     assert action.shown_hash != before.shown_hash
     assert desk.error(id, shown_hash=before.shown_hash) == "conflict", "a yes to what was seen before is none to this"
     assert desk.error(id) == ""

@@ -8,7 +8,7 @@ import pytest
 from quarterdeck_daemon.core.actions import EFFECT_TRIES_MAX, LOOK_WAITS_US
 from quarterdeck_daemon.core.commands import ConfigureLimits, EffectAnswered, EngageStop, ReleaseStop, SettleAction
 from quarterdeck_daemon.core.entities import Action, Alert, Amounts, Cap, Limit
-from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, Failed, Failure, Outcome
+from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, Failed, Failure, FailureClass, Outcome
 
 from .core_bench import Bench
 from .test_undoing import BOOK, PAY, POST, SECOND, get, house, send
@@ -66,10 +66,11 @@ def test_a_look_that_itself_fails_proves_nothing() -> None:
     bench = house(BOOK)
     send(bench)
     answer(bench, LOST)
+    words: tuple[FailureClass, ...] = ("transient", "permanent", "stopped")
     for number in range(len(LOOK_WAITS_US)):
         bench.pass_time(2 * MINUTE)
         assert len(bench.needs("reconcile")) == 1
-        word = ("transient", "permanent", "stopped")[number % 3]
+        word = words[number % 3]
         failed = Failed(failure=Failure(failure=word, code="c", message="the look failed"))
         assert answer(bench, failed).status == "unknown"
     bench.pass_time(10 * MINUTE)

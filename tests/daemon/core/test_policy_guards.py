@@ -94,9 +94,7 @@ def test_r4_the_operator_can_narrow_a_sink_but_not_widen_it(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("touch", ["money", "secrets", "deletion", "execution", "steering"])
-def test_r5_asks_about_whatever_no_standing_permission_covers(
-    touch: Touch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_r5_asks_about_whatever_no_standing_permission_covers(touch: Touch, monkeypatch: pytest.MonkeyPatch) -> None:
     verb = VerbRule(effect_class="A", outward=True, reversible=True, target_args=("to",), touches=(touch,))
     monkeypatch.setitem(VERBS, "x.y", verb)
     verdict = judge(asking("x.y"), [("p", ALLOW)], hold_us=0)

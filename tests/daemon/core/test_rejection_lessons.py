@@ -51,7 +51,9 @@ def test_it_is_taken_back_like_any_memory() -> None:
 
 def test_it_ends_when_it_should() -> None:
     desk = Desk()
-    assert taught(desk, LessonDraft(text=TEXT, expires_us=desk.now_us + 90 * DAY)).expires_us == desk.now_us + 90 * DAY
+    assert (
+        taught(desk, LessonDraft(text=TEXT, expires_us=desk.now_us + 90 * DAY)).expires_us == desk.now_us + 90 * DAY
+    )
 
 
 def test_an_approval_can_teach_as_well() -> None:

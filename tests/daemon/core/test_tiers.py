@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from quarterdeck_daemon.core.commands import (
@@ -31,7 +32,8 @@ DAY = 86_400_000_000
 
 
 def small(bench: Bench, **caps: int) -> None:
-    bench.do(Configure(name="n", operator="o", timezone="UTC", hold_us=1, expires_us=1, step_deadline_ms=1, **caps))
+    made = Configure(name="n", operator="o", timezone="UTC", hold_us=1, expires_us=1, step_deadline_ms=1)
+    bench.do(msgspec.structs.replace(made, **caps))
 
 
 def put(bench: Bench, text: str, **more: object) -> str:

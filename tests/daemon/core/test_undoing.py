@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from quarterdeck_daemon.core.commands import (
@@ -35,9 +36,8 @@ RESULTS: dict[str, Plain] = {
 
 def wanted(name: str, args: Plain, **changed: Plain) -> ProposedAction:
     connector, _, verb = name.partition(".")
-    return ProposedAction(
-        connector=connector, verb=verb, args=args, targets=(), summary=f"do {name}", why="w", **changed
-    )
+    made = ProposedAction(connector=connector, verb=verb, args=args, targets=(), summary=f"do {name}", why="w")
+    return msgspec.structs.replace(made, **changed)
 
 
 PAY = wanted("practice.pay", {"to": "printer", "amount": 4_200, "currency": "EUR"})
