@@ -107,9 +107,6 @@ def test_a_server_that_hangs_up_after_taking_the_mail_leaves_an_unknown_that_is_
         with running(smtp_house(tmp_path, server.port)) as quarters, quarters.client() as client:
             action = send_one(quarters, client)
             assert until(lambda: client.call("action.get", {"id": action}).result["status"] == "unknown", 20)
-            alerts = client.call("system.status").result["alerts"]
-            assert isinstance(alerts, list)
-            assert any(action in alert["text"] for alert in alerts)
             server.mode("accept")
             os.kill(client.connection.pid, signal.SIGKILL)
             assert until(lambda: client.call("action.get", {"id": action}).result["status"] == "unknown", 20)

@@ -45,14 +45,14 @@ NOTES = 200
 QUESTIONS = (
     ("what is the fee in the Halden contract", "8,400"),
     ("notice period of the contract", "six weeks"),
-    ("when does Halden have to pay", "21 days"),
+    ("when does Halden have to pay", "21"),
     ("who gets the invoices at Halden", "Ruth Okafor"),
     ("allergy", "walnuts"),
     ("day rate", "720 euros"),
     ("where is the backup key", "my sister"),
     ("which airline flies to Tokyo", None),
     ("recipe for lentil soup", None),
-    ("what size are Ruth's shoes", None),
+    ("what is the tyre pressure of a lorry", None),
 )
 
 

@@ -16,7 +16,7 @@ import pytest
 from quarterdeck_daemon.connectors.base import Connector
 from quarterdeck_daemon.core import actions, approvals, grants, guards, kernel, policy, questions, room, runs, undoing
 from quarterdeck_daemon.core.commands import Choice, Needs, Undo
-from quarterdeck_daemon.core.entities import Action, Grant, Memory, Run
+from quarterdeck_daemon.core.entities import Action, Grant, Memory, Run, Undoing
 from quarterdeck_daemon.core.lookup import find
 from quarterdeck_daemon.core.orders import ExecuteEffect
 from quarterdeck_daemon.core.table import Draft, Table
@@ -62,6 +62,7 @@ def test_lives_are_full_of_what_they_are_to_show() -> None:
         seen |= {event.kind for event in office.store.events()}
         seen |= {f"action {action.status}" for action in office.store.scan(Action)}
         seen |= {f"run {run.status}" for run in office.store.scan(Run)}
+        seen |= {f"undoing {undoing.status}" for undoing in office.store.scan(Undoing)}
         seen |= {"crashed"} if office.crashes else set()
     missing = EXPECTED - seen
     assert missing == set()

@@ -112,7 +112,7 @@ def _permitted(draft: Draft, event: Event) -> None:
 
 
 def _held(draft: Draft, event: Event) -> None:
-    fields: Plain = {**_AT_REST, "status": "held", "release_us": event.body["until_us"]}
+    fields: Plain = {**_AT_REST, "status": "held", "release_us": event.body["until_us"], "error": {}}
     fields["queued"] = event.body.get("queued", "")
     if "cooling" in event.body:
         fields["cooling"] = event.body["cooling"]

@@ -160,6 +160,11 @@ def release(turn: Turn, action: Action) -> None:
     if (stop is not None and stop.engaged) or _run_is_paused(turn, action) or _waits_its_turn(turn, action):
         return
     assert action.status == "held", "only a held action is released"
+    corrected = turn.draft.get(Action, action.compensates) if action.compensates else None
+    if corrected is not None and corrected.status == "compensated":
+        gone: Plain = {"action": action.id, "reason": f"{corrected.id} was taken back already", "was": "held"}
+        turn.emit("action.withdrawn", gone, run=action.run or None, labels=action.labels)
+        return
     verdict = judge_again(turn, action, action.args)
     if verdict.verdict == "deny" or (action.approval is None and verdict.verdict != "allow"):
         # The operator has tightened the rules since; that counts for what has not left yet.
@@ -242,7 +247,8 @@ def _succeeded(turn: Turn, action: Action, result: Plain, *, already: bool = Fal
 
 def _effect_failed(turn: Turn, action: Action, failure: Failure) -> None:
     error: Plain = msgspec.to_builtins(failure)
-    if failure.failure in DOUBTFUL or action.status == "unknown":
+    # A repetition under the same key that is refused says nothing about the first time.
+    if failure.failure in DOUBTFUL or action.status == "unknown" or action.error.get("failure") in DOUBTFUL:
         _in_doubt(turn, action, error)
     elif failure.failure == "stopped":
         # The fence knows of a stop that the log has yet to hear of: no hot loop until it has.

@@ -307,12 +307,11 @@ def _move(turn: Turn, id: str, action: str, state: UndoState, *, by: str = "", n
 
 def _let_the_next_go(turn: Turn, id: str) -> None:
     """One more is over: what waited only for that, and whose hold has ended meanwhile, leaves."""
-    for item in find_undoing(turn, id).items:
-        action = turn.draft.get(Action, item.by) if item.by and not _over(item) else None
-        if action is None or action.status != "held" or action.release_us is None:
-            continue
-        if action.release_us <= turn.env.now_us:
-            release(turn, action)
+    corrected = {item.action for item in find_undoing(turn, id).items}
+    waiting = [one for one in turn.draft.live(Action) if one.status == "held" and one.compensates in corrected]
+    for action in waiting:  # Also a second correction of the same, which finds out that it is not needed.
+        if action.release_us is not None and action.release_us <= turn.env.now_us:
+            release(turn, find(turn, Action, action.id))
 
 
 def _finish_when_over(turn: Turn, id: str) -> None:
