@@ -9,6 +9,7 @@ Leaves   all decisions to the daemon, the fence file to the supervisor, which ma
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -59,6 +60,7 @@ from .workspace import Config, load_config
 ORDERS_MAX = 256  # Waiting and running; beyond it an order is answered "busy".
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 FILES_POLL_S = 5.0  # Changes are watched as well; this is for what the watch misses.
+FILES_FIRST_S = 5.0  # Other sources wait no longer for the first look at the files.
 RECONNECT_WAIT_S = 0.1
 GRACE_S = 2.0
 OPEN_FILES_MAX = 1_024
@@ -117,7 +119,7 @@ class Effector:
         socket.connect(self._launch.orders)
         self._socket = socket
         await self._send(Hello(role="effector", pid=os.getpid(), token=self._launch.token))
-        tasks = [asyncio.create_task(reader.run()) for reader in self._readers.values()]
+        tasks = [asyncio.create_task(self._read(name)) for name in self._readers]
         tasks += [asyncio.create_task(self._receive(socket)), asyncio.create_task(_next_event(monitor))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -130,6 +132,15 @@ class Effector:
             self._socket = None
             socket.disable_monitor()
             socket.close()
+
+    async def _read(self, name: str) -> None:
+        """Files first: what they say of offers and rules must be known when the mail of the night is judged by it."""
+        files = self._readers.get("files")
+        if files is not None and name != "files":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FILES_FIRST_S):
+                    await files.looked.wait()
+        await self._readers[name].run()
 
     @staticmethod
     def _explain(task: asyncio.Task[None]) -> None:

@@ -36,6 +36,7 @@ class SourceReader:
         self._told: frozenset[str] | None = None  # The names the daemon was told are there.
         self._missed: frozenset[str] = frozenset()  # Those of them that the last look did not meet.
         self._changed = asyncio.Event()
+        self.looked = asyncio.Event()  # Since the connection was made, all that lay there has been sent once.
         self._wanted: asyncio.Future[Wanted] | None = None
         self._kept: dict[str, asyncio.Future[None]] = {}
 
@@ -43,6 +44,7 @@ class SourceReader:
         """Look, offer, send, wait; for ever. Raises TimeoutError when the daemon does not answer."""
         self._settled.clear()  # A new connection may be to a daemon that knows less.
         self._told = None
+        self.looked.clear()
         while True:
             self._changed.clear()
             try:
@@ -52,6 +54,7 @@ class SourceReader:
                 log.warning("a source cannot be read", extra={"fields": fields})
             else:
                 await self._take_in(seen)
+                self.looked.set()
                 await self._tell_gone()
             await self._until_next_look()
 
