@@ -11,12 +11,15 @@ from quarterdeck_daemon.core.commands import (
     DecideGate,
     GivePermission,
     LetGo,
+    PutSchedule,
+    PutTask,
     RaiseBudget,
     ReassignStep,
     ResetBreaker,
     RevokePermission,
     SetAutonomy,
     SetBudget,
+    SteerSchedule,
     Undo,
 )
 from quarterdeck_daemon.core.entities import (
@@ -33,7 +36,6 @@ from quarterdeck_daemon.core.entities import (
 )
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.table import E
-from quarterdeck_daemon.core.work_commands import PutSchedule, PutTask, SteerSchedule
 
 if TYPE_CHECKING:
     from .office import Office

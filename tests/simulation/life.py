@@ -12,11 +12,11 @@ from quarterdeck_daemon.core.commands import (
     SettleAction,
     SignalRun,
     SteerRun,
+    SteerSchedule,
     Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Amounts, Meter, Run, Schedule
 from quarterdeck_daemon.core.hashing import text_hash
-from quarterdeck_daemon.core.work_commands import SteerSchedule
 
 from .desk import WIDE
 from .office import SECOND, Office

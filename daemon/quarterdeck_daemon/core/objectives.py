@@ -18,13 +18,12 @@ from quarterdeck_protocol.events import Event
 
 from . import run_steering, schedules, tasks
 from .alerts import raise_alert, settle_topic
-from .commands import Command, SteerRun
+from .commands import Attach, Command, DecideReplan, PutObjective, PutTask, SteerRun, SteerSchedule
 from .entities import ENTITIES, Entity, Objective, Plain, Replan, Run, Schedule, Task, TaskState
 from .lookup import find
 from .objective_parts import move_part, parts_of
 from .table import Draft, Table
 from .turn import Applier, Turn, strings, take_number
-from .work_commands import Attach, DecideReplan, PutObjective, PutTask, SteerSchedule
 
 TITLE_CHARS_MAX: Final = 300
 TEXT_CHARS_MAX: Final = 20_000

@@ -19,7 +19,7 @@ from ..almanac.rule import Rule, merged, next_after
 from ..almanac.window import opening, window_of
 from ..almanac.zones import text_of, zone_of
 from .alerts import raise_alert, settle_topic
-from .commands import Command
+from .commands import Command, PutSchedule, SteerSchedule
 from .durations import duration_us
 from .entities import Asset, Objective, Plain, Schedule, Settings
 from .lookup import find
@@ -28,7 +28,6 @@ from .playbook import Playbook, parse_playbook
 from .schedule_spec import RULE_KINDS, SPECS_MAX, ScheduleSpec, check_parts, rule_of
 from .settings import settings_of
 from .turn import Turn
-from .work_commands import PutSchedule, SteerSchedule
 
 SCHEDULE_ID: Final = re.compile(r"\A(?!s\d{10,}\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 SCHEDULES_MAX: Final = 1_000

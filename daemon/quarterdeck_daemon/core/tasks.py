@@ -16,14 +16,13 @@ from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels
 
 from .alerts import raise_alert, settle_topic
-from .commands import Command
+from .commands import Command, DecideTask, PutTask
 from .declared import ANY
 from .entities import Objective, Plain, Run, Schedule, Step, Task, TaskState, TaskUpdate
 from .lookup import find
 from .orders import ProposedTask
 from .scopes import CLIENTS, COMMONS, declared_for
 from .turn import Turn
-from .work_commands import DecideTask, PutTask
 
 TITLE_CHARS_MAX: Final = 300
 TEXT_CHARS_MAX: Final = 20_000

@@ -14,6 +14,7 @@ import msgspec
 
 from quarterdeck_daemon.core.commands import (
     AssetFile,
+    Attach,
     Capture,
     Captured,
     Command,
@@ -25,6 +26,8 @@ from quarterdeck_daemon.core.commands import (
     DecideApprovals,
     DecideGate,
     DecideProposal,
+    DecideReplan,
+    DecideTask,
     DeclareScopes,
     DocumentAnswered,
     EditMemory,
@@ -43,6 +46,9 @@ from quarterdeck_daemon.core.commands import (
     NoteUpkeep,
     PinMemory,
     PutFact,
+    PutObjective,
+    PutSchedule,
+    PutTask,
     RaiseBudget,
     ReassignStep,
     RecallAnswered,
@@ -60,6 +66,7 @@ from quarterdeck_daemon.core.commands import (
     SignalRun,
     StartRun,
     SteerRun,
+    SteerSchedule,
     StepAnswered,
     SupersedeMemory,
     Undo,
@@ -86,15 +93,6 @@ from quarterdeck_daemon.core.orders import (
     StepDone,
 )
 from quarterdeck_daemon.core.turn import Env
-from quarterdeck_daemon.core.work_commands import (
-    Attach,
-    DecideReplan,
-    DecideTask,
-    PutObjective,
-    PutSchedule,
-    PutTask,
-    SteerSchedule,
-)
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event

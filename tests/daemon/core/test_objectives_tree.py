@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck_daemon.core.commands import StartRun, SteerRun, StepAnswered
+from quarterdeck_daemon.core.commands import (
+    Attach,
+    DecideReplan,
+    PutObjective,
+    PutSchedule,
+    PutTask,
+    StartRun,
+    SteerRun,
+    StepAnswered,
+)
 from quarterdeck_daemon.core.entities import Alert, Objective, Part, Run, Schedule, Task
 from quarterdeck_daemon.core.orders import Failed, Failure, StepDone
 from quarterdeck_daemon.core.progress import Progress, tree_of
-from quarterdeck_daemon.core.work_commands import Attach, DecideReplan, PutObjective, PutSchedule, PutTask
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .core_bench import Bench, rebuilt

@@ -8,9 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from quarterdeck_daemon.almanac.rule import between
 from quarterdeck_daemon.core import firing
-from quarterdeck_daemon.core.commands import EngageStop, ReleaseStop, SteerRun, Wake
+from quarterdeck_daemon.core.commands import EngageStop, PutSchedule, ReleaseStop, SteerRun, SteerSchedule, Wake
 from quarterdeck_daemon.core.entities import Run, Schedule, Stop
-from quarterdeck_daemon.core.work_commands import PutSchedule, SteerSchedule
 
 from .core_bench import Bench, rebuilt
 

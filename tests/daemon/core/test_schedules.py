@@ -14,9 +14,11 @@ from quarterdeck_daemon.core.commands import (
     EngageStop,
     LoadAssets,
     PutFact,
+    PutSchedule,
     ReleaseStop,
     StartRun,
     SteerRun,
+    SteerSchedule,
     Wake,
 )
 from quarterdeck_daemon.core.entities import Alert, Plain, Run, Schedule
@@ -24,7 +26,6 @@ from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import decide
 from quarterdeck_daemon.core.orders import Parsed
 from quarterdeck_daemon.core.turn import Env, Turn
-from quarterdeck_daemon.core.work_commands import PutSchedule, SteerSchedule
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .core_bench import Bench, rebuilt

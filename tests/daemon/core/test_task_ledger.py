@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck_daemon.core import tasks
-from quarterdeck_daemon.core.commands import StartRun, StepAnswered
+from quarterdeck_daemon.core.commands import DecideTask, PutObjective, PutTask, StartRun, StepAnswered
 from quarterdeck_daemon.core.entities import Acceptance, Alert, Plain, Run, Task
 from quarterdeck_daemon.core.orders import ProposedTask, StepDone
 from quarterdeck_daemon.core.shown import rebuild
 from quarterdeck_daemon.core.turn import Turn
-from quarterdeck_daemon.core.work_commands import DecideTask, PutObjective, PutTask
 from quarterdeck_daemon.store.scoped import versions_of
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import EXTERNAL

@@ -6,9 +6,9 @@ from quarterdeck_protocol import params as p
 from quarterdeck_protocol import planning_params as wp
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from ...core.commands import Attach, DecideReplan, PutObjective
 from ...core.entities import Objective, Plain
 from ...core.progress import tree_of
-from ...core.work_commands import Attach, DecideReplan, PutObjective
 from ..due_dates import due_us
 from ..house import House
 from ..past_table import PastTable

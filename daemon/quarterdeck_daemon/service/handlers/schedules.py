@@ -8,10 +8,10 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...almanac.rule import merged
 from ...almanac.zones import LAST_US, text_of, zone_of
+from ...core.commands import PutSchedule, SteerSchedule
 from ...core.entities import Plain, Schedule
 from ...core.schedules import opens_at
 from ...core.settings import settings_of
-from ...core.work_commands import PutSchedule, SteerSchedule
 from ..house import House
 from ..planning_views import schedule_view
 from ..rpc import Asked, Handler

@@ -7,8 +7,8 @@ from quarterdeck_protocol import planning_params as wp
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...almanac.zones import LAST_US
+from ...core.commands import DecideTask, PutTask
 from ...core.entities import Plain, Task
-from ...core.work_commands import DecideTask, PutTask
 from ..due_dates import due_us
 from ..house import House
 from ..planning_views import task_view, version_line

@@ -1,4 +1,4 @@
-"""Commands about time and work: schedules, tasks, objectives. See commands.py for the rest."""
+"""Commands about schedules, tasks and objectives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
-from .commands import Command
-from .entities import Missed, ObjectiveState, Overlap, Plain, Priority, TaskState
+from ..entities import Missed, ObjectiveState, Overlap, Plain, Priority, TaskState
+from .base import Command
 
 
 class PutSchedule(Command, frozen=True, kw_only=True):

@@ -1,0 +1,168 @@
+"""What the state consists of: frozen values under (kind, id), each change kept as a version.
+
+The state is one keyed table of these values. `apply` in core writes them, the store keeps them in the same atomic
+batch as the events, and `as_of` reads any of them at an earlier sequence. Values are plain data: they encode to
+MessagePack maps, and a field added later has a default.
+"""
+
+from __future__ import annotations
+
+from .actions import (
+    ACTION_ENDED,
+    UNDO_ITEM_OVER,
+    Action,
+    ActionStatus,
+    Approval,
+    Attention,
+    Evidence,
+    Risk,
+    Undoing,
+    UndoItem,
+    UndoState,
+    Verdict,
+)
+from .base import Entity, Plain
+from .facts import Fact, Standing
+from .limits import (
+    Amounts,
+    Breaker,
+    Cap,
+    Limit,
+    Limits,
+    Line,
+    Meter,
+    Over,
+    Per,
+    Priority,
+    Reservation,
+    Span,
+    Waiter,
+    Work,
+)
+from .links import Edge, Link
+from .memory import Alias, CaptureMark, Document, Memory, Place, Shelf, Tier, Upkeep, Use
+from .past import ClockMark, Erasure, Origin, Rewind, Snapshot
+from .planning import (
+    OBJECTIVE_ENDED,
+    TASK_ENDED,
+    Acceptance,
+    Missed,
+    Objective,
+    ObjectiveState,
+    Overlap,
+    Part,
+    Queued,
+    Replan,
+    Schedule,
+    Task,
+    TaskState,
+    TaskUpdate,
+    Watch,
+)
+from .runs import RUN_ENDED, DeadLetter, Run, RunStatus, Step, StepStatus, Thread
+from .trust import Autonomy, Consent, Grant, Level, Reached, Record, Refusals, Scopes, Tally
+from .workspace import Alert, Asset, AssetKind, Counter, Receipt, Settings, Stop
+
+ENTITIES: dict[str, type[Entity]] = {
+    cls.kind: cls
+    for cls in (
+        Memory, Document, Fact, Asset, Run, DeadLetter, Action, Stop, Settings, Alert, Snapshot, Alias, Erasure, Receipt, Counter,
+        Shelf, Use, Upkeep,
+        Rewind, Edge, ClockMark, Origin, Undoing,
+        CaptureMark,
+        Scopes, Refusals,
+        Grant, Record, Reached, Autonomy, Consent,
+        Schedule, Watch, Task, Objective, Part,
+        Limits, Meter, Waiter, Reservation, Breaker,
+        Thread,
+        Attention,
+    )
+}  # fmt: skip
+
+__all__ = [
+    "ACTION_ENDED",
+    "ENTITIES",
+    "OBJECTIVE_ENDED",
+    "RUN_ENDED",
+    "TASK_ENDED",
+    "UNDO_ITEM_OVER",
+    "Acceptance",
+    "Action",
+    "ActionStatus",
+    "Alert",
+    "Alias",
+    "Amounts",
+    "Approval",
+    "Asset",
+    "AssetKind",
+    "Attention",
+    "Autonomy",
+    "Breaker",
+    "Cap",
+    "CaptureMark",
+    "ClockMark",
+    "Consent",
+    "Counter",
+    "DeadLetter",
+    "Document",
+    "Edge",
+    "Entity",
+    "Erasure",
+    "Evidence",
+    "Fact",
+    "Grant",
+    "Level",
+    "Limit",
+    "Limits",
+    "Line",
+    "Link",
+    "Memory",
+    "Meter",
+    "Missed",
+    "Objective",
+    "ObjectiveState",
+    "Origin",
+    "Over",
+    "Overlap",
+    "Part",
+    "Per",
+    "Place",
+    "Plain",
+    "Priority",
+    "Queued",
+    "Reached",
+    "Receipt",
+    "Record",
+    "Refusals",
+    "Replan",
+    "Reservation",
+    "Rewind",
+    "Risk",
+    "Run",
+    "RunStatus",
+    "Schedule",
+    "Scopes",
+    "Settings",
+    "Shelf",
+    "Snapshot",
+    "Span",
+    "Standing",
+    "Step",
+    "StepStatus",
+    "Stop",
+    "Tally",
+    "Task",
+    "TaskState",
+    "TaskUpdate",
+    "Thread",
+    "Tier",
+    "UndoItem",
+    "UndoState",
+    "Undoing",
+    "Upkeep",
+    "Use",
+    "Verdict",
+    "Waiter",
+    "Watch",
+    "Work",
+]
