@@ -13,10 +13,7 @@ from .words import changes, verb
 
 def undo_action(session: Session, id: str) -> None:
     """Undo one action and report what that meant."""
-    params: Plain = {"id": id}
-    if session.reason:
-        params["reason"] = session.reason
-    result = session.change("action.undo", params, does=f"undo {id}")
+    result = session.change("action.undo", {"id": id}, does=f"undo {id}")
     if result is None:
         return
     found = result.result
@@ -45,8 +42,6 @@ def settle(session: Session, id: str, happened: bool | None) -> None:
     if happened is None:
         raise QuarterdeckError("bad_value", "Say which it was.", hint="Add --happened or --absent.")
     params: Plain = {"id": id, "happened": happened}
-    if session.reason:
-        params["reason"] = session.reason
     result = session.change("action.settle", params, does=f"settle {id}")
     if result is None:
         return

@@ -51,10 +51,7 @@ def _lines(session: Session, item: Plain) -> Iterator[str]:
 @changes
 def resolve(session: Session, id: str) -> None:
     """Say that ID has been seen to. The same topic can be raised again."""
-    params: Plain = {"id": id}
-    if session.reason:
-        params["reason"] = session.reason
-    result = session.change("alert.resolve", params, does=f"resolve {id}")
+    result = session.change("alert.resolve", {"id": id}, does=f"resolve {id}")
     if result is not None:
         session.done(
             result,

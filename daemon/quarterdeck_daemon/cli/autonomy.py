@@ -52,8 +52,6 @@ def autonomy(session: Session, agent: str | None, action: str | None, level: str
             "bad_value", "Name the agent and the kind of action.", hint="Such as composer mail.send."
         )
     params: Plain = {"agent": agent, "action": action, "level": _level(level) if level else "", "decline": decline}
-    if session.reason:
-        params["reason"] = session.reason
     does = f"leave {agent} as it is" if decline else f"set {agent} to {level} for {action}"
     result = session.change("agent.set_autonomy", params, does=does)
     if result is None:

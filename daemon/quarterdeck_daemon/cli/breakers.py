@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .plain import Plain, number, text
+from .plain import number, text
 from .session import Session
 from .times import local
 from .words import changes, noun, reads, verb_of
@@ -33,10 +33,7 @@ def list_breakers(session: Session) -> None:
 @changes
 def reset(session: Session, id: str) -> None:
     """Give ID work again at once."""
-    params: Plain = {"id": id}
-    if session.reason:
-        params["reason"] = session.reason
-    result = session.change("breaker.reset", params, does=f"reset {id}")
+    result = session.change("breaker.reset", {"id": id}, does=f"reset {id}")
     if result is not None:
         session.done(
             result, id, f"reset {id}", then="who waits for it goes on", undo="it opens again if it goes on failing"

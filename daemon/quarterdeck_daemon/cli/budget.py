@@ -100,8 +100,6 @@ def raise_budget(
     """Give WHAT more for the present span of time; work that waits for it goes on at once."""
     span = per or ("ever" if what.startswith("run:") else "day")
     params: Plain = {"scope": what, "per": span, **_given(calls, minutes, tokens, money)}
-    if session.reason:
-        params["reason"] = session.reason
     result = session.change("budget.raise", params, does=f"raise the budget of {what}")
     if result is not None:
         session.done(
@@ -120,8 +118,6 @@ def raise_budget(
 def set_budget(session: Session, run: str, calls: int, minutes: float, tokens: int, money: int, over: str) -> None:
     """Limit RUN, in place of what its playbook says; without an amount it has no budget of its own."""
     params: Plain = {"id": run, "over": over, **_given(calls, minutes, tokens, money)}
-    if session.reason:
-        params["reason"] = session.reason
     result = session.change("budget.set", params, does=f"set the budget of {run}")
     if result is not None:
         session.done(

@@ -91,8 +91,6 @@ def _lines(session: Session, found: Plain) -> Iterator[str]:
 
 def _apply(session: Session, id: str, remedy: str, more: Plain | None = None) -> None:
     params: Plain = {"id": id, "remedy": remedy, **(more or {})}
-    if session.reason:
-        params["reason"] = session.reason
     result = session.change("deadletter.resolve", params, does=f"{remedy} {id}")
     if result is not None:
         undo = "quarterdeck undo --list" if remedy == "compensate" else "start its playbook again"

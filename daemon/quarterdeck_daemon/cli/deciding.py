@@ -67,8 +67,6 @@ def decide(
         "decision": decision,
         **{name: value for name, value in (more or {}).items() if value},
     }
-    if session.reason:
-        params["reason"] = session.reason
     names = ", ".join(f"{text(one, 'id')} ({text(one, 'summary')})" for one in items)
     result = session.change("approval.decide", params, does=f"{decision} {names}")
     if result is None:

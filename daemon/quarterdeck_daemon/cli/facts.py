@@ -252,8 +252,6 @@ def _said(one: Plain) -> str:
 def retract(session: Session, kind: str, key: str, if_version: int | None) -> None:
     """Take KIND/KEY back: we no longer say so. Its versions stay, and putting it again brings it back."""
     params: Plain = {"kind": kind, "key": key}
-    if session.reason:
-        params["reason"] = session.reason
     if if_version is not None:
         params["if_version"] = if_version
     result = session.change("fact.retract", params, does=f"take {kind}/{key} back")
@@ -317,8 +315,6 @@ def _field_words(field: Plain) -> str:
 def link(session: Session, source: str, relation: str, target: str, remove: bool) -> None:
     """Say that SOURCE stands in RELATION to TARGET; both written kind/key."""
     params: Plain = {"source": source, "relation": relation, "target": target}
-    if session.reason:
-        params["reason"] = session.reason
     shown = f"{source} {relation} {target}"
     did = "unlinked" if remove else "linked"
     result = session.change("fact.unlink" if remove else "fact.link", params, does=f"{did} {shown}")
@@ -390,8 +386,6 @@ def transact(session: Session, file: Path) -> None:
         raise QuarterdeckError(
             "bad_value", f"{file} holds no map.", hint='Write {"items": [{"kind": …, "key": …, "value": …}]}.'
         )
-    if session.reason:
-        params["reason"] = session.reason
     count = len(records(params.get("items")))
     result = session.change("fact.transact", params, does=f"write {count} facts")
     if result is not None:

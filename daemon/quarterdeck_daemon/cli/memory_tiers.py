@@ -206,8 +206,6 @@ def restore(session: Session, id: str) -> None:
 
 
 def _change(session: Session, method: str, params: Plain, did: str, *, undo: str) -> None:
-    if session.reason:
-        params = params | {"reason": session.reason}
     result = session.change(method, params, does=did)
     if result is None:
         return

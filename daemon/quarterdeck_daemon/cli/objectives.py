@@ -8,9 +8,9 @@ import click
 
 from .plain import Plain, record, records, strings, text
 from .session import Session
-from .tasks import is_date
+from .tasks import given
 from .text import line
-from .times import iso, local, moment
+from .times import local
 from .words import changes, noun, reads, verb_of
 
 objectives = noun(
@@ -106,18 +106,6 @@ _TONES = {
 }
 
 
-def _given(said: dict[str, object], session: Session) -> Plain:
-    params: Plain = {name: value for name, value in said.items() if value not in (None, ())}
-    due = params.get("due")
-    if isinstance(due, str) and due and not is_date(due):
-        params["due"] = iso(moment(due, past=False))
-    return {**params, **_reason(session)}
-
-
-def _reason(session: Session) -> Plain:
-    return {"reason": session.reason} if session.reason else {}
-
-
 @verb_of(
     objectives,
     "add",
@@ -135,7 +123,7 @@ def _reason(session: Session) -> Plain:
 @changes
 def add(session: Session, title: str, **said: object) -> None:
     """Add an objective, or with --under a project of one."""
-    params: Plain = {"title": title} | _given(said, session)
+    params: Plain = {"title": title} | given(said)
     result = session.change("objective.put", params, does=f"add the objective {title!r}")
     if result is not None:
         id = text(result.result, "id")
@@ -157,7 +145,7 @@ def add(session: Session, title: str, **said: object) -> None:
 @changes
 def edit(session: Session, id: str, **said: object) -> None:
     """Change objective ID."""
-    _change(session, id, _given(said, session), f"change {id}", "change it back")
+    _change(session, id, given(said), f"change {id}", "change it back")
 
 
 def _change(session: Session, id: str, params: Plain, did: str, undo: str) -> None:
@@ -176,7 +164,7 @@ def _change(session: Session, id: str, params: Plain, did: str, undo: str) -> No
 
 
 def _to_state(session: Session, id: str, state: str, did: str, undo: str) -> None:
-    _change(session, id, _given({"state": state}, session), did, session.command(undo))
+    _change(session, id, {"state": state}, did, session.command(undo))
 
 
 @verb_of(objectives, "pause")
@@ -220,7 +208,7 @@ def close(session: Session, id: str, cancelled: bool) -> None:
 def attach(session: Session, id: str, entities: tuple[str, ...]) -> None:
     """Have runs, tasks, schedules or projects serve objective ID; '' for none. They are named kind:id, as run:r3."""
     for entity in entities:
-        params: Plain = {"entity": entity, "objective": id, **_reason(session)}
+        params: Plain = {"entity": entity, "objective": id}
         result = session.change("objective.attach", params, does=f"attach {entity} to {id or 'nothing'}")
         if result is not None:
             did = f"{entity} serves {id}" if id else f"{entity} serves nothing"
@@ -237,7 +225,7 @@ def attach(session: Session, id: str, entities: tuple[str, ...]) -> None:
 def replan(session: Session, id: str, keep: bool) -> None:
     """Do what the change of objective ID proposes for what is below it: pause, cancel or resume all of it."""
     seen = session.ask("objective.get", {"id": id})
-    params: Plain = {"id": id, "keep": keep, "seq": seen.get("seq", 0), **_reason(session)}
+    params: Plain = {"id": id, "keep": keep, "seq": seen.get("seq", 0)}
     proposed = record(seen.get("replan"))
     does = (
         "leave what is below as it is"

@@ -220,8 +220,6 @@ def grant(
         "agent": agent, "action": action, "to": list(to), "until": iso(moment(until, past=False)), "max": uses,
         "per_day": per_day, "amount_max": amount_max,
     }  # fmt: skip
-    if session.reason:
-        params["reason"] = session.reason
     result = session.change("policy.grant", params, does=f"let {agent} {action} to {', '.join(to)} {uses} times")
     if result is None:
         return
@@ -236,10 +234,7 @@ def grant(
 @changes
 def revoke(session: Session, id: str) -> None:
     """End a standing permission, for good. What it allowed and has not left yet does not leave."""
-    params: Plain = {"id": id}
-    if session.reason:
-        params["reason"] = session.reason
-    result = session.change("policy.revoke", params, does=f"revoke {id}")
+    result = session.change("policy.revoke", {"id": id}, does=f"revoke {id}")
     if result is None:
         return
     said = f"{id} is {text(result.result, 'status')}"

@@ -72,10 +72,7 @@ def reject(session: Session, ids: tuple[str, ...]) -> None:
 
 
 def _decide(session: Session, method: str, id: str, word: str) -> Plain | None:
-    params: Plain = {"id": id}
-    if session.reason:
-        params["reason"] = session.reason
-    result = session.change(method, params, does=f"{word} {id}")
+    result = session.change(method, {"id": id}, does=f"{word} {id}")
     if result is None:
         return None
     version = f", version {text(result.result, 'version')}" if result.result.get("version") else ""

@@ -17,9 +17,7 @@ from .words import changes, near, verb_of
 
 
 def _changed(session: Session, method: str, params: Plain, did: str, undo: str) -> None:
-    """Send it with the reason; say what follows, and which steps are done again or not."""
-    if session.reason:
-        params["reason"] = session.reason
+    """Send it; say what follows, and which steps are done again or not."""
     result = session.change(f"run.{method}", params, does=did)
     if result is None:
         return

@@ -206,8 +206,6 @@ def show(session: Session, id: str) -> None:
 
 
 def _steer(session: Session, method: str, params: Plain, did: str, undo: str) -> None:
-    if session.reason:
-        params["reason"] = session.reason
     id = str(params["id"])
     result = session.change(f"run.{method}", params, does=did)
     if result is not None:

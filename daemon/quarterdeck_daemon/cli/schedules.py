@@ -122,8 +122,6 @@ def add(session: Session, playbook: str, inputs: tuple[str, ...], **said: object
     params: Plain = {"playbook": playbook} | {name: value for name, value in said.items() if value not in (None, "")}
     if inputs:
         params["inputs"] = pairs(inputs)
-    if session.reason:
-        params["reason"] = session.reason
     if session.dry_run:
         _say_times(session, session.ask("schedule.put", params | {"dry_run": True}))
         return
@@ -167,8 +165,7 @@ def _begins(row: Plain) -> str:
 
 
 def _steer(session: Session, method: str, id: str, did: str, undo: str) -> None:
-    params: Plain = {"id": id, "reason": session.reason}
-    result = session.change(f"schedule.{method}", params, does=did)
+    result = session.change(f"schedule.{method}", {"id": id}, does=did)
     if result is not None:
         times = strings(result.result.get("next"))
         then = f"it runs at {times[0]}" if times else session.command(f"schedules show {id}")

@@ -96,10 +96,8 @@ class Session:
 
     def _then(self, method: str) -> int | str:
         """The time that `at` named. Raises QuarterdeckError `bad_value` for what can only be read as it is now."""
-        from quarterdeck_protocol.messages import method_of
-
         assert self.as_of is not None, "asked only under `at`"
-        if "as_of" not in method_of(method).params.__struct_fields__:
+        if not _takes(method, "as_of"):
             raise QuarterdeckError(
                 "bad_value",
                 f"{method} tells how things are now, not how they were.",
@@ -121,9 +119,14 @@ class Session:
         return found
 
     def change(self, method: str, params: Plain, *, does: str) -> Result | None:
-        """Send a change under the caller's request id. With --dry-run say what it would do, send nothing."""
+        """Send a change under the caller's request id, with --reason if the method keeps one.
+
+        With --dry-run say what it would do, send nothing.
+        """
         if self.as_of is not None:
             raise QuarterdeckError("bad_value", "The past is read-only.", hint="Leave `at TIME` out.")
+        if self.reason and _takes(method, "reason"):
+            params = {"reason": self.reason} | params
         if self.dry_run:
             self.printer.show({"dry_run": True, "method": method, "params": params}, [f"would {line(does)}"])
             return None
@@ -155,6 +158,12 @@ class Session:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _takes(method: str, param: str) -> bool:
+    from quarterdeck_protocol.messages import method_of
+
+    return param in method_of(method).params.__struct_fields__
 
 
 def program() -> str:

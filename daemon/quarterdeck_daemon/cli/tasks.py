@@ -110,18 +110,16 @@ def _proposal_lines(session: Session, proposal: Plain) -> Iterator[str]:
         yield line(f"    {text(proposal, 'note')}")
 
 
-def _given(said: dict[str, object], session: Session) -> Plain:
+def given(said: dict[str, object]) -> Plain:
     """The options that were given, as params."""
     params: Plain = {name: value for name, value in said.items() if value not in (None, (), False)}
     due = params.get("due")
-    if isinstance(due, str) and due and not is_date(due):
+    if isinstance(due, str) and due and not _is_date(due):
         params["due"] = iso(moment(due, past=False))
-    if session.reason:
-        params["reason"] = session.reason
     return params
 
 
-def is_date(words: str) -> bool:
+def _is_date(words: str) -> bool:
     """A bare date means its end, in the workspace's zone; the daemon knows both."""
     return len(words) == 10 and words[4] == words[7] == "-" and words.replace("-", "").isdigit()
 
@@ -149,7 +147,7 @@ def is_date(words: str) -> bool:
 @changes
 def add(session: Session, title: str, **said: object) -> None:
     """Add a task."""
-    result = session.change("task.put", {"title": title} | _given(said, session), does=f"add the task {title!r}")
+    result = session.change("task.put", {"title": title} | given(said), does=f"add the task {title!r}")
     if result is not None:
         id = text(result.result, "id")
         undo = session.command(f"tasks cancel {id}")
@@ -168,7 +166,7 @@ def add(session: Session, title: str, **said: object) -> None:
 @changes
 def edit(session: Session, id: str, accept: bool | None, **said: object) -> None:
     """Change task ID."""
-    params = _given(said, session) | ({} if accept is None else {"accept": accept})
+    params = given(said) | ({} if accept is None else {"accept": accept})
     _change(session, id, params, f"change {id}", session.command(f"tasks show {id}"))
 
 
@@ -183,8 +181,7 @@ def _change(session: Session, id: str, params: Plain, did: str, undo: str) -> No
 
 
 def _to_state(session: Session, id: str, state: str, did: str, evidence: tuple[str, ...] = ()) -> None:
-    params = _given({"state": state, "evidence": evidence}, session)
-    _change(session, id, params, did, session.command(f"tasks reopen {id}"))
+    _change(session, id, given({"state": state, "evidence": evidence}), did, session.command(f"tasks reopen {id}"))
 
 
 @verb_of(tasks, "do")
@@ -225,7 +222,7 @@ def cancel(session: Session, id: str) -> None:
 @changes
 def reopen(session: Session, id: str) -> None:
     """Say that task ID is to be done after all."""
-    _change(session, id, _given({"state": "open"}, session), f"open {id}", session.command(f"tasks done {id}"))
+    _change(session, id, {"state": "open"}, f"open {id}", session.command(f"tasks done {id}"))
 
 
 @verb_of(tasks, "reassign", examples=("quarterdeck tasks reassign t3 agent:composer",))
@@ -234,9 +231,7 @@ def reopen(session: Session, id: str) -> None:
 @changes
 def reassign(session: Session, id: str, owner: str) -> None:
     """Give task ID to OWNER: operator, or agent:NAME."""
-    _change(
-        session, id, _given({"owner": owner}, session), f"give {id} to {owner}", session.command(f"tasks show {id}")
-    )
+    _change(session, id, {"owner": owner}, f"give {id} to {owner}", session.command(f"tasks show {id}"))
 
 
 @verb_of(tasks, "accept", examples=("quarterdeck tasks accept t3 --reason 'looked at it'",))
@@ -258,7 +253,7 @@ def reject(session: Session, id: str) -> None:
 def _decide(session: Session, verb: str, id: str, did: str, undo: str) -> None:
     """Binds what was seen: a task that changes between the look and the word is a conflict."""
     seen = session.ask("task.get", {"id": id})
-    params: Plain = {"id": id, "seq": seen.get("seq", 0), "reason": session.reason}
+    params: Plain = {"id": id, "seq": seen.get("seq", 0)}
     result = session.change(f"task.{verb}", params, does=did)
     if result is not None:
         did = f"{did}: {text(result.result, 'state')}"

@@ -73,7 +73,7 @@ def _remark(one: Plain) -> str:
 @changes
 def remove(session: Session, name: str) -> None:
     """Take the name away. What it named stays in the log."""
-    result = session.change("snapshot.remove", {"name": name, "reason": session.reason}, does=f"remove {name}")
+    result = session.change("snapshot.remove", {"name": name}, does=f"remove {name}")
     if result is not None:
         undo = session.command(f"snapshot create {name} --at {number(result.result, 'at_seq')}")
         session.done(result, name, f"removed {name}", then="nothing else changed", undo=undo)
