@@ -28,6 +28,7 @@ ALLOWED = {
     "outward": {"quarterdeck_protocol"},
     "connectors": {"core", "outward", "quarterdeck_protocol"},
     "embedders": {"core", "outward", "quarterdeck_protocol"},
+    "models": {"core", "outward", "quarterdeck_protocol"},
     "recall": {"core", "store", "embedders", "quarterdeck_protocol"},
     "service": {
         "almanac",
@@ -37,6 +38,7 @@ ALLOWED = {
         "agents",
         "connectors",
         "embedders",
+        "models",
         "recall",
         "quarterdeck_protocol",
     },

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from quarterdeck_protocol.labels import EXTERNAL, Labels
+from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
 from .entities import Amounts, Evidence, Plain
 
@@ -54,6 +54,9 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
       action    {"id", "connector", "verb", "args", "targets", "result", "status"}
       context   {"budget", "query", "tokens", "pieces": [{"part", "id", "title", "text", "source", "span", "labels", …}]}
     `workspace` is always there: {"name", "operator", "timezone"}.
+
+    purposes  for which a model would answer now; none in a deterministic run
+    replies   to what the agent asked in its earlier turns at this attempt, in the order of asking
     """
 
     run: str
@@ -63,6 +66,8 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
     input: Plain
     context: Plain
     now_us: int
+    purposes: tuple[str, ...] = ()
+    replies: tuple[ModelReply, ...] = ()
 
 
 class ExecuteEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.execute"):
@@ -118,6 +123,39 @@ class SourceText(msgspec.Struct, frozen=True, kw_only=True):
     by_operator: bool = False
 
 
+class ModelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model is asked. Plain data: the same request is the same question, whoever asks.
+
+    purpose      route, classify, extract, draft, judge, plan …: by it the router chooses who answers
+    schema       JSON Schema that the answer keeps to; the reply then carries the decoded `value`
+    choices      the labels to choose from: each is weighed by its likelihood, nothing is written
+    tokens_max   of the answer      temperature  0: always the likeliest      seed  of the draws otherwise
+    labels       of everything that went into it; something secret never goes to a remote model
+    value_minor  what a good answer is worth to the operator, in minor units; 0: as its purpose says
+    """
+
+    purpose: str
+    prompt: str
+    system: str = ""
+    schema: Plain = {}
+    choices: tuple[str, ...] = ()
+    tokens_max: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    labels: Labels = OPERATOR
+    value_minor: int = 0
+
+
+class AskModel(msgspec.Struct, frozen=True, kw_only=True, tag="model.ask"):
+    """Have one model answer. For the host of that model. model: its name in the settings.  stream: tell pieces as they come."""
+
+    call: str
+    model: str
+    request: ModelRequest
+    stream: bool = False
+
+
 class FindFacts(msgspec.Struct, frozen=True, kw_only=True, tag="facts.find"):
     """Look for facts in texts. For workers. own: names and addresses of the house itself, which are nobody else's."""
 
@@ -125,7 +163,7 @@ class FindFacts(msgspec.Struct, frozen=True, kw_only=True, tag="facts.find"):
     own: tuple[str, ...] = ()
 
 
-Work = FindFacts | ParseDocument | RunStep | ExecuteEffect | ReconcileEffect | PutRows | SearchRows
+Work = AskModel | FindFacts | ParseDocument | RunStep | ExecuteEffect | ReconcileEffect | PutRows | SearchRows
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +299,34 @@ class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step.done"):
     tasks: tuple[ProposedTask, ...] = ()
 
 
+class StepAsks(msgspec.Struct, frozen=True, kw_only=True, tag="step.asks"):
+    """The agent cannot go on before a model has answered these; it is run again with their replies, in this order."""
+
+    requests: tuple[ModelRequest, ...]
+
+
+class ModelReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="model.replied"):
+    """What a model answered.
+
+    model    name and hash of what answered; "" when nobody did: then `refused` says why, and the asker does without
+    value    of an answer under a schema      scores  of choices: likelihoods that sum to 1, the best first
+    finish   why it ended      reused  of tokens_in, how many were there from the request before
+    """
+
+    model: str = ""
+    text: str = ""
+    value: object = None
+    scores: dict[str, float] = {}
+    finish: Literal["stop", "length", "cancelled"] = "stop"
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reused: int = 0
+    first_ms: float = 0.0  # Until the first token.
+    ms: float = 0.0
+    cached: bool = False  # It is the answer to the same request before.
+    refused: str = ""
+
+
 class EffectDone(msgspec.Struct, frozen=True, kw_only=True, tag="effect.done"):
     """The effect happened; `already` when an earlier try had done it."""
 
@@ -291,7 +357,9 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     failure: Failure
 
 
-Outcome = FoundFacts | Parsed | StepDone | EffectDone | EffectAbsent | RowsPut | RowsFound | Failed
+Outcome = (
+    FoundFacts | ModelReply | Parsed | StepAsks | StepDone | EffectDone | EffectAbsent | RowsPut | RowsFound | Failed
+)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer"):
@@ -332,6 +400,13 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
     confined: Confinement = Confinement()
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="said"):
+    """A piece of a streamed answer to the order of this id. Pieces are shown, the reply is what counts."""
+
+    id: str
+    text: str
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started"):
     """The effector passed every check and is about to touch the wire for the order of this id."""
 
@@ -367,11 +442,17 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     trigger: bool = False
 
 
-ProcessMessage = Hello | Answer | Started | Offer | Arrived
+ProcessMessage = Hello | Answer | Said | Started | Offer | Arrived
 
 
 class OrderMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="order"):
     order: Order
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cancel"):
+    """Nobody waits for the answer to this order any more. A host ends it soon and answers nothing."""
+
+    id: str
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="wanted"):
@@ -383,4 +464,4 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="kep
     external_id: str
 
 
-DaemonMessage = OrderMessage | Wanted | Kept
+DaemonMessage = OrderMessage | Cancel | Wanted | Kept

@@ -38,6 +38,7 @@ from ..core.orders import (
     Outcome,
     ProcessMessage,
     RunStep,
+    Said,
     Started,
 )
 from .bulkheads import HANDS_SHARE, Bulkheads, kind_of
@@ -200,6 +201,8 @@ class Hub:
             return  # Never said hello with the right token.
         if isinstance(message, Answer):
             self._finish(process, message.id, message.outcome)
+        elif isinstance(message, Said):
+            return  # Nobody has asked for pieces yet.
         elif process.role != "effector":
             log.warning("worker %d sent a %s; only the effector may", process.pid, type(message).__name__)
         elif isinstance(message, Started):
