@@ -6,7 +6,8 @@ Promises an answer is given after the sync of its events, never before; one that
          not this memory, knows what happened.
 Leaves   what a command means to core/kernel.py, doing the needs to `on_needs`.
 
-Group commit: while one sync runs in a thread, further commands queue; the next sync covers them all.
+Group commit: while one sync runs, further commands queue; the next sync covers them all. On a disk that was quick the
+last time the sync runs here, since handing it to a thread would take longer than the sync; else in a thread.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ..store.errors import LogCorrupt, StoreFailed
 QUEUE_MAX = 10_000  # Commands that wait; beyond it the caller is told `busy`.
 URGENT = (EngageStop, ReleaseStop)  # Written even when the disk is nearly full.
 BATCH_MAX = 512  # Commands that share one sync.
+SYNC_HERE_S = 0.001  # A disk that took less the last time is waited for here.
 SAME_US = 1_000  # A clock that stands still, or steps back by no more than that, is no clock that was set back.
 
 log = logging.getLogger("quarterdeck.engine")
@@ -80,6 +82,7 @@ class Engine:
         self._chance = random.Random()
         self.durable_seq = store.head.seq
         self._last_us = _last_us(store)
+        self._sync_s = float("inf")  # What the last sync took.
         self.failed: BaseException | None = None
 
     async def execute(
@@ -125,6 +128,7 @@ class Engine:
         """Write until cancelled or until the store fails; then raise what it failed with."""
         while True:
             await self._arrived.wait()
+            await asyncio.sleep(0)  # Whoever was woken together with the first asks now, and shares its sync.
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
             if not self._queue:
                 self._arrived.clear()
@@ -135,14 +139,27 @@ class Engine:
                 raise
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        decided = list(zip(batch, self._decide_all(batch), strict=True))
+        outcomes = self._decide_all(batch)
         if self._store.head.seq > self.durable_seq:
-            await asyncio.to_thread(self._store.sync)
-            async with self._synced:
-                self.durable_seq = self._store.head.seq
-                self._synced.notify_all()
-        for item, outcome in decided:
-            self._answer(item, outcome)
+            await self._sync()
+            self.durable_seq = self._store.head.seq
+            await self._tell_settled()
+        self._answer(batch, outcomes)
+
+    async def _sync(self) -> None:
+        if self._sync_s < SYNC_HERE_S:
+            self._timed_sync()
+        else:
+            await asyncio.to_thread(self._timed_sync)
+
+    def _timed_sync(self) -> None:
+        began = time.perf_counter()
+        self._store.sync()
+        self._sync_s = time.perf_counter() - began
+
+    async def _tell_settled(self) -> None:
+        async with self._synced:
+            self._synced.notify_all()
 
     def _decide_all(self, batch: list[_Waiting]) -> list[Decision | QuarterdeckError]:
         """Decide the commands one on top of the other and write them together.
@@ -220,22 +237,24 @@ class Engine:
         now_us = self.now_us()
         return self._last_us + 1 if self._last_us - SAME_US < now_us <= self._last_us else now_us
 
-    def _answer(self, item: _Waiting, outcome: Decision | QuarterdeckError) -> None:
-        if isinstance(outcome, QuarterdeckError):
-            if not item.answer.done():
-                item.answer.set_exception(outcome)
-            return
-        events = outcome.commit.events
-        if events:
+    def _answer(self, batch: Sequence[_Waiting], outcomes: Sequence[Decision | QuarterdeckError]) -> None:
+        """All that became durable together is told together: first what happened, then what is needed, then to whom."""
+        decisions = [one for one in outcomes if isinstance(one, Decision)]
+        if events := [event for one in decisions for event in one.commit.events]:
             self._on_events(events)
-        self._on_needs(outcome.needs)
-        if not item.answer.done():
-            item.answer.set_result(Executed(outcome.reply, events[-1].seq if events else self.durable_seq))
+        self._on_needs([need for one in decisions for need in one.needs])
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if item.answer.done():
+                continue
+            if isinstance(outcome, QuarterdeckError):
+                item.answer.set_exception(outcome)
+            else:
+                own = outcome.commit.events
+                item.answer.set_result(Executed(outcome.reply, own[-1].seq if own else self.durable_seq))
 
     async def _fail(self, error: BaseException, batch: list[_Waiting]) -> None:
         self.failed = error
-        async with self._synced:
-            self._synced.notify_all()
+        await self._tell_settled()
         for item in (*batch, *self._queue):
             if not item.answer.done():
                 item.answer.set_exception(_store_failed(error))

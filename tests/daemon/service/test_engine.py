@@ -22,6 +22,12 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 
+@pytest.fixture(autouse=True)
+def in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most stories here need a sync that is held back while the loop goes on."""
+    monkeypatch.setattr(engine_module, "SYNC_HERE_S", 0.0)
+
+
 class WatchedStore(InMemoryStore):
     """Says what happened when; `gate` holds syncs back, `full` and `broken` fail them."""
 
@@ -104,7 +110,7 @@ class HastyEngine(Engine):
 
     async def _commit(self, batch: list[engine_module._Waiting]) -> None:
         for item in batch:
-            self._answer(item, self._decide_alone(item))
+            self._answer([item], [self._decide_alone(item)])
         await asyncio.to_thread(self._store.sync)
 
 
@@ -132,6 +138,26 @@ async def test_commands_that_wait_during_a_sync_share_the_next_one() -> None:
         answers = [(await task).seq for task in (first, *others)]
         assert answers == list(range(1, 102))
         assert on.store.story.count("sync") == 2
+
+
+@pytest.mark.parametrize(("quick_s", "waits"), [(10.0, True), (0.0, False)])
+async def test_only_a_disk_that_was_quick_is_waited_for_in_the_loop(
+    quick_s: float, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sync tells how quick it is; with the limit at nothing no sync keeps the loop."""
+    monkeypatch.setattr(engine_module, "SYNC_HERE_S", quick_s)
+    async with rig() as on:
+        threads: list[bool] = []
+        sync = on.store.sync
+
+        def noted() -> None:
+            threads.append(threading.current_thread() is threading.main_thread())
+            sync()
+
+        on.store.sync = noted  # type: ignore[method-assign]  # Looked at from outside.
+        for n in range(3):
+            await on.ask(note(f"n{n}"))
+        assert threads == [False, waits, waits]
 
 
 async def test_a_refused_command_changes_nothing_and_costs_its_neighbours_nothing() -> None:
