@@ -18,6 +18,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .durations import duration_us
 from .entities import Plain
 from .expressions import Unanswerable, program, templates_in
+from .form_shape import shape_faults
 from .local_time import window_fault
 from .moments import moment_us
 from .playbook_form import (
@@ -32,7 +33,7 @@ from .playbook_form import (
     Trigger,
     Wait,
 )
-from .playbook_shape import shape_faults
+from .playbook_schema import playbook_schema
 from .playbook_text import Fault, Path, Read, read_text
 from .schedule_spec import SPECS_MAX, ScheduleSpec, check_spec
 from .verbs import VERBS
@@ -72,7 +73,7 @@ def faults_of(text: str, around: Around | None = None) -> list[Fault]:
     read = read_text(text)
     if read.plain is None and read.faults:
         return list(read.faults)
-    found = [*read.faults, *shape_faults(read)]
+    found = [*read.faults, *shape_faults(read, playbook_schema(), "a playbook")]
     if isinstance(read.plain, dict):
         found += _Checks(read, read.plain, around or Around()).all()
     unique = {(fault.line, fault.column, fault.message): fault for fault in found}

@@ -1,4 +1,4 @@
-"""Whether plain values have the shape of a playbook: every fault at once, each with its place in the text.
+"""Whether the plain values of a steering file have its shape: every fault at once, each with its place in the text.
 
 It reads the published JSON Schema, so that what an editor says and what we say are the same.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from .entities import Plain
-from .playbook_schema import playbook_schema
 from .playbook_text import Fault, Path, Read
 
 _NAMES: Final = {
@@ -33,62 +32,73 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def shape_faults(read: Read) -> list[Fault]:
-    """What does not fit the schema."""
-    return list(_faults(read, playbook_schema(), read.plain, ()))
+class _Form(NamedTuple):
+    read: Read
+    schema: Plain
+    called: str
+
+    def fault(self, path: Path, message: str, *, hint: str = "", at_key: bool = False) -> Fault:
+        return self.read.fault(path, message, hint=hint, at_key=at_key)
 
 
-def _faults(read: Read, schema: Plain, value: object, path: Path) -> Iterator[Fault]:
-    schema = _resolved(schema)
+def shape_faults(read: Read, schema: Plain, called: str) -> list[Fault]:
+    """What does not fit the schema. called: what the whole of it is, such as "a playbook"."""
+    return list(_faults(_Form(read, schema, called), schema, read.plain, ()))
+
+
+def _faults(form: _Form, schema: Plain, value: object, path: Path) -> Iterator[Fault]:
+    schema = _resolved(form, schema)
     options = schema.get("anyOf")
     if isinstance(options, list):
-        yield from _none_of(read, options, value, path)
+        yield from _none_of(form, options, value, path)
         return
     wanted = schema.get("type")
     if isinstance(wanted, str) and not _is(value, wanted):
-        yield read.fault(path, f"{_called(path)} is {_shown(value)}, not {_NAMES[wanted]}")
+        yield form.fault(path, f"{_called(form, path)} is {_shown(value)}, not {_NAMES[wanted]}")
         return
     allowed = schema.get("enum")
     if isinstance(allowed, list) and value not in allowed:
-        yield read.fault(
-            path, f"{_called(path)} is {_shown(value)}", hint=_one_of(value, [str(one) for one in allowed if one])
+        yield form.fault(
+            path,
+            f"{_called(form, path)} is {_shown(value)}",
+            hint=_one_of(value, [str(one) for one in allowed if one]),
         )
-    yield from _range(read, schema, value, path)
+    yield from _range(form, schema, value, path)
     if isinstance(value, dict):
-        yield from _of_map(read, schema, value, path)
+        yield from _of_map(form, schema, value, path)
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
         for index, item in enumerate(value):
-            yield from _faults(read, _map(schema["items"]), item, (*path, index))
+            yield from _faults(form, _map(schema["items"]), item, (*path, index))
 
 
-def _resolved(schema: Plain) -> Plain:
+def _resolved(form: _Form, schema: Plain) -> Plain:
     reference = schema.get("$ref")
     if not isinstance(reference, str):
         return schema
-    parts = _map(playbook_schema()["$defs"])
+    parts = _map(form.schema["$defs"])
     return _map(parts[reference.rpartition("/")[2]])
 
 
-def _none_of(read: Read, options: list[object], value: object, path: Path) -> Iterator[Fault]:
+def _none_of(form: _Form, options: list[object], value: object, path: Path) -> Iterator[Fault]:
     """The value fits none of several shapes: the faults of the one that it looks like are told."""
-    found = [list(_faults(read, _map(option), value, path)) for option in options]
+    found = [list(_faults(form, _map(option), value, path)) for option in options]
     if any(not faults for faults in found):
         return
     alike = [
         faults
         for option, faults in zip(options, found, strict=True)
-        if _is(value, str(_resolved(_map(option)).get("type")))
+        if _is(value, str(_resolved(form, _map(option)).get("type")))
     ]
     yield from (alike or found)[0]
 
 
-def _range(read: Read, schema: Plain, value: object, path: Path) -> Iterator[Fault]:
+def _range(form: _Form, schema: Plain, value: object, path: Path) -> Iterator[Fault]:
     low, high = schema.get("minimum"), schema.get("maximum")
     if isinstance(value, int) and (
         (isinstance(low, int) and value < low) or (isinstance(high, int) and value > high)
     ):
         wanted = f"{low} to {high}" if high is not None else f"{low} or more"
-        yield read.fault(path, f"{_called(path)} is {wanted}, not {value}")
+        yield form.fault(path, f"{_called(form, path)} is {wanted}, not {value}")
     least, most = schema.get("minItems"), schema.get("maxItems")
     if (
         isinstance(value, list)
@@ -96,10 +106,10 @@ def _range(read: Read, schema: Plain, value: object, path: Path) -> Iterator[Fau
         and isinstance(most, int)
         and not least <= len(value) <= most
     ):
-        yield read.fault(path, f"a playbook has {least} to {most} {path[-1]}, this one {len(value)}")
+        yield form.fault(path, f"{form.called} has {least} to {most} {path[-1]}, this one {len(value)}")
 
 
-def _of_map(read: Read, schema: Plain, value: dict[object, object], path: Path) -> Iterator[Fault]:
+def _of_map(form: _Form, schema: Plain, value: dict[object, object], path: Path) -> Iterator[Fault]:
     fields = schema.get("properties")
     known = fields if isinstance(fields, dict) else {}
     others = schema.get("additionalProperties", True)
@@ -107,22 +117,22 @@ def _of_map(read: Read, schema: Plain, value: dict[object, object], path: Path) 
     for key, one in value.items():
         here = (*path, str(key))
         if not isinstance(key, str):
-            yield read.fault(here, f"{key!r} is no name", hint="Write it in quotes.", at_key=True)
+            yield form.fault(here, f"{key!r} is no name", hint="Write it in quotes.", at_key=True)
         elif key in known:
-            yield from _faults(read, _map(known[key]), one, here)
+            yield from _faults(form, _map(known[key]), one, here)
         elif others is False:
-            yield read.fault(
-                here, f"{_owner(path)} has no field {key!r}", hint=_one_of(key, list(known)), at_key=True
+            yield form.fault(
+                here, f"{_owner(form, path)} has no field {key!r}", hint=_one_of(key, list(known)), at_key=True
             )
         else:
             if isinstance(names, dict):
-                yield from _faults(read, names, key, here)
+                yield from _faults(form, names, key, here)
             if isinstance(others, dict):
-                yield from _faults(read, others, one, here)
+                yield from _faults(form, others, one, here)
     required = schema.get("required")
     for key in required if isinstance(required, list) else ():
         if key not in value:
-            yield read.fault(path, f"{_owner(path)} needs the field {key!r}")
+            yield form.fault(path, f"{_owner(form, path)} needs the field {key!r}")
 
 
 def _is(value: object, type_name: str) -> bool:
@@ -133,14 +143,14 @@ def _map(value: object) -> Plain:
     return cast(Plain, value) if isinstance(value, dict) else {}
 
 
-def _called(path: Path) -> str:
-    return ".".join(str(part) for part in path) or "a playbook"
+def _called(form: _Form, path: Path) -> str:
+    return ".".join(str(part) for part in path) or form.called
 
 
-def _owner(path: Path) -> str:
+def _owner(form: _Form, path: Path) -> str:
     if len(path) == 2 and path[0] == "steps":
         return "a step"
-    return str(path[-1]) if path and isinstance(path[-1], str) else _called(path)
+    return str(path[-1]) if path and isinstance(path[-1], str) else _called(form, path)
 
 
 def _shown(value: object) -> str:
