@@ -384,20 +384,39 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     missing: tuple[str, ...] = ()
 
 
+class HostedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The model of a host, as it is now. name: in the settings.  id: name and content, "" before it is known.
+
+    at_once  requests that it takes at the same time      problem, fix  why it is not ready, and what mends it
+    """
+
+    name: str = ""
+    id: str = ""
+    context_tokens: int = 0
+    at_once: int = 1
+    remote: bool = False
+    loaded: bool = False
+    ready: bool = True
+    problem: str = ""
+    fix: str = ""
+
+
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     """First message of a process. The token came to it through its standard input.
 
     agents   what a worker can run: {name, version, purpose, reads, inputs, outputs, effects, facts}
     applied  how far an indexer's index goes: a MessagePack `Applied` of recall/api.py
     confined how far a worker is shut in
+    model    what a model host has; said again when that changes
     """
 
-    role: Literal["worker", "effector", "indexer"]
+    role: Literal["worker", "effector", "indexer", "model"]
     pid: int
     token: str
     agents: tuple[Plain, ...] = ()
     applied: bytes = b""
     confined: Confinement = Confinement()
+    model: HostedModel = HostedModel()
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="said"):
@@ -450,7 +469,7 @@ class OrderMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cancel"):
-    """Nobody waits for the answer to this order any more. A host ends it soon and answers nothing."""
+    """Nobody waits for the answer to this order any more. A host ends it soon; its answer only frees the place."""
 
     id: str
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from ..core.orders import (
+    AskModel,
     ExecuteEffect,
     FindFacts,
     ParseDocument,
@@ -37,6 +38,8 @@ def kind_of(work: Work) -> str:
         return f"parse:{work.media_type}"
     if isinstance(work, ExecuteEffect | ReconcileEffect):
         return f"connector:{work.connector}"
+    if isinstance(work, AskModel):
+        return f"model:{work.model}"
     return "facts" if isinstance(work, FindFacts) else "rows"
 
 

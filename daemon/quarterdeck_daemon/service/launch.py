@@ -7,6 +7,8 @@ closes, the parent is gone and the child ends. On Linux the kernel makes sure of
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import hmac
 import os
 import signal
 import sys
@@ -16,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["daemon", "effector", "worker", "indexer"]
+Role = Literal["daemon", "effector", "worker", "indexer", "model"]
 PR_SET_PDEATHSIG = 1
 LAUNCH_BYTES_MAX = 65_536
 
@@ -29,6 +31,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     token    for a process: what it shows in `Hello`; for the daemon: its own token for `control`
     operator_token   the token in the connection file (daemon only)
     process_tokens   token by role that the daemon accepts on `orders` (daemon only)
+    model            the settings of its model (model host only)
+    outward          whether it speaks to other machines: the emergency stop ends it
     """
 
     role: Role
@@ -41,11 +45,18 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     operator_token: str = ""
     process_tokens: dict[str, str] = {}
     supervisor_pid: int = 0
+    model: dict[str, object] = {}
+    outward: bool = False
 
     @property
     def home(self) -> Path:
         """The state folder, `.quarterdeck/`."""
         return Path(self.workspace) / ".quarterdeck"
+
+
+def model_token(root: str, name: str) -> str:
+    """What the host of one model shows. root: the token of the role, which no host knows: none can pass for another."""
+    return hmac.new(root.encode(), name.encode(), hashlib.sha256).hexdigest()
 
 
 def receive_launch() -> Launch:
