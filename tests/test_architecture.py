@@ -39,6 +39,7 @@ ALLOWED = {
         "connectors",
         "embedders",
         "models",
+        "outward",
         "recall",
         "quarterdeck_protocol",
     },

@@ -13,6 +13,7 @@ import pytest
 from quarterdeck_daemon.core.durations import duration_us
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.service.assets import ASSET_BYTES_MAX, SkippedAsset, load_assets, scan_assets
+from quarterdeck_daemon.service.model_settings import ModelSetting
 from quarterdeck_daemon.service.workspace import (
     CONFIG_NAME,
     DEFAULT_CONFIG_TEXT,
@@ -46,15 +47,22 @@ def test_the_default_text_says_exactly_the_defaults(tmp_path: Path) -> None:
 def test_the_default_text_shows_every_key() -> None:
     """Compared as plain maps, so a key that the text leaves out is missed even though its value would be right."""
     shown = tomllib.loads(DEFAULT_CONFIG_TEXT)
-    assert {**shown, "files": [], "grants": [], "limits": [], "budgets": []} == msgspec.json.decode(
-        msgspec.json.encode(Config())
-    )
+    tables = {"models": {}, "routes": {}, "files": [], "grants": [], "limits": [], "budgets": []}
+    assert {**shown, **tables} == msgspec.json.decode(msgspec.json.encode(Config()))
 
 
 def test_the_commented_table_of_the_default_text_is_valid_and_shows_its_defaults(tmp_path: Path) -> None:
     lines = [line.removeprefix("# ") for line in DEFAULT_CONFIG_TEXT.splitlines()]
     table = "\n".join(lines[lines.index("[[files]]") :])
     assert load_config(write(tmp_path, table)).files == (Files(path="notes"),)
+
+
+def test_the_commented_model_of_the_default_text_is_valid_and_shows_its_defaults(tmp_path: Path) -> None:
+    lines = [line.removeprefix("# ").removeprefix("#") for line in DEFAULT_CONFIG_TEXT.splitlines()]
+    table = "\n".join(lines[lines.index("[models.small]") : lines.index('draft = "small"') + 1])
+    config = load_config(write(tmp_path, table))
+    assert config.models == {"small": ModelSetting(backend="ctransformers", file="models/small.gguf")}
+    assert config.routes == {"draft": "small"}
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
@@ -91,6 +99,36 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "time zone": ('[workspace]\ntimezone = "Mars/Olympus"\n', 2, "Write it like Europe/Berlin."),
     "inline table": ('mail = {out = {kind = "pigeon"}}\n', 1, "Correct this line."),
     "quoted dotted key": ('workers."count" = 0\n', 1, "Correct this line."),
+    "model without a file": (
+        '[models.a]\nbackend = "ctransformers"\n',
+        1,
+        "Name it, inside the workspace or anywhere.",
+    ),
+    "model without an address": ('[models.a]\nbackend = "openai"\n', 1, 'Like url = "http://127.0.0.1:11434/v1".'),
+    "address in the clear": (
+        '[models.a]\nbackend = "openai"\nmodel = "m"\nurl = "http://far.example/v1"\n',
+        4,
+        'Like url = "https://api.example.com/v1".',
+    ),
+    "address for a file": (
+        '[models.a]\nbackend = "scripted"\nfile = "s"\nurl = "https://a.example"\n',
+        4,
+        "It is a file on this machine.",
+    ),
+    "many at once of a file": (
+        '[models.a]\nbackend = "scripted"\nfile = "s"\nat_once = 2\n',
+        4,
+        "Leave at_once out.",
+    ),
+    "name of a model": (
+        '[models."a b"]\nbackend = "scripted"\nfile = "s"\n',
+        1,
+        "Letters, digits, dot, dash, underscore.",
+    ),
+    "call without an end": ('[models.a]\nbackend = "scripted"\nfile = "s"\ncall = "2h"\n', 4, "Write it like 60s."),
+    "unknown key of a model": ('[models.a]\nbackend = "scripted"\nfille = "s"\n', 1, "Did you mean `file`?"),
+    "route to nobody": ('[routes]\ndraft = "big"\n', 2, "Write none, tier:1, tier:2 or a model: none is configured."),
+    "key in clear": ('[models.a]\nbackend = "openai"\nkey = "sk-1"\n', 1, "Correct this line."),
 }
 
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from quarterdeck_protocol.codes import Code, QuarterdeckError
 
-from .address import address_of
+from ..outward.address import address_of
+from ..outward.fence import Gate
 from .api import Vectors
-from .fence import Gate
 from .fixed import Fixed
 
 TEXT_CHARS_MAX = 24_000  # About 8,000 tokens, what such services take.

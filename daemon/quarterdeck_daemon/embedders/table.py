@@ -9,12 +9,12 @@ from typing import Protocol
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..core.durations import duration_us
+from ..outward.address import address_of
+from ..outward.fence import fence_gate
 from ..outward.secret_handles import resolve
-from .address import address_of
 from .api import Embedder
 from .catalogue import ENDPOINT, MINILM, STATIC
 from .endpoint import Endpoint
-from .fence import fence_gate
 from .minilm import MiniLM
 from .model_files import model_folder
 from .static import StaticEmbedder

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..core.entities import Plain
-from ..embedders.address import address_of
 from ..embedders.catalogue import ENDPOINT, MODELS, Model
 from ..embedders.model_files import model_folder
+from ..outward.address import address_of
 from .model_store import missing_for, model_of, remove
 from .setting_lines import set_text
 from .workspace import STATE_NAME, Config, load_config

@@ -30,7 +30,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, write_connection
 from quarterdeck_protocol.frames import Plain
 
-from ..embedders.address import address_of
+from ..outward.address import address_of
 from .child import Patience
 from .control import Caller, Control
 from .fence import Fence, read_fence, write_fence

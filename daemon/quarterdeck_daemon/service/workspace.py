@@ -24,11 +24,14 @@ from quarterdeck_protocol.labels import Integrity, Sensitivity
 
 from ..almanac.window import window_of
 from ..core.durations import duration_us
-from ..embedders.address import address_of
+from ..outward.address import address_of
 from ..recall.weights import Weights
 from .executors.address import check_address
 from .grants import Grant
 from .limit_settings import BudgetSetting, Failures, LimitSetting
+from .model_settings import Fault as ModelFault
+from .model_settings import Models, Routes
+from .model_settings import check as check_models
 
 CONFIG_NAME = "quarterdeck.toml"
 STATE_NAME = ".quarterdeck"
@@ -180,6 +183,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failures: Failures = Failures()
     audit: Auditing = Auditing()
     executor: Executing = Executing()
+    models: Models = {}
+    routes: Routes = {}
     files: tuple[Files, ...] = ()
     grants: tuple[Grant, ...] = ()
     limits: tuple[LimitSetting, ...] = ()
@@ -324,6 +329,30 @@ tls_key = ""
 [audit]
 heads_to = ""            # a second file for the daily heads of the log, best on another disk; "" is none
 report = "7d"            # how often a report about what agents did is announced; "" is never
+
+# Language models: none by default, and everything works without; see docs/models.md. One table for each:
+#
+# [models.small]
+# backend = "ctransformers"    # or "llama-cpp": a GGUF file; "openai": a service; "scripted": fixed answers, for tests
+# file = "models/small.gguf"   # of the first two: inside the workspace, or anywhere
+# sha256 = ""                  # what its bytes must be; `quarterdeck models add` and `pull` write it
+# url = ""                     # of a service: https://api.example.com/v1, or http://127.0.0.1:11434/v1
+# model = ""                   # its name there
+# key = ""                     # a handle such as secret://models/key, never the key itself
+# tier = 1                     # 1: small and near, 2: larger or elsewhere
+# purposes = []                # for which alone it is used; none: for any
+# context_tokens = 2048        # room for question and answer together
+# threads = 0                  # 0: all processors but one
+# memory_mb = 0                # addresses that its process may use; 0: twice its file and 2 GB
+# call = "60s"                 # the longest time of one answer
+# at_once = 1                  # answers at the same time, of a service
+# price_in = 0                 # of a million tokens, in minor units such as cents
+# price_out = 0
+# load = "first"               # when it is asked first, or "start"
+# idle = "10m"                 # unloaded after so long without a question; "" is never
+#
+# [routes]                     # who answers what: the name of a model, "tier:1", "tier:2" or "none"
+# draft = "small"
 
 # How much at once, how often and how much in all; see docs/limits.md. One table for each:
 #
@@ -472,6 +501,10 @@ def _check_values(path: Path, text: str, config: Config) -> None:
             check_address(config.executor.address)
         except QuarterdeckError as error:
             raise _at(path, text, ("executor", "address"), error.message, error.hint) from error
+    try:
+        check_models(config.models, config.routes)
+    except ModelFault as fault:
+        raise _at(path, text, fault.route, fault.what, fault.hint) from fault
     asked = config.embedder.endpoint
     if config.embedder.name == "endpoint" and not (asked.url and asked.model and asked.dimension):
         hint = "Set url, model and dimension in [embedder.endpoint]."

@@ -20,7 +20,7 @@ from quarterdeck_daemon.embedders.endpoint import (
     WAIT_S_MAX,
     Endpoint,
 )
-from quarterdeck_daemon.embedders.fence import fence_gate
+from quarterdeck_daemon.outward.fence import fence_gate
 from quarterdeck_daemon.service.fence import Fence, write_fence
 from quarterdeck_protocol.codes import QuarterdeckError
 

@@ -1,4 +1,4 @@
-"""The address of a service for embeddings: what may be configured, and whether it is this machine."""
+"""The address of a service that gets texts of ours: what may be configured, and whether it is this machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Address(NamedTuple):
     loopback: bool
 
 
-def address_of(url: str) -> Address:
-    """Return the address for the base `url`, `https://host/v1`.
+def address_of(url: str, ending: str = "/embeddings") -> Address:
+    """Return the address for the base `url`, `https://host/v1`.  ending: what is added to it unless it is there.
 
     Raises QuarterdeckError `bad_value` for anything that would send texts in the clear, or hold a secret.
     """
@@ -34,7 +34,7 @@ def address_of(url: str) -> Address:
     if parts.scheme == "http" and not loopback:
         raise _refused(f"{host} would get the texts unencrypted; only https leaves this machine")
     path = parts.path.rstrip("/")
-    path = path if path.endswith("/embeddings") else f"{path}/embeddings"
+    path = path if path.endswith(ending) else f"{path}{ending}"
     return Address(f"{parts.scheme}://{parts.netloc}{path}", loopback)
 
 

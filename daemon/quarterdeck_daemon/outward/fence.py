@@ -31,6 +31,6 @@ def fence_gate(home: Path) -> Gate:
         except (OSError, msgspec.DecodeError):
             stopped = True
         if stopped:
-            raise QuarterdeckError("stopped", "nothing leaves the house, so no text is embedded outside it")
+            raise QuarterdeckError("stopped", "nothing leaves the house, so no text is sent outside it")
 
     return gate
