@@ -40,6 +40,13 @@ class Side(msgspec.Struct):
     lacks: bool = False
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A question, and the language that it is taken to be in."""
+
+    question: Question
+    language: str
+
+
 class _Hit(msgspec.Struct, frozen=True):
     """A candidate: its place among them, its score, the asked words that it has, and their share."""
 
@@ -61,20 +68,24 @@ class Answering:
         """Rows that must have a name for it to tell none of them apart."""
         return max(COMMON_ROWS_MIN, self._weights.common_names * self._keyword.rows)
 
-    def _spoken(self, query: str) -> str:
-        return language_of(query) or self._keyword.spoken(query, self._language)
+    def asked(self, question: Question) -> Asked:
+        """The question with its language."""
+        return Asked(question, language_of(question.query) or self._keyword.spoken(question.query, self._language))
 
-    def likened(self, query: str) -> str:
+    def likened(self, asked: Asked) -> str:
         """What the embedder reads of a question: all but names that so many rows have that they tell none apart."""
-        language = self._spoken(query)
+        query, language = asked.question.query, asked.language
         names = names_in(query, language)
+        if not names:
+            return query
         many = self._many()
         common = [name for name in names if self._keyword.rows_with(name, language) >= many]
         left = without(query, common) if common else query
         return left if any(map(str.isalnum, left)) else query
 
-    def answer(self, question: Question, side: Side | None, vector: Vectors | None, now_us: int) -> list[Find]:
+    def answer(self, asked: Asked, side: Side | None, vector: Vectors | None, now_us: int) -> list[Find]:
         """Best first; an empty list when nothing is relevant."""
+        question = asked.question
         passing = self._filters.mask(question)
         if not passing.count or not question.query.strip():
             return []
@@ -83,9 +94,10 @@ class Answering:
             fluency = 1.0 if question.mode == "vector" else side.embedder.fluency(question.query)
         words: list[Word] = []
         if question.mode != "vector":
-            words = self._keyword.words(question.query, self._spoken(question.query), self._many())
+            words = self._keyword.words(question.query, asked.language, self._many())
         limit = max(self._weights.candidates, question.limit * SPARE)
-        words = self._in_scope(words, passing.mask)
+        if passing.count < len(passing.mask):
+            words = self._in_scope(words, passing.mask)
         telling = [word for word in words if word.role != "who"] or words
         by_words = self._by_words(telling, passing.mask, passing.count, limit)
         keys, scores = by_words
@@ -123,12 +135,13 @@ class Answering:
         full = self._weights.words_full * _told(words, self._weights)
         mixed = fused(scores, cosines, ages, share, self._weights, full)
         looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
-        order = np.argsort(-mixed.score, kind="stable")[:looked_at].tolist()
-        found = self._keyword.covered(words, keys[order].tolist()) if words else {}
+        order = np.argsort(-mixed.score, kind="stable")[:looked_at]
+        rows = keys[order].tolist()
+        found = self._keyword.covered(words, rows) if words else {}
         named = any(word.role == "who" for word in words)
         hits = [
-            self._hit(place, float(mixed.score[place]), words, found.get(int(keys[place]), []), named)
-            for place in order
+            self._hit(place, score, words, found.get(row, []), named)
+            for place, row, score in zip(order.tolist(), rows, mixed.score[order].tolist(), strict=True)
         ]
         if named:
             hits.sort(key=lambda hit: -hit.score)
@@ -140,13 +153,11 @@ class Answering:
         kept = list(range(len(hits)))
         if question.floor:
             kept = shown([hit.score for hit in hits], near, self._weights, fluency=fluency, named=named)
-        finds = [self._find(question, int(keys[hits[at].place]), mixed, hits[at], near[at]) for at in kept]
+        finds = self._finds(question, keys, mixed, [hits[at] for at in kept], [near[at] for at in kept])
         return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
 
     def _in_scope(self, words: list[Word], mask: Mask) -> list[Word]:
         """The words, with those names as unknown that other rows have and none of the mask has."""
-        if mask.all():
-            return words
         return [
             msgspec.structs.replace(word, role="unknown") if self._elsewhere(word, mask) else word for word in words
         ]
@@ -162,22 +173,36 @@ class Answering:
         covered = share_of(has, asked, self._weights)
         return _Hit(place, score + (self._weights.covered * covered if named else 0.0), has, covered)
 
-    def _find(self, question: Question, key: int, mixed: Fused, hit: _Hit, near: float) -> Find:
-        id, entity = self._catalogue.id_of(key)
-        to_seq = int(self._catalogue.columns["to_seq"][key])
+    def _finds(
+        self, question: Question, keys: Keys, mixed: Fused, hits: Sequence[_Hit], near: Sequence[float]
+    ) -> list[Find]:
+        """What is told of these hits; each column is looked into once for all of them."""
+        places = [hit.place for hit in hits]
+        rows = keys[places]
+        begun = self._catalogue.columns["from_seq"][rows].tolist()
+        ended = self._catalogue.columns["to_seq"][rows].tolist()
+        parts = (part[places].tolist() for part in (mixed.keyword, mixed.vector, mixed.recency))
         position = CURRENT - 1 if question.as_of is None else question.as_of
-        return Find(
-            id=id,
-            entity=entity,
-            score=round(hit.score, 4),
-            keyword=round(float(mixed.keyword[hit.place]), 4),
-            vector=round(float(mixed.vector[hit.place]), 4),
-            recency=round(float(mixed.recency[hit.place]), 4),
-            terms=tuple(word.text for word in hit.terms),
-            superseded=to_seq <= position,
-            relevance=round(near, 4),
-            from_seq=int(self._catalogue.columns["from_seq"][key]),
-        )
+        finds: list[Find] = []
+        for row, hit, relevant, from_seq, to_seq, keyword, vector, recency in zip(
+            rows.tolist(), hits, near, begun, ended, *parts, strict=True
+        ):
+            id, entity = self._catalogue.id_of(row)
+            finds.append(
+                Find(
+                    id=id,
+                    entity=entity,
+                    score=round(hit.score, 4),
+                    keyword=round(keyword, 4),
+                    vector=round(vector, 4),
+                    recency=round(recency, 4),
+                    terms=tuple([word.text for word in hit.terms]),
+                    superseded=to_seq <= position,
+                    relevance=round(relevant, 4),
+                    from_seq=from_seq,
+                )
+            )
+        return finds
 
 
 def share_of(has: Sequence[Word], asked: Sequence[Word], weights: Weights) -> float:
@@ -195,12 +220,12 @@ def _united(
     by_words: tuple[Keys, Scores], part: VectorPart, vector: Vectors, mask: Mask, passing: int, limit: int
 ) -> tuple[Keys, Scores, Scores]:
     """Both sides' candidates with both scores: keys, BM25, cosines. Beyond a side's candidates BM25 counts as 0."""
-    near, _ = part.search(vector, mask, passing, limit)
+    near, likeness = part.search(vector, mask, passing, limit)
     found, scores = by_words
     have = set(found.tolist())
-    more = np.array([key for key in near.tolist() if key not in have], dtype=np.int64)
-    keys = np.concatenate([found, more])
-    return keys, np.concatenate([scores, np.zeros(len(more), np.float32)]), part.cosines(keys, vector)
+    more = [place for place, key in enumerate(near.tolist()) if key not in have]
+    cosines = np.concatenate([part.cosines(found, vector), likeness[more]])
+    return np.concatenate([found, near[more]]), np.concatenate([scores, np.zeros(len(more), np.float32)]), cosines
 
 
 def _newest_of_each(finds: Sequence[Find], catalogue: Catalogue) -> list[Find]:

@@ -26,7 +26,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ..core.language import language_of
 from ..embedders.api import Embedder, Vectors
 from ..store.files import PRIVATE_FOLDER
-from .answering import Answering, Side
+from .answering import Answering, Asked, Side
 from .api import LIMIT_MAX, QUESTIONS_MAX, Applied, Find, Question, Row
 from .catalogue import CURRENT, Catalogue, Entry, Put, digest_of
 from .keyword import KeywordPart, Text
@@ -300,22 +300,23 @@ class HybridIndex:
             if not 1 <= question.limit <= LIMIT_MAX:
                 raise QuarterdeckError("out_of_range", f"limit is {question.limit}; it must be 1 to {LIMIT_MAX}")
         side, now_us = self._answering, self._now_us()
-        vectors = _vectors_of(side, questions, self._answers.likened)
+        asked = [self._answers.asked(question) for question in questions]
+        vectors = _vectors_of(side, asked, self._answers.likened)
         found: list[list[Find]] = []
-        for question, vector in zip(questions, vectors, strict=True):
+        for one, vector in zip(asked, vectors, strict=True):
             with self._state:
-                found.append(self._answers.answer(question, side, vector, now_us))
+                found.append(self._answers.answer(one, side, vector, now_us))
         return found
 
 
 def _vectors_of(
-    side: Side | None, questions: Sequence[Question], likened: Callable[[str], str]
+    side: Side | None, asked: Sequence[Asked], likened: Callable[[Asked], str]
 ) -> Sequence[Vectors | None]:
     if side is None:
-        return [None] * len(questions)
-    wanted = [likened(question.query) for question in questions if question.mode != "keyword"]
+        return [None] * len(asked)
+    wanted = [likened(one) for one in asked if one.question.mode != "keyword"]
     made = iter(side.embedder.queries(wanted)) if wanted else iter(())
-    return [next(made) if question.mode != "keyword" else None for question in questions]
+    return [next(made) if one.question.mode != "keyword" else None for one in asked]
 
 
 def _said(row: Row) -> str:

@@ -38,6 +38,7 @@ QUERY_WORDS_MAX = 20  # Their bits must fit the exact integers of a 32-bit float
 TITLE_TIMES = 2  # A word of the title counts as so many.
 RELATIVES_MAX = 2  # Of a word, those that the store has; each is one more term.
 LANGUAGES_MAX = 6  # Of the store, the most frequent ones; each costs a term for each word of a query.
+WORDS_MAX = 5_000  # Words of questions that are known as the store has them, until something is put.
 COUNTS_MAX = 50_000  # Terms whose rows are known by heart; most relatives are no words, and are asked for again.
 RELATED = "en"  # The language whose endings are known; see word_families.py.
 _SIDECAR = "applied.json"
@@ -90,6 +91,7 @@ class KeywordPart:
         self._applied = applied
         self._searcher = index.searcher()
         self._counts: dict[str, int] = {}  # Rows with a term, until something is put; see `_having`.
+        self._words: dict[tuple[str, tuple[str, ...], bool, float], Word] = {}  # The same for words of questions.
 
     @classmethod
     def open(cls, folder: Path, generation: str, step: int) -> KeywordPart:
@@ -134,7 +136,7 @@ class KeywordPart:
             self._writer = None
             raise OSError(f"words could not be written: {error}") from error
         self._index.reload()
-        self._searcher, self._counts = self._index.searcher(), {}
+        self._searcher, self._counts, self._words = self._index.searcher(), {}, {}
         self._applied = msgspec.structs.replace(self._applied, seq=seq, step=step, languages=languages)
         self._note()
 
@@ -180,9 +182,19 @@ class KeywordPart:
         """
         texts = list(dict.fromkeys(self._analysis.words(query)))
         telling = [text for text in texts if not self._analysis.says_nothing(text, language)]
-        spoken = self._languages(language)
+        spoken = tuple(self._languages(language))
         names = {plain for name in names_in(query, language) for plain in self._analysis.words(name)}
-        return [self._word(text, spoken, text in names, many) for text in (telling or texts)[:QUERY_WORDS_MAX]]
+        return [self._known(text, spoken, text in names, many) for text in (telling or texts)[:QUERY_WORDS_MAX]]
+
+    def _known(self, text: str, languages: tuple[str, ...], name: bool, many: float) -> Word:
+        words = self._words  # What is made of older counts goes where nobody looks any more.
+        asked = text, languages, name, many
+        word = words.get(asked)
+        if word is None:
+            if len(words) >= WORDS_MAX:
+                words.clear()
+            word = words[asked] = self._word(*asked)
+        return word
 
     def search(self, words: Sequence[Word], limit: int) -> tuple[Keys, Scores]:
         """Keys and scores of the best rows that contain a word, best first."""
