@@ -8,28 +8,22 @@ Leaves   the operator's own socket to rpc.py: who can reach that one can read th
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import zmq
 import zmq.asyncio
 
 from quarterdeck_protocol.connection import ConnectionFile, write_connection
 from quarterdeck_protocol.events import Event
-from quarterdeck_protocol.frames import event_frames
 from quarterdeck_protocol.messages import ROLES, Role
 
 from ..core.scopes import declared_for
 from ..store.api import Store
 from ..store.scoped import ScopedStore
+from .feed import Feed
 
 LESSER: tuple[Role, ...] = ROLES[:-1]
-QUEUE_MAX = 10_000
-SUBSCRIPTION_BYTES_MAX = 65_536
-SUBSCRIPTIONS_AT_ONCE = 1_000  # Taken in before events go out; more wait for the next ones.
 
 
 class RoleFeeds:
@@ -38,7 +32,7 @@ class RoleFeeds:
     def __init__(self, context: zmq.asyncio.Context, store: Store, events: str) -> None:
         self._store = store
         self.endpoints = {role: _endpoint(events, role) for role in LESSER}
-        self._feeds = {role: _Feed(context, endpoint) for role, endpoint in self.endpoints.items()}
+        self._feeds = {role: Feed(context, endpoint) for role, endpoint in self.endpoints.items()}
 
     def publish(self, events: Sequence[Event]) -> None:
         for role, feed in self._feeds.items():
@@ -50,46 +44,6 @@ class RoleFeeds:
     def close(self) -> None:
         for feed in self._feeds.values():
             feed.close()
-
-
-class _Feed:
-    """One socket. XPUB tells who listens to what; to subscribers it is a PUB."""
-
-    def __init__(self, context: zmq.asyncio.Context, endpoint: str) -> None:
-        self._topics: set[bytes] = set()
-        # Without waiting: no task reads it.
-        self._socket: zmq.Socket[bytes] = zmq.Context.shadow(context.underlying).socket(zmq.XPUB)
-        self._socket.set(zmq.LINGER, 0)
-        self._socket.set(zmq.SNDHWM, QUEUE_MAX)
-        self._socket.set(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_MAX)
-        if sys.platform == "linux":
-            self._socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())
-        self._socket.bind(endpoint)
-
-    def wanted(self, events: Sequence[Event]) -> list[Event]:
-        """Those of the events that somebody subscribed to."""
-        self._hear()
-        if not self._topics:
-            return []
-        return [event for event in events if any(event.kind.encode().startswith(topic) for topic in self._topics)]
-
-    def send(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._socket.send_multipart(event_frames(event), flags=zmq.NOBLOCK)
-
-    def _hear(self) -> None:
-        for _ in range(SUBSCRIPTIONS_AT_ONCE):
-            try:
-                said = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if said[:1] == b"\x01":
-                self._topics.add(said[1:])
-            elif said[:1] == b"\x00":
-                self._topics.discard(said[1:])
-
-    def close(self) -> None:
-        self._socket.close(0)
 
 
 def role_file(folder: Path, role: Role) -> Path:

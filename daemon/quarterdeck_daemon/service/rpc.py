@@ -1,6 +1,6 @@
 """The rpc face: requests in, replies out, events to whoever listens.
 
-Owns     the ROUTER `rpc` and the PUB `events`.
+Owns     the ROUTER `rpc` and the feed `events`.
 Promises whatever arrives is answered with a result or a typed error, in bounded memory; a slow or hostile peer
          does not keep a good one waiting; a reply says which log position it reflects, and that is durable.
 Leaves   what a method does to the handlers, tokens to `role_of`.
@@ -26,18 +26,18 @@ from quarterdeck_protocol.frames import (
     RequestRefused,
     chunk_frames,
     error_frames,
-    event_frames,
     ok_frames,
     parse_request,
 )
 from quarterdeck_protocol.messages import Role, may_call, method_of, parse_params
 
 from ..core.hashing import request_hash
+from .feed import Feed
+from .loop_socket import LoopSocket, plain_socket
 
 WIRE_BYTES_MAX = 8 * 1024 * 1024  # Above it libzmq drops the peer; from 1 MiB to here the answer is a typed error.
 UNDER_WAY_MAX = 1_000
 PEER_QUEUE_MAX = 1_000
-EVENTS_QUEUE_MAX = 10_000
 RETRY_MS = 200
 
 log = logging.getLogger("quarterdeck.rpc")
@@ -77,30 +77,30 @@ class Rpc:
         self._handlers = handlers
         self._settled = settled
         self._under_way: set[asyncio.Task[None]] = set()
-        self._router = _bound(context, zmq.ROUTER, rpc, PEER_QUEUE_MAX)
-        self._pub = _bound(context, zmq.PUB, events, EVENTS_QUEUE_MAX)
+        self._router = LoopSocket(_router(context, rpc), self._take)
+        self._feed = Feed(context, events)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send durable events to all subscribers. A subscriber that is too slow misses some and reads the log."""
-        for event in events:
-            self._pub.send_multipart(event_frames(event), flags=zmq.NOBLOCK)
+        self._feed.send(self._feed.wanted(events))
 
     async def serve(self) -> None:
         """Receive until cancelled."""
-        while True:
-            peer, *frames = await self._router.recv_multipart()
-            await asyncio.sleep(0)  # A full queue never yields by itself, and others want to live.
-            try:
-                request = parse_request(frames)
-            except RequestRefused as refused:
-                await self._send(peer, error_frames(refused.id, refused))
-                continue
-            if len(self._under_way) >= UNDER_WAY_MAX:
-                await self._send(peer, error_frames(request.id, _busy()))
-                continue
-            task = asyncio.create_task(self._answer(peer, request))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        await self._router.run()
+
+    def _take(self, message: list[bytes]) -> None:
+        peer, *frames = message
+        try:
+            request = parse_request(frames)
+        except RequestRefused as refused:
+            self._send(peer, error_frames(refused.id, refused))
+            return
+        if len(self._under_way) >= UNDER_WAY_MAX:
+            self._send(peer, error_frames(request.id, _busy()))
+            return
+        task = asyncio.create_task(self._answer(peer, request))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _answer(self, peer: bytes, request: Request) -> None:
         try:
@@ -114,7 +114,7 @@ class Rpc:
             frames = error_frames(
                 request.id, QuarterdeckError("internal", f"{type(error).__name__}: {error}", hint="quarterdeck logs")
             )
-        await self._send(peer, frames)
+        self._send(peer, frames)
 
     async def _result(self, peer: bytes, request: Request) -> list[bytes]:
         role = self._role_of(request.token)
@@ -133,7 +133,7 @@ class Rpc:
             request_id=request.request_id if method.changes else None,
             body_hash=request_hash(request.method, request.params) if request.request_id else "",
             deadline_ms=request.deadline_ms,
-            send=lambda chunk: self._send(peer, chunk_frames(request.id, chunk)),
+            send=lambda chunk: self._send_chunk(peer, chunk_frames(request.id, chunk)),
         )
         if request.deadline_ms:
             result = await asyncio.wait_for(handler(asked, params), request.deadline_ms / 1000)
@@ -144,22 +144,25 @@ class Rpc:
             result, seq = result
         return ok_frames(request.id, result, seq=seq, durable=True)
 
-    async def _send(self, peer: bytes, frames: list[bytes]) -> None:
+    async def _send_chunk(self, peer: bytes, frames: list[bytes]) -> None:
+        self._send(peer, frames)
+        await asyncio.sleep(0)  # A long stream leaves turns to others.
+
+    def _send(self, peer: bytes, frames: list[bytes]) -> None:
         try:
-            await self._router.send_multipart([peer, *frames])
+            self._router.send([peer, *frames])
         except zmq.ZMQError as error:
             log.info("a peer left before its answer: %s", error)
 
     def close(self) -> None:
-        self._router.close(0)
-        self._pub.close(0)
+        self._router.close()
+        self._feed.close()
 
 
-def _bound(context: zmq.asyncio.Context, kind: int, endpoint: str, queue_max: int) -> zmq.asyncio.Socket:
-    socket = context.socket(kind)
-    socket.set(zmq.LINGER, 0)
-    socket.set(zmq.SNDHWM, queue_max)
-    socket.set(zmq.RCVHWM, queue_max)
+def _router(context: zmq.asyncio.Context, endpoint: str) -> zmq.Socket[bytes]:
+    socket = plain_socket(context, zmq.ROUTER)
+    socket.set(zmq.SNDHWM, PEER_QUEUE_MAX)
+    socket.set(zmq.RCVHWM, PEER_QUEUE_MAX)
     socket.set(zmq.MAXMSGSIZE, WIRE_BYTES_MAX)
     if sys.platform == "linux":
         socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())
