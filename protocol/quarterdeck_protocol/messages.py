@@ -164,7 +164,7 @@ METHODS: dict[str, Method] = {
     ),
     "run.kill": _change(p.ChangeOne, r.Done, "End it at once; whoever works on it is ended too."),
     "run.cancel": _change(p.ChangeOne, r.Done, "End it; what waits for approval is withdrawn."),
-    "run.rollback": _change(u.RunRollback, u.UndoState, "Take back what it did, newest first."),
+    "run.rollback": _change(u.UndoOne, u.UndoState, "Take back what it did, newest first."),
     "run.retry_step": _change(p.RunStep, r.Done, "Try a failed step again."),
     "run.skip_step": _change(p.RunStep, r.Done, "Go on without a step."),
     "run.edit_step": _change(rm.RunEditStep, rm.StepEdited, "Give a step other input, or another output."),
@@ -183,7 +183,7 @@ METHODS: dict[str, Method] = {
     "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
     "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
-    "action.undo": _change(p.ChangeOne, r.Undone, "Withdraw it, or propose what mends it."),
+    "action.undo": _change(u.UndoOne, u.UndoState, "As `undo.start` for one action: withdrawn, or what takes it back."),
     "undo.start": _change(
         u.UndoStart, u.UndoState, "Take back what an action, run, agent or time did; dry run first."
     ),

@@ -52,7 +52,6 @@ from .work_results import Runs as Runs
 from .work_results import RunStarted as RunStarted
 from .work_results import RunView as RunView
 from .work_results import StepView as StepView
-from .work_results import Undone as Undone
 
 # --- system -----------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ class UndoStart(Change, frozen=True, kw_only=True):
     plan_hash: Short = ""
 
 
-class RunRollback(ChangeOne, frozen=True, kw_only=True):
-    """As `undo.start` with the scope of a run."""
+class UndoOne(ChangeOne, frozen=True, kw_only=True):
+    """As `undo.start` with the scope of one run, or of one action."""
 
     dry_run: bool = False
     plan_hash: Short = ""

@@ -197,17 +197,6 @@ class Actions(Page, frozen=True, kw_only=True):
     items: list[ActionView]
 
 
-class Undone(Shape, frozen=True, kw_only=True):
-    """withdrawn: it had not left.  compensation: the action proposed to mend what did leave."""
-
-    id: str
-    seq: int
-    withdrawn: bool
-    compensation: str = ""
-    message: str = ""
-    undoing: str = ""
-
-
 class DeadLetterView(Shape, frozen=True, kw_only=True):
     id: str
     run: str

@@ -111,7 +111,7 @@ def test_undo_inside_the_hold_sends_nothing(client: Client, house: Quarters) -> 
     already = len(house.sent())
     approve(client, [action])
     undone = client.call("action.undo", {"id": action["id"]}).result
-    assert undone["withdrawn"] is True
+    assert undone["items"][0]["state"] == "withdrawn"
     assert not until(lambda: len(house.sent()) != already, HOLD_S + 1.5)
     assert client.call("action.get", {"id": action["id"]}).result["status"] == "withdrawn"
 
@@ -120,9 +120,10 @@ def test_undo_after_sending_proposes_a_correction_and_says_it_cannot_be_called_b
     sent = [item for item in drafted(client).values() if item["status"] == "succeeded"]
     assert sent, "an earlier test of this file sent one"
     undone = client.call("action.undo", {"id": sent[0]["id"]}).result
-    correction = client.call("action.get", {"id": undone["compensation"]}).result
-    assert (undone["withdrawn"], correction["status"], correction["compensates"]) == (
-        False,
+    (item,) = undone["items"]
+    correction = client.call("action.get", {"id": item["by"]}).result
+    assert (item["state"], correction["status"], correction["compensates"]) == (
+        "compensating",
         "proposed",
         sent[0]["id"],
     )

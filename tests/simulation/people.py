@@ -18,7 +18,7 @@ from quarterdeck_daemon.core.commands import (
     StartRun,
     SteerRun,
     SteerStep,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, DeadLetter, Document, Plain, Run, Step
 from quarterdeck_daemon.core.orders import (
@@ -191,7 +191,7 @@ class Operator:
             self.look()
         left = [action.id for action in self._seen.values() if action.status == "succeeded"]
         ids = left if left and self._chance.random() < 0.7 else list(self._seen)
-        return UndoAction(id=self._chance.choice(ids)) if ids else None
+        return Undo(scope=f"action:{self._chance.choice(ids)}") if ids else None
 
     def _start(self) -> Command | None:
         playbook = self._chance.choice(STARTED)

@@ -188,7 +188,8 @@ class Toy:
             raise QuarterdeckError("conflict", f"{id} cannot be undone")
         self.done[id]["status"] = "withdrawn"
         self.emit("action.withdrawn", {"action": id})
-        return {"id": id, "status": "withdrawn", "withdrawn": True, "message": "It was not sent and never will be."}
+        item: Plain = {"action": id, "state": "withdrawn", "says": "it never left"}
+        return {"id": "u1", "scope": f"action:{id}", "status": "compensated", "items": [item]}
 
     def stop(self, params: Plain) -> Plain:
         self.state["stopped"] = True

@@ -280,10 +280,11 @@ class LiveSession:
         answer = await self._change(line, "action.undo", {"id": deed.id}, deadline_ms=UNDO_ANSWER_MS)
         if isinstance(answer, QuarterdeckError):
             return Verdict(deed.id, answer.code, answer.message, answer.hint)
-        if answer.get("withdrawn"):
+        state, said = replies.undone(answer)
+        if state == "withdrawn":
             self._undone(deed)
         self._dirty.set()
-        return Verdict(deed.id, message=str(answer.get("message") or "it is taken back"))
+        return Verdict(deed.id, message=said)
 
     def _undone(self, deed: DeedView) -> None:
         self._deeds.decided(replace(deed, done="undone", status="withdrawn", release_us=None))

@@ -206,6 +206,18 @@ def verdicts(result: Plain) -> tuple[Verdict, ...]:
     return (*read, *(Verdict(id="", code="internal", message="an answer could not be read"),) * unreadable)
 
 
+class _Undone(msgspec.Struct, frozen=True):
+    state: str = ""
+    says: str = ""
+
+
+def undone(result: Plain) -> tuple[str, str]:
+    """Return the state of the one action that was to be taken back, and that in words."""
+    found, _ = _each(result.get("items"), _Undone)
+    one = found[0] if found else _Undone()
+    return one.state, one.says or "it is taken back"
+
+
 def deed(result: Plain) -> DeedView:
     """Return what `action.get` tells of one action. Raises ValidationError when it is none."""
     read = msgspec.convert(result, _Action, strict=False)

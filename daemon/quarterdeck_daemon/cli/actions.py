@@ -1,4 +1,4 @@
-"""Undo of one action and `settle`: what became of it when nobody could find out."""
+"""`settle`: what became of an action when nobody could find out."""
 
 from __future__ import annotations
 
@@ -9,26 +9,6 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from .plain import Plain, text
 from .session import Session
 from .words import changes, verb
-
-
-def undo_action(session: Session, id: str) -> None:
-    """Undo one action and report what that meant."""
-    result = session.change("action.undo", {"id": id}, does=f"undo {id}")
-    if result is None:
-        return
-    found = result.result
-    correction = text(found, "compensation", "correction")
-    if correction:
-        said = f"{id} has left; its correction is {correction}"
-        then = session.command(f"why {correction}") + ", then approve or reject it"
-        undo = session.command(f"reject {correction} --reason TEXT")
-    elif text(found, "undoing"):
-        said, then = f"{id}: {text(found, 'message')}", session.command("undo --list")
-        undo = session.command(f"undo {text(found, 'undoing')}")
-    else:
-        said, then = f"withdrawn {id}", text(found, "message") or "it does not leave"
-        undo = "not possible: start its playbook again"
-    session.done(result, id, said, then=then, undo=undo)
 
 
 @verb(

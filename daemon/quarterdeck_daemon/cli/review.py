@@ -15,7 +15,6 @@ import click
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from . import proposal
-from .actions import undo_action
 from .approvals import away_until, back_at, lesson_of, waiting
 from .deciding import confirmed, decide, now_ms
 from .delegate import delegate
@@ -25,6 +24,7 @@ from .plain import Plain, text
 from .prompt import ask
 from .session import Session
 from .text import line
+from .undoing import undo_one
 from .why import tree
 from .words import verb
 
@@ -227,7 +227,7 @@ class Review:
 
     def _undo(self) -> None:
         if self.last_approved:
-            undo_action(self.session, self.last_approved)
+            undo_one(self.session, self.last_approved)
         else:
             self.session.printer.say("Nothing approved yet in this review.")
 

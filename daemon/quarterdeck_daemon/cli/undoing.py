@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .actions import undo_action
 from .plain import Plain, number, record, records, text
 from .prompt import sure
 from .session import Session
 from .text import counted, line
 from .times import iso, moment
 from .words import changes, confirms, verb
+
+if TYPE_CHECKING:
+    from quarterdeck_protocol.calls import Result
 
 WAYS = {
     "withdraw": "does not leave",
@@ -52,7 +55,7 @@ def undo(
     scope = scope_of(what)
     plain_action = scope.startswith("action:") and not (session.dry_run or plan_hash or since or until)
     if plain_action:
-        undo_action(session, scope.partition(":")[2])
+        undo_one(session, scope.partition(":")[2])
         return
     if not (what or since or until):
         raise QuarterdeckError(
@@ -96,13 +99,40 @@ def take_back(session: Session, method: str, params: Plain, plan_hash: str) -> N
         session.printer.talk("nothing was changed")
         return
     asked = params | {"plan_hash": plan_hash or text(plan, "plan_hash"), "reason": session.reason}
-    result = session.client.call(method, asked, request_id=session.request_id)
+    tell_begun(session, session.client.call(method, asked, request_id=session.request_id))
+
+
+def undo_one(session: Session, id: str) -> None:
+    """One action, without a question: before it leaves that is free, and after it another action asks."""
+    result = session.change("action.undo", {"id": id}, does=f"undo {id}")
+    if result is not None:
+        tell_begun(session, result)
+
+
+def tell_begun(session: Session, result: Result) -> None:
+    """What came of it so far, what is next, and how to take that back."""
     found = result.result
-    id = text(found, "id")
-    waiting = [text(one, "by") for one in records(found.get("items")) if text(one, "by_status") == "proposed"]
-    then = session.command(f"approve {' '.join(waiting)}") if waiting else session.command("undo --list")
-    session.done(result, id, f"{id}: {_progress(found)}", then=then, undo=session.command(f"undo {id}"))
+    id, rows = text(found, "id"), records(found.get("items"))
+    waiting = " ".join(text(one, "by") for one in rows if text(one, "by_status") == "proposed")
+    then = session.command(f"approve {waiting}") if waiting else session.command("undo --list")
+    undo = session.command(f"undo {id}")
+    if all(text(one, "state") == "withdrawn" for one in rows):
+        then, undo = "it does not leave", "not possible: start its playbook again"
+    said = _one_told(rows[0]) if len(rows) == 1 else _progress(found)
+    session.done(result, id, f"{id}: {said}", then=then, undo=undo)
     _tell_records(session, found)
+
+
+def _one_told(row: Plain) -> str:
+    action, by, says = (text(row, name) for name in ("action", "by", "says"))
+    did = {
+        "withdrawn": f"withdrew {action}",
+        "compensating": f"began to take back {action}" + (f" by {by}" if by else ""),
+        "waiting": f"began to take back {action}",
+        "compensated": f"took back {action}",
+        "corrected": f"corrected {action}",
+    }.get(text(row, "state"), f"did not take back {action}")
+    return f"{did}; {says}" if says else did
 
 
 def _tell_records(session: Session, found: Plain) -> None:

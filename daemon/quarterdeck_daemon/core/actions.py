@@ -39,6 +39,7 @@ from .room import blocked, effect_work
 from .settings import settings_of
 from .track import confidence_of, record_id
 from .turn import Turn
+from .undo_plan import mends
 from .verbs import VERBS, class_of, targets_of
 
 EFFECT_TRIES_MAX = 5
@@ -56,7 +57,10 @@ DOUBTFUL = frozenset(("uncertain", "crash", "timeout"))
 
 def propose(turn: Turn, run: Run, step: Step, proposed: ProposedAction, labels: Labels) -> str:
     """Record what an agent asks for and what the policy says to it. Returns the action's id."""
-    return propose_as(turn, proposed, labels, agent=step.agent, run=run.id, step=step.id, made_from=_seen_by(run))
+    return propose_as(
+        turn, proposed, labels, agent=step.agent, run=run.id, step=step.id, made_from=_seen_by(run),
+        mended=mends(run),
+    )  # fmt: skip
 
 
 def _seen_by(run: Run) -> tuple[str, ...]:
@@ -66,9 +70,9 @@ def _seen_by(run: Run) -> tuple[str, ...]:
 
 def propose_as(
     turn: Turn, proposed: ProposedAction, labels: Labels, *, agent: str, run: str = "", step: str = "",
-    made_from: tuple[str, ...] = (),
+    made_from: tuple[str, ...] = (), mended: str = "",
 ) -> str:  # fmt: skip
-    """Propose for anybody. Returns the action's id."""
+    """Propose for anybody. mended: the action that its run is to take back. Returns the action's id."""
     id = f"a{turn.number('a')}"
     name = f"{proposed.connector}.{proposed.verb}"
     targets = targets_of(name, proposed.args) if name in VERBS else proposed.targets
@@ -95,7 +99,7 @@ def propose_as(
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": turn.env.now_us + settings.expires_us,
         **_warning(turn, settings),
-        "compensates": _mended(turn, proposed, trusted=agent == "kernel"),
+        "compensates": _mended(turn, proposed, agent, mended),
         "made_from": list(made_from),
     }
     turn.emit("action.proposed", body, run=run or None, labels=labels, actor=f"agent:{agent}")
@@ -132,12 +136,13 @@ def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
     return _judge(turn, question_of(turn.draft, action.connector, action.verb, args, action.labels, asker))
 
 
-def _mended(turn: Turn, proposed: ProposedAction, *, trusted: bool) -> str:
-    """The action that this one corrects, if it really is one that left; for agents, through the same connector."""
-    mended = turn.draft.get(Action, proposed.compensates) if proposed.compensates else None
+def _mended(turn: Turn, proposed: ProposedAction, agent: str, named: str) -> str:
+    """The action that this one takes back, if it really is one that left. By an agent's word alone: through its connector."""
+    id = named or proposed.compensates
+    mended = turn.draft.get(Action, id) if id else None
     if mended is None or mended.status not in ("succeeded", "compensation_failed"):
         return ""
-    return mended.id if trusted or mended.connector == proposed.connector else ""
+    return mended.id if named or agent == "kernel" or mended.connector == proposed.connector else ""
 
 
 # --- going out ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
+from .agent_files import parse_agent
 from .commands import AssetFile, Command, Configure, LoadAssets
 from .entities import Asset, AssetKind, Plain, Settings
 from .kind_schema import compiled
@@ -65,6 +66,10 @@ def _check(file: AssetFile) -> None:
             raise QuarterdeckError(
                 "schema", f"{file.path} names its playbook {playbook.name!r}; name and file must agree"
             )
+    elif file.asset_kind == "agent":
+        agent = parse_agent(file.text)
+        if agent.name != file.name:
+            raise QuarterdeckError("schema", f"{file.path} names its agent {agent.name!r}; name and file must agree")
     elif file.asset_kind in ("policy", "preset"):
         parse_policy(file.text)
     elif file.asset_kind == "kind":
@@ -86,6 +91,12 @@ def _loaded(draft: Draft, event: Event) -> None:
     draft.put(asset)
     # A second copy under its hash: runs keep the text that they began with.
     draft.put(msgspec.structs.replace(asset, id=f"{asset.id}@{asset.hash[:16]}"))
+
+
+def _pinned(draft: Draft, event: Event) -> None:
+    """The text of a run that no file has; it stands under its hash alone, as those of files do for runs that began."""
+    asset = msgspec.convert({**event.body, "path": "", "at_us": event.at_us}, Asset)
+    draft.put(msgspec.structs.replace(asset, seq=event.seq))
 
 
 def _removed(draft: Draft, event: Event) -> None:
@@ -121,6 +132,7 @@ def _configured(draft: Draft, event: Event) -> None:
 DECIDE: dict[type[Command], Callable[..., Plain]] = {LoadAssets: load, Configure: configure}
 APPLY: dict[str, Applier] = {
     "asset.loaded": _loaded,
+    "asset.pinned": _pinned,
     "asset.removed": _removed,
     "asset.refused": _refused,
     "workspace.configured": _configured,

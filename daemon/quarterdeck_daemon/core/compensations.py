@@ -28,24 +28,28 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     compensate  another action takes it back, wholly      correct it stays in the world; a second one says so
     cannot      nothing of ours helps
 
-    verb, args: of the action to propose; empty for a mail, whose correction a playbook writes
+    verb, args: of the action to propose. Without a verb somebody has to work it out first, see correcting.py: the agent,
+    which gets args as its input and reads as what it is shown; else, of a mail, the playbook that writes corrections.
     """
 
     kind: Kind
     says: str
     verb: str = ""
     args: Plain = {}
+    agent: str = ""
+    reads: Plain = {}
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """A compensation that somebody wrote for exactly this case. values: names that its arguments may use.
+    """A compensation that somebody wrote for exactly this case: a verb with its arguments, or an agent with its input.
 
-    agent: who would have to work it out, instead of a verb; that is not done without being asked.
+    values: names that args and reads may use.
     """
 
-    verb: str
-    agent: str = ""
+    verb: str = ""
     args: Plain = {}
+    agent: str = ""
+    reads: dict[str, Plain] = {}
     values: Plain = {}
 
 
@@ -60,8 +64,9 @@ def way_back(action: Action, declared: Declared | None = None) -> Way:
         return Way(kind="wait", says=_waits(action))
     if action.status not in STANDING:
         return Way(kind="cannot", says=_nothing_to_do(action))
-    if action.compensation:
-        declared = msgspec.convert(action.compensation, Declared)
+    if action.compensation:  # Only a playbook may name an agent.
+        own = msgspec.convert(action.compensation, Declared)
+        declared = Declared(verb=own.verb, args=own.args)
     if declared is not None:
         return _declared(action, declared)
     name = f"{action.connector}.{action.verb}"
@@ -78,23 +83,26 @@ def _waits(action: Action) -> str:
 def _nothing_to_do(action: Action) -> str:
     if action.status == "compensated":
         return f"{action.compensated_by} took it back already"
+    if action.status == "withdrawn":
+        return "it was withdrawn and never left; it does not come back by itself: start its playbook again"
     return f"it is {action.status}: it never happened"
 
 
 def _declared(action: Action, own: Declared) -> Way:
-    """One that names an agent needs somebody to start it.
-
-    Its arguments may name `${result.x}`, `${args.x}`, `${action.x}`, and in a playbook what a step may name.
-    """
-    if own.agent:
-        return Way(kind="cannot", says=f"its step leaves that to the agent {own.agent}; run a playbook with it")
-    name = own.verb if "." in own.verb else f"{action.connector}.{own.verb}"
+    """Its arguments may name `${result.x}`, `${args.x}`, `${action.x}`, and in a playbook what a step may name."""
+    name = own.agent or (own.verb if "." in own.verb else f"{action.connector}.{own.verb}")
     about: Plain = {"id": action.id, "operation_id": action.operation_id, "targets": list(action.targets)}
+    values: Plain = {**own.values, "args": action.args, "result": action.result, "action": about}
     try:
-        args = resolve(own.args, {**own.values, "args": action.args, "result": action.result, "action": about})
+        args, reads = resolve(own.args, values), resolve(own.reads, values)
     except Unanswerable as error:
         return Way(kind="cannot", says=f"its compensation {name} cannot be filled in: {error}")
-    if name not in VERBS or not isinstance(args, dict):
+    assert isinstance(args, dict), "a map stays a map"
+    assert isinstance(reads, dict), "a map stays a map"
+    if own.agent:
+        says = f"the agent {own.agent} works out what takes it back"
+        return Way(kind="compensate", says=says, agent=own.agent, args=args, reads=reads)
+    if name not in VERBS:
         return Way(kind="cannot", says=f"its compensation names {name}, which no connector offers")
     return Way(kind="compensate", says=f"{name} takes it back", verb=name, args=args)
 
@@ -161,16 +169,50 @@ MAKERS: dict[str, Callable[[Action], Way]] = {
 
 def proposal_of(action: Action, way: Way, reason: str) -> ProposedAction:
     """Return the action that carries out a way back which has a verb."""
-    assert way.verb, "a mail's correction is written by its playbook"
+    assert way.verb, "what has to be worked out first is no proposal yet"
     connector, _, verb = way.verb.partition(".")
-    risks = ("What was done stays known to whoever saw it.",) if way.kind == "correct" else ()
+    return _proposal(
+        action,
+        connector,
+        verb,
+        way.args,
+        summary=f"Take back {action.id}: {action.summary}",
+        why=reason or f"{action.id} is taken back: {way.says}.",
+        risks=("What was done stays known to whoever saw it.",) if way.kind == "correct" else (),
+    )
+
+
+def plain_correction(action: Action, operator: str, reason: str) -> ProposedAction:
+    """Return a correction of a mail in plain words, for a workspace that has nothing better."""
+    subject, message_id = str(action.args.get("subject", "")), action.result.get("message_id", "")
+    name = operator.partition("<")[0].strip()
+    told: Plain = {
+        "subject": subject if subject.lower().startswith("re:") else f"Re: {subject}",
+        "body": f"Hello,\n\nplease disregard my last message; it was sent by mistake.\n\n{name}\n",
+        "in_reply_to": message_id,
+        "references": [message_id],
+    }
+    return _proposal(
+        action,
+        action.connector,
+        action.verb,
+        {name: told.get(name, value) for name, value in action.args.items()},
+        summary=f"Correct {action.id}: {action.summary}",
+        why=reason or f"You took back {action.id} after it had left.",
+        risks=("The first mail has been received; the correction does not remove it.",),
+    )
+
+
+def _proposal(
+    action: Action, connector: str, verb: str, args: Plain, *, summary: str, why: str, risks: tuple[str, ...]
+) -> ProposedAction:
     return ProposedAction(
         connector=connector,
         verb=verb,
-        args=way.args,
+        args=args,
         targets=(),
-        summary=f"Take back {action.id}: {action.summary}",
-        why=reason or f"{action.id} is taken back: {way.says}.",
+        summary=summary,
+        why=why,
         evidence=(Evidence(claim="the action that is taken back", source=f"action:{action.id}"),),
         confidence=1.0,
         risks=risks,

@@ -28,6 +28,7 @@ from . import (
     autonomy,
     breakers,
     budgets,
+    correcting,
     dead_letters,
     documents,
     endorsement,
@@ -67,7 +68,6 @@ from . import (
     time_travel,
     track,
     triggers,
-    undo,
     undoing,
     waits,
 )
@@ -335,7 +335,7 @@ RUN_ENDINGS: dict[str, Follower] = {
 }  # fmt: skip
 _MODULES = (
     memory, documents, facts, starting, runs, run_steering, run_edits, quarantine, waits,
-    actions, approvals, undo, undoing, stopping, assets, time_travel, forking, alerts, announcing,
+    actions, approvals, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
     limits, budgets, breakers, dead_letters, grants, autonomy,
 )  # fmt: skip
@@ -347,6 +347,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     schedules.FOLLOW,
     reminders.FOLLOW,
     triggers.FOLLOW,
+    correcting.FOLLOW,
     dead_letters.FOLLOW,
     settling.FOLLOW,
     {"line.left": _called},

@@ -269,8 +269,12 @@ class _Checks:
         if what.verb and f"{what.connector}.{what.verb}" not in VERBS:
             told = f"step {spec.id!r}: no connector offers {what.connector}.{what.verb}"
             self.say((*path, "verb"), told, hint=f"There are: {', '.join(sorted(VERBS))}.", level="warning")
-        self._templates((*path, "args"), what.args, extra=("output",))
-        self._templates((*path, "in"), what.input, extra=("output",))
+        if what.reads and not what.agent:
+            self.say((*path, "reads"), f"step {spec.id!r}: only an agent is shown something")
+        for name, wanted in what.reads.items():
+            self._reads((*path, "reads", name), spec, name, wanted)
+        self._templates((*path, "args"), what.args)
+        self._templates((*path, "in"), what.input)
 
     # --- values ---
 
@@ -283,7 +287,7 @@ class _Checks:
             step = f"step {self._id_at(path)!r}: " if path[0] == "steps" else ""
             self.say(path, f"{step}{error.message}", hint=error.hint)
 
-    def _templates(self, path: Path, value: object, *, extra: tuple[str, ...] = ()) -> None:
+    def _templates(self, path: Path, value: object) -> None:
         """Every `${…}` below this value."""
         if isinstance(value, dict):
             for key, one in value.items():

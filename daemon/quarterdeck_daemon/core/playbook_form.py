@@ -101,13 +101,16 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Compensate(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename={"input": "in"}
 ):
-    """What takes a step back when its run is rolled back: an effect, or an agent that proposes one."""
+    """What takes an effect of the step back: another effect, or an agent that works out and proposes one."""
 
     connector: str = ""
     verb: str = ""
     args: Template = {}
     agent: str = ""
     input: Template = {}
+    reads: Annotated[
+        dict[str, Plain], Meta(description="What that agent is shown, besides `undone`, the action.")
+    ] = {}
 
 
 class Reroute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

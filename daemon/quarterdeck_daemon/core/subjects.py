@@ -198,6 +198,7 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     "link.made": _link,
     "link.removed": _link,
     "asset.loaded": _named("asset", "id", "hash", mark="@"),  # Each text by itself: an old one can be forgotten.
+    "asset.pinned": _named("asset", "id"),
     "request.answered": _receipt,
     "sink.consented": _named("consent", "id"),
     **dict.fromkeys(("grant.given", "grant.used", "grant.ended"), _named("grant", "id")),

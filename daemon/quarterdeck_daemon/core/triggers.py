@@ -1,4 +1,4 @@
-"""Triggers: runs that begin on a mail, or to correct one. All other news begin runs through schedules, see firing.py."""
+"""Triggers: runs that begin on a mail. All other news begin runs through schedules, see firing.py."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Callable
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from .entities import Action, Asset, Document, Plain, Run
+from .entities import Asset, Document, Plain
 from .expressions import Unanswerable, holds, resolve
 from .lookup import find
 from .playbook import Trigger, check_inputs, parse_playbook
 from .runs import begin_run
 from .turn import Turn
-from .undo import CORRECTION, correct_plainly
 
 
 def start_triggered(turn: Turn, event: Event) -> None:
@@ -55,28 +54,4 @@ def _given(trigger: Trigger, document: Document, values: Plain) -> Plain:
     return {"document": document.id, **filled}
 
 
-def start_correction(turn: Turn, event: Event) -> None:
-    """A mail that has left is undone: the workspace's own playbook writes the correction, if it has one."""
-    action = find(turn, Action, str(event.body["action"]))
-    asset = turn.draft.get(Asset, f"playbook/{CORRECTION}")
-    document = turn.draft.get(Run, action.run)
-    given: Plain = {"action": action.id}
-    if document is not None and "document" in document.inputs:
-        given["document"] = document.inputs["document"]
-    try:
-        if asset is None or asset.removed:
-            raise QuarterdeckError("not_found", f"no playbook {CORRECTION}")
-        playbook = parse_playbook(asset.text)
-        inputs = check_inputs(playbook, {name: value for name, value in given.items() if name in playbook.inputs})
-    except QuarterdeckError:
-        correct_plainly(turn, action, str(event.body["reason"]))
-        return
-    begin_run(
-        turn, f"r{turn.number('r')}", playbook, asset.hash, inputs, action.labels, namespace=action.namespaces[0]
-    )
-
-
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
-    "document.parsed": start_triggered,
-    "action.correction_wanted": start_correction,
-}
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"document.parsed": start_triggered}

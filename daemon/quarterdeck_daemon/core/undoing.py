@@ -14,8 +14,7 @@ follows from events, so a plan that was cut off anywhere goes on by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
 
 import msgspec
 
@@ -24,143 +23,14 @@ from quarterdeck_protocol.events import Event
 
 from .actions import propose_as, release
 from .commands import Command, SteerRun, Undo
-from .compensations import Declared, Way, proposal_of, way_back
-from .entities import UNDO_ITEM_OVER, Action, Asset, Plain, Run, Undoing, UndoItem, UndoState
-from .hashing import value_hash
+from .compensations import Way, proposal_of, way_back
+from .correcting import plainly
+from .entities import UNDO_ITEM_OVER, Action, Plain, Run, Undoing, UndoItem, UndoState
 from .lookup import find
-from .playbook import parse_playbook
 from .run_steering import steer
-from .step_ends import values_of
 from .table import Draft, Table
 from .turn import Applier, Turn, take_number
-
-E = TypeVar("E", Action, Run, Undoing)
-
-ITEMS_MAX = 500  # Of one undoing; more is a smaller stretch of time at once.
-CHAIN_MAX = 64  # Undo of an undo of an undo …
-CORRECTION = "correction"  # The playbook that mends a mail which was undone too late.
-
-
-class Planned(msgspec.Struct, frozen=True):
-    action: Action
-    way: Way
-
-
-# --- what a scope means -----------------------------------------------------------------------------
-
-
-def plan(table: Table, command: Undo) -> list[Planned]:
-    """What undoing this scope would do, newest first. Raises QuarterdeckError for a scope that is none."""
-    kind, _, id = command.scope.partition(":")
-    finder = SCOPES.get(kind)
-    if finder is None or (kind == "everything") != (not id):
-        raise QuarterdeckError(
-            "bad_value",
-            f"{command.scope!r} is nothing that can be undone",
-            hint="action:a17, run:r3, agent:outreach, undoing:u2, or everything with a time.",
-        )
-    found = sorted(finder(table, id, command), key=lambda one: (one.left_seq or one.seq, _number(one)), reverse=True)
-    if len(found) > ITEMS_MAX:
-        raise QuarterdeckError(
-            "out_of_range", f"that is {len(found):,} actions; {ITEMS_MAX} go at once", hint="Take a shorter time."
-        )
-    busy = {item.action: one.id for one in table.live(Undoing) for item in one.items if not _over(item)}
-    return [Planned(action, _way(table, action, busy.get(action.id, ""))) for action in found]
-
-
-def _way(table: Table, action: Action, busy: str) -> Way:
-    if busy:
-        return Way(kind="cannot", says=f"{busy} is taking it back already")
-    return way_back(action, declared_compensation(table, action))
-
-
-def _number(action: Action) -> int:
-    digits = action.id.removeprefix("a")
-    return int(digits) if digits.isdecimal() and len(digits) < 16 else 0
-
-
-def _one_action(table: Table, id: str, command: Undo) -> Iterator[Action]:
-    yield _get(table, Action, id)
-
-
-def _of_run(table: Table, id: str, command: Undo) -> Iterator[Action]:
-    run = _get(table, Run, id)
-    for step in run.steps.values():
-        for action in step.actions:
-            yield from _standing(table, table.get(Action, action))
-        if step.child:  # What a run within it did is its doing, too.
-            yield from _of_run(table, step.child, command)
-
-
-def _of_agent(table: Table, id: str, command: Undo) -> Iterator[Action]:
-    return _in_time(table, command, lambda action: action.agent == id)
-
-
-def _of_everybody(table: Table, id: str, command: Undo) -> Iterator[Action]:
-    if command.since_us is None and command.until_us is None:
-        raise QuarterdeckError("schema", "params: `since` is missing", hint="Everything needs a time: since, until.")
-    return _in_time(table, command, lambda action: True)
-
-
-def _in_time(table: Table, command: Undo, fits: Callable[[Action], bool]) -> Iterator[Action]:
-    since, until = command.since_us or 0, command.until_us
-    for action in list(table.scan(Action)):
-        in_time = action.at_us >= since and (until is None or action.at_us <= until)
-        if in_time and fits(action) and not action.compensates:
-            yield from _standing(table, action)
-
-
-def _of_undoing(table: Table, id: str, command: Undo) -> Iterator[Action]:
-    """The undo of an undo: what it did is taken back, what it still waits for is withdrawn."""
-    for item in _get(table, Undoing, id).items:
-        action = table.get(Action, item.by) if item.by else None
-        if action is not None and action.status not in ("rejected", "expired", "withdrawn", "denied", "failed"):
-            yield action
-
-
-def _standing(table: Table, action: Action | None) -> Iterator[Action]:
-    """What stands in the world of this action: itself, or what an undone undo put in its place; else nothing.
-
-    Every second action of a chain takes back the one before it.
-    """
-    depth = 0
-    while action is not None and action.status == "compensated" and depth < CHAIN_MAX:
-        action, depth = table.get(Action, action.compensated_by), depth + 1
-    over = ("denied", "rejected", "expired", "withdrawn", "failed", "compensated")
-    if action is not None and depth % 2 == 0 and action.status not in over:
-        yield action
-
-
-SCOPES: dict[str, Callable[[Table, str, Undo], Iterator[Action]]] = {
-    "action": _one_action,
-    "run": _of_run,
-    "agent": _of_agent,
-    "undoing": _of_undoing,
-    "everything": _of_everybody,
-}
-
-
-def _get(table: Table, cls: type[E], id: str) -> E:
-    entity = table.get(cls, id)
-    if entity is None:
-        raise QuarterdeckError("not_found", f"there is no {cls.kind} {id!r}", hint="quarterdeck timeline")
-    return entity
-
-
-def declared_compensation(table: Table, action: Action) -> Declared | None:
-    """What the action's step in its playbook says about taking it back; None when it says nothing."""
-    run = table.get(Run, action.run) if action.run and action.step else None
-    pinned = table.get(Asset, f"playbook/{run.playbook}@{run.playbook_hash[:16]}") if run is not None else None
-    if run is None or pinned is None:
-        return None
-    spec = next((spec for spec in parse_playbook(pinned.text).steps if spec.id == action.step), None)
-    if spec is None or spec.compensate is None:
-        return None
-    compensate = spec.compensate
-    if compensate.agent:
-        return Declared(verb="", agent=compensate.agent)
-    return Declared(verb=f"{compensate.connector}.{compensate.verb}", args=compensate.args, values=values_of(run))
-
+from .undo_plan import CORRECTION, Planned, declared_compensation, hash_of, is_over, plan, works_out
 
 # --- beginning --------------------------------------------------------------------------------------
 
@@ -168,7 +38,7 @@ def declared_compensation(table: Table, action: Action) -> Declared | None:
 def undo_scope(turn: Turn, command: Undo) -> Plain:
     """Begin to take back, or say what that would mean."""
     planned = plan(turn.draft, command)
-    hash = value_hash([command.scope, [[one.action.id, one.way.kind, one.way.verb, one.way.args] for one in planned]])
+    hash = hash_of(command.scope, planned)
     if command.plan_hash and command.plan_hash != hash:
         raise QuarterdeckError(
             "conflict",
@@ -179,10 +49,24 @@ def undo_scope(turn: Turn, command: Undo) -> Plain:
     told: Plain = {"scope": command.scope, "plan_hash": hash, "items": [_row(one) for one in planned]}
     if command.dry_run:
         return {**told, "id": "", "status": "", "dry_run": True}
-    _refuse_empty(command, planned)
-    id = begin(turn, command, planned)
-    undoing = find_undoing(turn, id)
+    drafting = _working_out(turn.draft, command.scope)
+    if not drafting:
+        _refuse_empty(command, planned)
+    id = begin(turn, command, planned, drafting)
+    undoing = _find(turn, id)
     return {**told, "id": id, "status": undoing.status, "dry_run": False, "items": rows_of(turn.draft, undoing)}
+
+
+def _working_out(table: Table, scope: str) -> list[Run]:
+    """Of an undo that is undone: the runs that are still at work on what it wants to propose."""
+    kind, _, id = scope.partition(":")
+    undoing = table.get(Undoing, id) if kind == "undoing" else None
+    wanted = {item.action for item in undoing.items if _is_worked_out(item)} if undoing is not None else set()
+    return [run for run in table.live(Run) if wanted and works_out(run) in wanted]
+
+
+def _is_worked_out(item: UndoItem) -> bool:
+    return item.state == "compensating" and not item.by
 
 
 def _row(one: Planned) -> Plain:
@@ -231,8 +115,8 @@ def _refuse_empty(command: Undo, planned: list[Planned]) -> None:
     )
 
 
-def begin(turn: Turn, command: Undo, planned: list[Planned]) -> str:
-    """Record the plan and do what can be done now. Returns its id."""
+def begin(turn: Turn, command: Undo, planned: list[Planned], drafting: list[Run]) -> str:
+    """Record the plan and do what can be done now. drafting: runs that it makes needless. Returns its id."""
     id = f"u{turn.number('u')}"
     items = [{"action": one.action.id, "state": "waiting", "note": one.way.says} for one in planned]
     body: Plain = {
@@ -245,8 +129,9 @@ def begin(turn: Turn, command: Undo, planned: list[Planned]) -> str:
     }
     kind, _, name = command.scope.partition(":")
     turn.emit("undo.begun", body, run=name if kind == "run" else None)
-    if kind == "run" and find(turn, Run, name).live:
-        steer(turn, SteerRun(id=name, verb="cancel", reason=command.reason or "rolled back"))
+    ending = [name] if kind == "run" and find(turn, Run, name).live else [run.id for run in drafting]
+    for run in ending:
+        steer(turn, SteerRun(id=run, verb="cancel", reason=command.reason or "rolled back"))
     for one in planned:
         if one.way.kind == "cannot":
             _move(turn, id, one.action.id, "cannot", note=one.way.says)
@@ -263,7 +148,7 @@ def _take_back(turn: Turn, id: str, action_id: str) -> None:
         _move(turn, id, action_id, "withdrawn", note="it never left")
         return
     way = way_back(action, declared_compensation(turn.draft, action))
-    undoing = find_undoing(turn, id)
+    undoing = _find(turn, id)
     if way.kind == "withdraw":
         body: Plain = {"action": action.id, "reason": undoing.reason or "undone", "was": action.status}
         turn.emit("action.withdrawn", body, run=action.run or None, labels=action.labels)
@@ -277,7 +162,7 @@ def _take_back(turn: Turn, id: str, action_id: str) -> None:
 def _compensate(turn: Turn, undoing: Undoing, action: Action, way: Way) -> None:
     if not way.verb:
         _move(turn, undoing.id, action.id, "compensating", note=way.says)
-        wanted: Plain = {"action": action.id, "reason": undoing.reason}
+        wanted: Plain = {"action": action.id, "reason": undoing.reason, "undoing": undoing.id, "agent": way.agent}
         turn.emit("action.correction_wanted", wanted, run=action.run or None, labels=action.labels)
         return
     by = propose_as(
@@ -307,7 +192,7 @@ def _move(turn: Turn, id: str, action: str, state: UndoState, *, by: str = "", n
 
 def _let_the_next_go(turn: Turn, id: str) -> None:
     """One more is over: what waited only for that, and whose hold has ended meanwhile, leaves."""
-    corrected = {item.action for item in find_undoing(turn, id).items}
+    corrected = {item.action for item in _find(turn, id).items}
     waiting = [one for one in turn.draft.live(Action) if one.status == "held" and one.compensates in corrected]
     for action in waiting:  # Also a second correction of the same, which finds out that it is not needed.
         if action.release_us is not None and action.release_us <= turn.env.now_us:
@@ -315,15 +200,11 @@ def _let_the_next_go(turn: Turn, id: str) -> None:
 
 
 def _finish_when_over(turn: Turn, id: str) -> None:
-    undoing = find_undoing(turn, id)
-    if not undoing.live or not all(_over(item) for item in undoing.items):
+    undoing = _find(turn, id)
+    if not undoing.live or not all(is_over(item) for item in undoing.items):
         return
     failed = any(item.state == "compensation_failed" for item in undoing.items)
     turn.emit("undo.finished", {"undoing": id, "status": "compensation_failed" if failed else "compensated"})
-
-
-def _over(item: UndoItem) -> bool:
-    return item.state in UNDO_ITEM_OVER
 
 
 def _items_of(turn: Turn, action: str) -> list[tuple[Undoing, UndoItem]]:
@@ -332,16 +213,19 @@ def _items_of(turn: Turn, action: str) -> list[tuple[Undoing, UndoItem]]:
         (undoing, item)
         for undoing in list(turn.draft.live(Undoing))
         for item in undoing.items
-        if item.action == action and not _over(item)
+        if item.action == action and not is_over(item)
     ]
 
 
 def follow_proposed(turn: Turn, event: Event) -> None:
-    """A correction that a playbook wrote: now the item has a name for it."""
-    corrected = str(event.body.get("compensates", ""))
-    for undoing, item in _items_of(turn, corrected) if corrected else ():
+    """What was worked out: now the item has a name for it. One is enough."""
+    by = find(turn, Action, str(event.body["action"]))
+    for undoing, item in _items_of(turn, by.compensates) if by.compensates else ():
         if item.state == "compensating" and not item.by:
-            _move(turn, undoing.id, item.action, "compensating", by=str(event.body["action"]), note=item.note)
+            _move(turn, undoing.id, item.action, "compensating", by=by.id, note=item.note)
+        elif item.by not in ("", by.id) and by.status in ("proposed", "held"):
+            body: Plain = {"action": by.id, "reason": f"{item.by} is to take it back", "was": by.status}
+            turn.emit("action.withdrawn", body, run=by.run or None, labels=by.labels)
 
 
 def follow_compensated(turn: Turn, event: Event) -> None:
@@ -381,23 +265,26 @@ def _outcome_is_known(turn: Turn, undoing: Undoing, action: Action) -> None:
 
 
 def follow_run_ended(turn: Turn, event: Event) -> None:
-    """The playbook that should write a correction ended without one."""
+    """A run that should work out what takes an action back ended without it."""
     run = find(turn, Run, event.run or "")
-    corrected = str(run.inputs.get("action", ""))
-    if run.playbook != CORRECTION or not corrected:
-        return
-    for undoing, item in _items_of(turn, corrected):
-        if item.state == "compensating" and not item.by:
-            note = f"{run.id}, which should write the correction, ended as {run.status}: {run.reason}"
-            _move(turn, undoing.id, item.action, "compensation_failed", note=note)
-            _finish_when_over(turn, undoing.id)
+    for undoing, item in _items_of(turn, works_out(run)) if works_out(run) else ():
+        if not _is_worked_out(item):
+            continue
+        if run.playbook == CORRECTION and run.status in ("no_op", "succeeded"):
+            plainly(turn, find(turn, Action, item.action), undoing.reason)
+            continue
+        note = (
+            f"{run.id}, which should work out what takes it back, ended as {run.status}: {run.reason or 'without it'}"
+        )
+        _move(turn, undoing.id, item.action, "compensation_failed", note=note)
+        _finish_when_over(turn, undoing.id)
 
 
 # --- events -----------------------------------------------------------------------------------------
 
 
-def find_undoing(turn: Turn, id: str) -> Undoing:
-    return _get(turn.draft, Undoing, id)
+def _find(turn: Turn, id: str) -> Undoing:
+    return find(turn, Undoing, id)
 
 
 class _Begun(msgspec.Struct):

@@ -230,7 +230,9 @@ def with_approvals(house: House) -> House:
     house.answers["action.list"] = {"items": [], "next": None}
     house.answers["run.list"] = {"items": [], "next": None}
     house.answers["action.get"] = QuarterdeckError("not_found", "there is no such action")
-    house.answers["action.undo"] = {"id": "a17", "seq": 8, "withdrawn": True, "message": "It was not sent."}
+    house.answers["action.undo"] = {
+        "id": "u1", "items": [{"action": "a17", "state": "withdrawn", "says": "it never left"}],
+    }  # fmt: skip
     return house
 
 

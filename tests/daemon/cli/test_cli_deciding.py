@@ -134,11 +134,19 @@ def test_snooze_sends_a_time_in_utc(with_approvals: House, shell: Shell) -> None
 
 def test_undo_says_what_it_meant(with_approvals: House, shell: Shell) -> None:
     ran = shell("undo", "a17", "--reason", "wrong price")
-    assert (ran.status, ran.out) == (0, "withdrawn a17\n")
-    with_approvals.answers["action.undo"] = {"id": "a17", "seq": 9, "withdrawn": False, "compensation": "a19"}
+    assert (ran.status, ran.out) == (0, "u1: withdrew a17; it never left\n")
+    assert "undo: not possible" in ran.err
+    item: Plain = {
+        "action": "a17",
+        "state": "compensating",
+        "by": "a19",
+        "by_status": "proposed",
+        "says": "it has left",
+    }
+    with_approvals.answers["action.undo"] = {"id": "u2", "items": [item]}
     ran = shell("undo", "a17")
-    assert ran.out == "a17 has left; its correction is a19\n"
-    assert "undo: quarterdeck reject a19 --reason TEXT" in ran.err
+    assert ran.out == "u2: began to take back a17 by a19; it has left\n"
+    assert "next: quarterdeck approve a19\nundo: quarterdeck undo u2\n" in ran.err
 
 
 # --- edit -----------------------------------------------------------------------------------------

@@ -70,7 +70,6 @@ from quarterdeck_daemon.core.commands import (
     StepAnswered,
     SupersedeMemory,
     Undo,
-    UndoAction,
     Wake,
     WithdrawMemories,
 )
@@ -281,7 +280,7 @@ def _answer_a_lead(story: Story) -> None:
     story.pass_time(60 * SECOND)
     story.tell(EffectAnswered(action="a1", outcome=EffectDone(result={"message_id": "<1@x>"})), "effector")
     story.tell(SignalRun(id="r1", signal="answered", payload={"yes": True}))
-    story.tell(UndoAction(id="a1", reason="wrong price"))
+    story.tell(Undo(scope="action:a1", reason="wrong price"))
     story.tell(Endorse(id="client/ines"))
 
 

@@ -18,7 +18,7 @@ from quarterdeck_daemon.core.commands import (
     SettleAction,
     StartRun,
     StepAnswered,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Plain, Run
 from quarterdeck_daemon.core.hashing import text_hash
@@ -320,7 +320,7 @@ def test_undo_before_it_left_is_final() -> None:
         bench = bench_with()
         if approved:
             decide(bench)
-        assert bench.do(UndoAction(id="a1"))["status"] == "withdrawn"
+        bench.do(Undo(scope="action:a1"))
         bench.pass_time(30 * DAY)
         assert (action_of(bench).status, bench.needs("effect")) == ("withdrawn", [])
 
@@ -329,12 +329,12 @@ def test_a_second_undo_while_the_correction_waits_is_a_conflict() -> None:
     """Two corrections of one mail would be one mail too many."""
     bench = bench_with()
     sent(bench)
-    bench.do(UndoAction(id="a1"))
-    with pytest.raises(QuarterdeckError, match="under way: a2") as refused:
-        bench.do(UndoAction(id="a1"))
+    bench.do(Undo(scope="action:a1"))
+    with pytest.raises(QuarterdeckError, match="u1 is taking it back already") as refused:
+        bench.do(Undo(scope="action:a1"))
     assert refused.value.code == "conflict"
     decide(bench, "reject", "a2")
-    bench.do(UndoAction(id="a1"))
+    bench.do(Undo(scope="action:a1"))
     sent(bench, "a3")
     assert (action_of(bench).status, action_of(bench).compensated_by) == ("compensated", "a3")
 
@@ -344,7 +344,7 @@ def test_a_correction_carries_the_labels_of_what_it_corrects_and_so_waits_for_th
     bench = bench_with(policy=rule("allow"), labels=EXTERNAL)
     assert action_of(bench).status == "proposed"
     sent(bench)
-    bench.do(UndoAction(id="a1"))
+    bench.do(Undo(scope="action:a1"))
     correction = action_of(bench, "a2")
     assert (correction.labels.integrity, correction.status) == ("external", "proposed")
 
@@ -352,7 +352,7 @@ def test_a_correction_carries_the_labels_of_what_it_corrects_and_so_waits_for_th
 def test_a_failed_correction_is_said_plainly() -> None:
     bench = bench_with()
     sent(bench)
-    bench.do(UndoAction(id="a1"))
+    bench.do(Undo(scope="action:a1"))
     decide(bench, id="a2")
     bench.pass_time(8 * SECOND)
     bench.do(EffectAnswered(action="a2", outcome=failure("permanent")))

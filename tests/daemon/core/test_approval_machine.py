@@ -21,7 +21,7 @@ from quarterdeck_daemon.core.commands import (
     PutFact,
     StartRun,
     StepAnswered,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Plain
 from quarterdeck_daemon.core.groups import cards_of, grouped
@@ -225,7 +225,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         if model is None or model.status in ("succeeded", "intent", "unknown"):
             return  # Corrections and doubt are told elsewhere.
         try:
-            self.bench.do(UndoAction(id=self.pick(number)))
+            self.bench.do(Undo(scope=f"action:{self.pick(number)}"))
         except QuarterdeckError:
             assert model.status not in ("proposed", "held")
         else:

@@ -12,7 +12,7 @@ from quarterdeck_daemon.core.commands import (
     LoadAssets,
     Remember,
     SupersedeMemory,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Evidence, Verdict
 from quarterdeck_daemon.core.hashing import text_hash
@@ -63,7 +63,7 @@ def test_what_is_not_risky_waits_no_longer_than_its_hold() -> None:
 def test_undo_is_free_until_it_leaves() -> None:
     desk, id = paying_desk()
     desk.pass_time(COOL - 1)
-    desk.do(UndoAction(id=id))
+    desk.do(Undo(scope=f"action:{id}"))
     desk.pass_time(COOL)
     assert desk.action(id).status == "withdrawn"
 

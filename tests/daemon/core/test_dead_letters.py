@@ -13,7 +13,7 @@ from quarterdeck_daemon.core.commands import (
     ResolveDeadLetter,
     StartRun,
     StepAnswered,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.diagnosis import diagnosed
 from quarterdeck_daemon.core.entities import Action, Alert, DeadLetter, Plain, Run
@@ -202,7 +202,7 @@ def test_compensated_it_takes_back_what_the_run_did_before_it_failed() -> None:
 def test_an_effect_that_fails_when_its_run_is_over_leaves_a_letter_and_can_be_proposed_again() -> None:
     bench = sent_and_failed()
     resolve(bench, "drop")
-    bench.do(UndoAction(id="a1", reason="oops"))
+    bench.do(Undo(scope="action:a1", reason="oops"))
     correction = next((one for one in bench.store.live(Action) if one.compensates == "a1"), None)
     if correction is None:
         pytest.skip("this workspace mends a mail by a run")

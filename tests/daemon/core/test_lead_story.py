@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from quarterdeck_daemon.core.commands import (
@@ -13,7 +15,7 @@ from quarterdeck_daemon.core.commands import (
     EngageStop,
     ReleaseStop,
     StepAnswered,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, DeadLetter, Plain, Run
 from quarterdeck_daemon.core.orders import (
@@ -139,7 +141,8 @@ def test_undo_inside_the_hold_means_never_sent() -> None:
     bench, action = bench_with_proposal()
     approve(bench, action)
     bench.pass_time(7_000_000)
-    assert bench.do(UndoAction(id=action.id))["status"] == "withdrawn"
+    (item,) = cast(list[Plain], bench.do(Undo(scope=f"action:{action.id}"))["items"])
+    assert (item["state"], item["says"]) == ("withdrawn", "it never left")
     bench.pass_time(60_000_000)
     assert bench.needs("effect") == []
     assert "effect.intended" not in bench.kinds()
@@ -150,7 +153,7 @@ def test_undo_after_sending_proposes_a_correction_in_the_same_thread() -> None:
     approve(bench, action)
     bench.pass_time(8_000_000)
     bench.do(EffectAnswered(action=action.id, outcome=EffectDone(result={"message_id": "<x@y>"})))
-    bench.do(UndoAction(id=action.id))
+    bench.do(Undo(scope=f"action:{action.id}"))
     correction = next(one for one in bench.store.live(Action) if one.compensates == action.id)
     assert (correction.status, correction.args["in_reply_to"]) == ("proposed", "<x@y>")
     assert correction.targets == (ADDRESS,)
@@ -229,13 +232,13 @@ def test_approving_while_stopped_is_refused_with_its_code() -> None:
 
 def test_a_request_repeated_gets_its_first_answer_and_no_second_effect() -> None:
     bench, action = bench_with_proposal()
-    command = UndoAction(id=action.id)
+    command = Undo(scope=f"action:{action.id}")
     first = bench.do(command, request_id="q1")
     head = bench.store.head
     assert bench.do(command, request_id="q1") == first
     assert bench.store.head == head
     with pytest.raises(QuarterdeckError) as refused:
-        bench.do(UndoAction(id="a999"), request_id="q1")
+        bench.do(Undo(scope="action:a999"), request_id="q1")
     assert refused.value.code == "id_conflict"
 
 

@@ -14,7 +14,6 @@ from quarterdeck_daemon.core.commands import (
     StartRun,
     StepAnswered,
     Undo,
-    UndoAction,
 )
 from quarterdeck_daemon.core.entities import Action, Plain, Run, Undoing
 from quarterdeck_daemon.core.orders import EffectDone, Failed, Failure, ProposedAction, StepDone
@@ -326,6 +325,6 @@ def test_the_compensation_of_the_step_comes_before_that_of_the_verb_and_the_acti
 def test_undo_of_one_action_proposes_its_compensation() -> None:
     bench = house(WRITE)
     carry_out(bench)
-    reply = bench.do(UndoAction(id="a1"))
-    assert (reply["compensation"], reply["undoing"]) == ("a2", "u1")
+    reply = bench.do(Undo(scope="action:a1"))
+    assert (reply["id"], rows(reply)[0]["by"], rows(reply)[0]["state"]) == ("u1", "a2", "compensating")
     assert get(bench, "a2").args == {"path": "notes/a.md", "content": "old", "expected": "new"}

@@ -13,7 +13,7 @@ from quarterdeck_daemon.core.commands import (
     SetAutonomy,
     StartRun,
     StepAnswered,
-    UndoAction,
+    Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Autonomy, Plain, Record
 from quarterdeck_daemon.core.hashing import text_hash
@@ -83,7 +83,7 @@ class Trust(Bench):
         )
 
     def undo(self, action: Action) -> None:
-        self.do(UndoAction(id=action.id))
+        self.do(Undo(scope=f"action:{action.id}"))
 
     def give(self, **changed: object) -> str:
         fields: dict[str, object] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .actions import Choice, DecideApprovals, LessonDraft, SettleAction, Undo, UndoAction
+from .actions import Choice, DecideApprovals, LessonDraft, SettleAction, Undo
 from .answers import DocumentAnswered, EffectAnswered, EffectStarted, Needs, RecallAnswered, StepAnswered, Wake
 from .base import Command
 from .facts import Capture, Captured, DecideProposal, MakeLink, PutFact, RetractFact, TransactFacts
@@ -128,7 +128,6 @@ __all__ = [
     "SupersedeMemory",
     "TransactFacts",
     "Undo",
-    "UndoAction",
     "Wake",
     "WithdrawMemories",
 ]

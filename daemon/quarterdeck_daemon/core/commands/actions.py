@@ -40,11 +40,6 @@ class DecideApprovals(Command, frozen=True, kw_only=True):
     shown_us: int | None = None  # When it was put before the operator, if the face told.
 
 
-class UndoAction(Command, frozen=True, kw_only=True):
-    id: str
-    reason: str = ""
-
-
 class Undo(Command, frozen=True, kw_only=True):
     """Take back what a scope did: "action:a17", "run:r3", "agent:outreach", "undoing:u2" or "everything".
 

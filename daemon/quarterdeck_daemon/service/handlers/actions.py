@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import SettleAction, UndoAction
+from ...core.commands import SettleAction
 from ...core.entities import Action, Plain
 from ..house import House
 from ..rpc import Asked, Handler
 from ..views import action_view
 from .pages import newest_first
-
-CORRECTION_WAIT_S = 5.0
-CORRECTION_POLL_S = 0.02
 
 
 def handlers(house: House) -> dict[str, Handler]:
@@ -43,12 +38,6 @@ def handlers(house: House) -> dict[str, Handler]:
             last = seq
         return {"items": items, "next": None}
 
-    async def undo(asked: Asked, params: p.ChangeOne) -> object:
-        reply, seq = await house.change(asked, UndoAction(id=params.id, reason=params.reason))
-        withdrawn = reply["status"] == "withdrawn"
-        compensation = reply.get("compensation") or ("" if withdrawn else await _correction_of(house, params.id))
-        return {**reply, "withdrawn": withdrawn, "compensation": compensation}, seq
-
     async def settle(asked: Asked, params: p.ActionSettle) -> object:
         command = SettleAction(id=params.id, happened=params.happened, reason=params.reason)
         return await house.change(asked, command)
@@ -57,18 +46,7 @@ def handlers(house: House) -> dict[str, Handler]:
         "action.settle": settle,
         "action.get": get,
         "action.list": listing,
-        "action.undo": undo,
     }
-
-
-async def _correction_of(house: House, id: str) -> str:
-    """The action that corrects this one; drafting it takes a worker a moment."""
-    for _ in range(int(CORRECTION_WAIT_S / CORRECTION_POLL_S)):
-        found = next((action.id for action in house.store.live(Action) if action.compensates == id), "")
-        if found:
-            return found
-        await asyncio.sleep(CORRECTION_POLL_S)
-    return ""
 
 
 def _fits(action: Action, params: p.ActionList) -> bool:

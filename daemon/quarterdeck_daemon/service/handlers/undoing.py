@@ -1,6 +1,8 @@
-"""undo.* and run.rollback: effects taken back, as one plan that can be looked at first and followed later."""
+"""undo.*, action.undo and run.rollback: effects taken back, as one plan that can be looked at first and followed later."""
 
 from __future__ import annotations
+
+import asyncio
 
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol import undo_messages as u
@@ -16,16 +18,19 @@ from ..rpc import Asked, Handler
 from ..views import iso
 from .pages import newest_first
 
+WORKED_OUT_WAIT_S = 5.0
+WORKED_OUT_POLL_S = 0.02
+
 
 def handlers(house: House) -> dict[str, Handler]:
     async def start(asked: Asked, params: u.UndoStart) -> object:
         return await _undo(house, asked, _command(params))
 
-    async def rollback(asked: Asked, params: u.RunRollback) -> object:
-        command = Undo(
-            scope=f"run:{params.id}", dry_run=params.dry_run, plan_hash=params.plan_hash, reason=params.reason
-        )
-        return await _undo(house, asked, command)
+    async def rollback(asked: Asked, params: u.UndoOne) -> object:
+        return await _undo(house, asked, _one("run", params))
+
+    async def undo_action(asked: Asked, params: u.UndoOne) -> object:
+        return await _undo(house, asked, _one("action", params))
 
     async def get(asked: Asked, params: p.ReadOne) -> object:
         undoing = house.store.get(Undoing, params.id, as_of=house.position(params.as_of))
@@ -46,7 +51,13 @@ def handlers(house: House) -> dict[str, Handler]:
             last = seq
         return {"items": items, "next": None}
 
-    return {"undo.start": start, "run.rollback": rollback, "undo.get": get, "undo.list": listing}
+    return {
+        "undo.start": start,
+        "run.rollback": rollback,
+        "action.undo": undo_action,
+        "undo.get": get,
+        "undo.list": listing,
+    }
 
 
 def _command(params: u.UndoStart) -> Undo:
@@ -60,13 +71,28 @@ def _command(params: u.UndoStart) -> Undo:
     )
 
 
+def _one(kind: str, params: u.UndoOne) -> Undo:
+    scope = f"{kind}:{params.id.removeprefix(f'{kind}:')}"
+    return Undo(scope=scope, dry_run=params.dry_run, plan_hash=params.plan_hash, reason=params.reason)
+
+
 async def _undo(house: House, asked: Asked, command: Undo) -> object:
     records = await _records(house, command.scope)
     if command.dry_run:
         done = await house.engine.execute(command, actor=asked.actor)
         return {**done.reply, "records": records}
     reply, seq = await house.change(asked, command)
-    return {**reply, "records": records}, seq
+    return {**reply, **await _worked_out(house, str(reply["id"])), "records": records}, seq
+
+
+async def _worked_out(house: House, id: str) -> Plain:
+    """How it stands when everything that has to be worked out first is, which takes a worker a moment, or after a while."""
+    for _ in range(int(WORKED_OUT_WAIT_S / WORKED_OUT_POLL_S)):
+        undoing = house.store.get(Undoing, id)
+        if undoing is None or not any(item.state == "compensating" and not item.by for item in undoing.items):
+            break
+        await asyncio.sleep(WORKED_OUT_POLL_S)
+    return {"status": undoing.status, "items": rows_of(house.store, undoing)} if undoing is not None else {}
 
 
 async def _records(house: House, scope: str) -> Plain:
