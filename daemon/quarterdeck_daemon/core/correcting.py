@@ -30,7 +30,6 @@ from .turn import Turn
 from .undo_plan import CORRECTION, WORKS_OUT, declared_compensation
 
 STEP = "undo"  # The one step of a run in which an agent works it out.
-UNDONE = "undone"  # Under this name it is shown the action.
 
 
 def start(turn: Turn, event: Event) -> None:
@@ -99,8 +98,8 @@ def _labels(action: Action, run: Run) -> Labels:
 
 
 def _playbook_for(run: Run, step: str, said: Declared) -> str:
-    reads: Plain = {UNDONE: {"action": "${inputs.action}"}, **_referring(said.reads, "inputs.shown")}
-    work: Plain = {"id": STEP, "agent": said.agent, "reads": reads, "in": _referring(said.args, "inputs.given")}
+    reads, given = _referring(said.reads, "inputs.shown"), _referring(said.args, "inputs.given")
+    work: Plain = {"id": STEP, "agent": said.agent, "reads": reads, "in": given}
     plain: Plain = {
         "name": f"undo-{run.playbook}-{step}",
         "description": f"Works out what takes back what the step {step} of {run.playbook} did.",

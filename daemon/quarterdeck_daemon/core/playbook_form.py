@@ -109,7 +109,7 @@ class Compensate(
     agent: str = ""
     input: Template = {}
     reads: Annotated[
-        dict[str, Plain], Meta(description="What that agent is shown, besides `undone`, the action.")
+        dict[str, Plain], Meta(description="What that agent is shown, by name.")
     ] = {}
 
 
