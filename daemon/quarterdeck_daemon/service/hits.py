@@ -26,7 +26,8 @@ def hits(store: Store, question: Question, finds: Sequence[Find], now_us: int) -
         item = _item(store, question, find)
         if item is not None:
             superseded, view, at_us = item
-            items.append({**view, "score": find.score, "why": _why(find, now_us - at_us), "superseded": superseded})
+            view |= {"score": find.score, "why": _why(find, now_us - at_us), "superseded": superseded}
+            items.append(view)
     return items
 
 
@@ -53,7 +54,7 @@ def _counts(entity: Memory | Fact) -> bool:
 
 def _view(entity: Memory | Fact) -> Plain:
     """What a hit shows; `memory.get` and `fact.get` have the rest. Made ten times a search, so nothing is counted here."""
-    common: Plain = {
+    view: Plain = {
         "seq": entity.seq,
         "source": entity.source,
         "at": iso(entity.at_us),
@@ -62,7 +63,7 @@ def _view(entity: Memory | Fact) -> Plain:
         "labels": plain(entity.labels),
     }
     if isinstance(entity, Memory):
-        return common | {
+        view |= {
             "id": entity.id,
             "entity": f"memory:{entity.id}",
             "text": entity.text,
@@ -73,7 +74,8 @@ def _view(entity: Memory | Fact) -> Plain:
             "tags": list(entity.tags),
             "hash": text_hash(entity.text),
         }
-    return common | {
+        return view
+    view |= {
         "id": f"fact:{entity.id}",
         "entity": f"fact:{entity.id}",
         "text": fact_text(entity),
@@ -85,6 +87,7 @@ def _view(entity: Memory | Fact) -> Plain:
         "hash": value_hash(entity.value),
         "version": entity.version,
     }
+    return view
 
 
 def _why(find: Find, age_us: int) -> Plain:

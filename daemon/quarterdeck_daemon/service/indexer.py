@@ -64,6 +64,9 @@ BEGUN_ANEW = b""  # Between the threads: say Hello again.
 RETRY_S = 5.0  # After the disk was full.
 CLOSE_S = 0.4
 
+_QUESTIONS = msgspec.msgpack.Decoder(list[Question])
+_MESSAGE: msgspec.msgpack.Decoder[DaemonMessage] = msgspec.msgpack.Decoder(DaemonMessage)
+
 log = logging.getLogger("quarterdeck.indexer")
 
 
@@ -199,7 +202,7 @@ class Indexer:
 
     def _search(self, body: bytes) -> Outcome:
         try:
-            questions = msgspec.msgpack.decode(body, type=list[Question])
+            questions = _QUESTIONS.decode(body)
             found = self._shelf.index.search(questions)
             return RowsFound(body=msgspec.msgpack.encode(found), words_only=self._shelf.index.words_only)
         except QuarterdeckError as error:
@@ -287,7 +290,7 @@ def _vital(work: Callable[[], None]) -> None:
 
 def _order_in(body: bytes) -> Order | None:
     try:
-        message: DaemonMessage = msgspec.msgpack.decode(body, type=DaemonMessage)
+        message: DaemonMessage = _MESSAGE.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         log.error("an order does not parse", extra=fields(error=str(error)))
         return None

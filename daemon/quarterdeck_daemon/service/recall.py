@@ -49,6 +49,8 @@ NOTE_WAIT_S = 0.5
 AGAIN_S = 1.0  # After rows were refused: a full disk, say.
 FILL_AGAIN_S = 10.0  # After a part that lacks rows took none: its embedder cannot be asked.
 
+_FINDS = msgspec.msgpack.Decoder(list[list[Find]])
+
 log = logging.getLogger("quarterdeck.recall")
 
 
@@ -270,7 +272,7 @@ class Recall:
             work = SearchRows(body=msgspec.msgpack.encode(list(questions)))
             outcome = await self._hub.do(self._order("search", work, SEARCH_DEADLINE_MS), "indexer")
             if isinstance(outcome, RowsFound):
-                finds = msgspec.msgpack.decode(outcome.body, type=list[list[Find]])
+                finds = _FINDS.decode(outcome.body)
                 self.words_only = outcome.words_only
                 return Answers(finds, self.behind, outcome.words_only)
             if isinstance(outcome, Failed) and outcome.failure.failure == "permanent":

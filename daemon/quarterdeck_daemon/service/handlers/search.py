@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -59,5 +60,7 @@ def question_of(house: House, params: p.Filters, query: str) -> Question:
 
 def _items(house: House, question: Question, finds: Sequence[Find]) -> list[Plain]:
     items = hits(house.store, question, finds, house.engine.now_us())
-    house.note_shown(items)
+    asyncio.get_running_loop().call_soon(
+        house.note_shown, items
+    )  # The answer goes first; what comes next finds it noted.
     return items
