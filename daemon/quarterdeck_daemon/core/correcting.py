@@ -58,7 +58,7 @@ def _ask_playbook(turn: Turn, action: Action, origin: str) -> bool:
     if asset is None or asset.removed:
         return False
     run = turn.draft.get(Run, action.run)
-    given: Plain = {"action": action.id}
+    given: Plain = {"action": action.id, "subject": str(action.args.get("subject", ""))}
     if run is not None and "document" in run.inputs:
         given["document"] = run.inputs["document"]
     try:
