@@ -55,6 +55,7 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
       context   {"budget", "query", "tokens", "pieces": [{"part", "id", "title", "text", "source", "span", "labels", …}]}
     `workspace` is always there: {"name", "operator", "timezone"}.
 
+    file      text of the agent's file when its prompt is what does the work, "" when code does
     purposes  for which a model would answer now; none in a deterministic run
     replies   to what the agent asked in its earlier turns at this attempt, in the order of asking
     """
@@ -66,6 +67,7 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
     input: Plain
     context: Plain
     now_us: int
+    file: str = ""
     purposes: tuple[str, ...] = ()
     replies: tuple[ModelReply, ...] = ()
 
@@ -387,7 +389,7 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class HostedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The model of a host, as it is now. name: in the settings.  id: name and content, "" before it is known.
 
-    at_once  requests that it takes at the same time      problem, fix  why it is not ready, and what mends it
+    at_once  requests that it takes at the same time; 0: it is about to end      problem, fix  why it is not ready, and what mends it
     """
 
     name: str = ""
@@ -395,6 +397,7 @@ class HostedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     context_tokens: int = 0
     at_once: int = 1
     remote: bool = False
+    loading: bool = False  # What it was asked waits for that, and its time begins afterwards.
     loaded: bool = False
     ready: bool = True
     problem: str = ""

@@ -83,7 +83,15 @@ class Cell:
 
     def ask(self, order: bytes) -> bytes:
         """Have an order done; wait for its answer. Raises CellEnded."""
-        write_frame(self._write, order)
+        self.tell(order)
+        return self.hear()
+
+    def tell(self, frame: bytes) -> None:
+        """Raises CellEnded."""
+        write_frame(self._write, frame)
+
+    def hear(self) -> bytes:
+        """Wait for the next frame. Raises CellEnded."""
         return read_frame(self._read)
 
     @property

@@ -61,6 +61,7 @@ MODEL_AT_ONCE_MAX = 16  # Whatever a model host says of itself.
 HOST_WAIT_S = (
     20.0  # Questions wait so long for a host of their model; then they are answered, so that others are asked.
 )
+LOAD_S = 600.0  # A large file on a slow disk.
 CANCEL_S = 3.0  # A host that has not ended what was cancelled by then hangs.
 CROWD = 8  # With so many orders waiting, each worker holds one more, so that it need not wait for the next.
 
@@ -296,7 +297,11 @@ class Hub:
         self._dispatch(lane)
 
     def _know(self, process: _Process, model: HostedModel) -> None:
-        process.at_once = min(max(model.at_once, 1), MODEL_AT_ONCE_MAX)
+        process.at_once = min(max(model.at_once, 0), MODEL_AT_ONCE_MAX)
+        before = self.models.get(model.name, model)
+        if model.loading or before.loading:  # The time of what it was asked begins when it is loaded.
+            for job in [job for id in process.orders if (job := self._jobs.get(id)) is not None and job.due]:
+                job.due = time.monotonic() + (LOAD_S if model.loading else job.order.deadline_ms / 1000)
         self.models[model.name] = model
         self._on_model(model)
 

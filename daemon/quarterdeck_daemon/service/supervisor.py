@@ -19,7 +19,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,8 +34,9 @@ from ..outward.address import address_of
 from .child import Patience
 from .control import Caller, Control
 from .fence import Fence, read_fence, write_fence
-from .launch import Launch, Role
+from .launch import Launch, Role, model_token
 from .logs import fields, hide, rotate, set_up_logging
+from .model_settings import ModelSetting
 from .run_folder import END_S_MAX, Lock, Owner, Places, endpoints_of, places_of, prepare, take_lock
 from .team import Seat, Team, ended
 from .workspace import CONFIG_NAME, load_config
@@ -44,10 +45,11 @@ FLAG_POLL_S = 0.1
 REAP_S = 2.0  # How long a killed process may take to die (freeing much memory takes time) before we answer anyway.
 TOKEN_BYTES = 32
 REASON_CHARACTERS_MAX = 500
-ROLES: tuple[Role, ...] = ("daemon", "effector", "worker", "indexer")
+ROLES: tuple[Role, ...] = ("daemon", "effector", "worker", "indexer", "model")
 OUTWARD: tuple[Role, ...] = ("effector",)
+MODULES: dict[Role, str] = {"model": "model_host"}  # Where it is not called as the role is.
 RUN_CHILD: dict[str, list[str]] = {
-    role: [sys.executable, "-P", "-m", f"quarterdeck_daemon.service.{role}"] for role in ROLES
+    role: [sys.executable, "-P", "-m", f"quarterdeck_daemon.service.{MODULES.get(role, role)}"] for role in ROLES
 }
 
 log = logging.getLogger("quarterdeck.supervisor")
@@ -96,8 +98,9 @@ class Supervisor:
         workers: int,
         commands: dict[str, list[str]] | None = None,
         patience: Patience | None = None,
+        models: Mapping[str, ModelSetting] | None = None,
     ) -> None:
-        """commands: what to start for each role, in place of our own modules."""
+        """commands: what to start for each role, in place of our own modules.  models: each gets a host of its own."""
         self.places = places
         self.lock = lock
         self.fence = read_fence(places.fence)
@@ -107,13 +110,29 @@ class Supervisor:
         hide(*self._tokens.values())
         self._ending = asyncio.Event()
         self._indexer_asks_outside = False  # By the settings that it started with.
-        self._team = Team(self._seats(workers, {**RUN_CHILD, **(commands or {})}), patience or Patience(), self)
+        self._commands = {**RUN_CHILD, **(commands or {})}
+        seats = [*self._seats(workers, self._commands), *self._hosts(models or {})]
+        self._team = Team(seats, patience or Patience(), self)
         self._control: Control | None = None
 
     def _seats(self, workers: int, commands: dict[str, list[str]]) -> list[Seat]:
         seats: list[tuple[str, Role]] = [("daemon", "daemon"), ("effector", "effector"), ("indexer", "indexer")]
         seats += [(f"worker-{number}", "worker") for number in range(1, workers + 1)]
         return [Seat(name, commands[role], self._launch(role), self.places.log_of(role)) for name, role in seats]
+
+    def _hosts(self, models: Mapping[str, ModelSetting]) -> list[Seat]:
+        """A seat for each model. Each token is derived from the model's name and hidden from the logs like the others."""
+        seats: list[Seat] = []
+        for name, setting in models.items():
+            launch = msgspec.structs.replace(
+                self._launch("model"),
+                token=model_token(self._tokens["model"], name),
+                model={"name": name, "setting": msgspec.to_builtins(setting)},
+                outward=setting.remote,
+            )
+            hide(launch.token)
+            seats.append(Seat(f"model-{name}", self._commands["model"], launch, self.places.log_of("model")))
+        return seats
 
     def _launch(self, role: Role) -> Launch:
         common = Launch(
@@ -131,7 +150,7 @@ class Supervisor:
             rpc=self._endpoints.of("rpc"),
             events=self._endpoints.of("events"),
             operator_token=self._tokens["operator"],
-            process_tokens={name: self._tokens[name] for name in ("effector", "worker", "indexer")},
+            process_tokens={name: self._tokens[name] for name in ROLES if name != "daemon"},
         )
 
     # --- life ---------------------------------------------------------------------------------------
@@ -151,6 +170,7 @@ class Supervisor:
                 "stop.release": self._release_asked,
                 "supervisor.status": self._status_asked,
                 "supervisor.kill": self._kill_asked,
+                "supervisor.models": self._models_asked,
                 "supervisor.watch": self._watch_asked,
                 "system.shutdown": self._shutdown_asked,
             },
@@ -190,8 +210,12 @@ class Supervisor:
         for path in [*self._endpoints.folder.glob("*.sock"), self.places.connection, self.places.control]:
             path.unlink(missing_ok=True)
 
-    def may_start(self, role: Role) -> bool:
-        """No start while ending; nobody who reaches outside while the disk does not say "stopped" though it should."""
+    def may_start(self, launch: Launch) -> bool:
+        """No start while ending; nobody who reaches outside while the disk does not say "stopped" though it should. The
+        host of a model on another machine has nothing to do while everything is stopped, and stays away."""
+        role = launch.role
+        if launch.outward and self.fence.stopped:
+            return False
         if self._ending.is_set() or self._fence_saved:
             return not self._ending.is_set()
         return role not in OUTWARD and not (role == "indexer" and embeds_outside(self.places.workspace))
@@ -218,7 +242,8 @@ class Supervisor:
         The signal goes out before the fence is written: it costs nothing, and a slow disk can't delay it.
         Nobody is told "stopped" before both are done.
         """
-        dying = self._team.kill((*OUTWARD, *(("worker",) if asked.kill else ()), *self._asking_outside()))
+        roles: tuple[Role, ...] = (*OUTWARD, *(("worker",) if asked.kill else ()), *self._asking_outside())
+        dying = self._team.kill(roles, outward=True)
         killed = [life.pid for life in dying]
         if not self.fence.stopped:
             self._set_fence(self._next_fence(stopped=True, reason=asked.reason, by=asked.by))
@@ -255,6 +280,7 @@ class Supervisor:
             ) from error
         self.fence, self._fence_saved = fence, True
         log.warning("released", extra=fields(epoch=fence.epoch, reason=asked.reason, by=asked.by))
+        self._team.start()
         await self._tell_fence(runs=asked.runs)
         return {"epoch": fence.epoch, "stopped": False, "at_us": fence.at_us, "changed": True}
 
@@ -338,6 +364,15 @@ class Supervisor:
         log.warning("killed on demand", extra=fields(child_pid=asked.pid, reason=asked.reason))
         return {"pid": asked.pid, "ended": await ended([life], REAP_S)}
 
+    async def _models_asked(self, caller: Caller, params: Plain) -> Plain:
+        """For the daemon alone: the settings name other models now."""
+        _daemon_only(caller)
+        _params(params, NoParams)
+        models = load_config(self.places.workspace).models
+        self._team.reseat("model", self._hosts(models))
+        log.info("models seated", extra=fields(models=list(models)))
+        return {"models": list(models)}
+
     async def _watch_asked(self, caller: Caller, params: Plain) -> None:
         _daemon_only(caller)
         _params(params, NoParams)
@@ -408,7 +443,8 @@ def _move_in(places: Places) -> Lock:
 
 
 def _from_settings(places: Places, lock: Lock) -> Supervisor:
-    return Supervisor(places, lock, workers=load_config(places.workspace).workers.count)
+    config = load_config(places.workspace)
+    return Supervisor(places, lock, workers=config.workers.count, models=config.models)
 
 
 async def _run(places: Places, lock: Lock, make: Callable[[Places, Lock], Supervisor]) -> None:

@@ -40,7 +40,7 @@ class Seat:
 class Keeper(Protocol):
     """Who owns a team."""
 
-    def may_start(self, role: Role) -> bool: ...
+    def may_start(self, launch: Launch) -> bool: ...
 
     def has_started(self, role: Role, pid: int) -> None: ...
 
@@ -49,24 +49,49 @@ class Team:
     """Children by their seats, the daemon first."""
 
     def __init__(self, seats: list[Seat], patience: Patience, keeper: Keeper) -> None:
-        self._children = [Child(seat.name, seat.command, seat.launch, seat.log, patience) for seat in seats]
-        self._keeper = keeper
+        self._patience, self._keeper = patience, keeper
+        self._children = [self._child(seat) for seat in seats]
+        self._leaving: list[Child] = []
+
+    def _child(self, seat: Seat) -> Child:
+        return Child(seat.name, seat.command, seat.launch, seat.log, self._patience)
 
     def start(self) -> None:
         """Fill every empty place that may be filled."""
         for child in self._children:
             self._start(child)
 
+    def reseat(self, role: Role, seats: list[Seat]) -> None:
+        """Have these seats, and no others, for this role. A child whose seat is the same goes on; another one ends."""
+        wanted = {seat.name: seat for seat in seats}
+        for child in [child for child in self._children if child.launch.role == role]:
+            seat = wanted.get(child.name)
+            if seat is not None and seat.launch == child.launch:
+                del wanted[child.name]
+                continue
+            self._children.remove(child)
+            if child.life is not None:
+                self._leaving.append(child)
+                child.signal(signal.SIGKILL)
+        self._children += [self._child(seat) for seat in wanted.values()]
+        self.start()
+
     def reap(self) -> None:
         """Collect the dead and arrange their successors. Never waits."""
+        self._leaving = [child for child in self._leaving if child.reap() is None]
         for child in self._children:
             life = child.reap()
             if life is not None:
                 self._succeed(child, life)
 
-    def kill(self, roles: Collection[Role]) -> list[Life]:
-        """SIGKILL the children of these roles and their groups; return their lives, which end soon."""
-        return _signal([child for child in self._children if child.launch.role in roles], signal.SIGKILL)
+    def kill(self, roles: Collection[Role], *, outward: bool = False) -> list[Life]:
+        """SIGKILL the children of these roles and their groups; return their lives, which end soon.
+
+        outward: also whoever else speaks to other machines.
+        """
+        everybody = (*self._children, *self._leaving)
+        found = [one for one in everybody if one.launch.role in roles or (outward and one.launch.outward)]
+        return _signal(found, signal.SIGKILL)
 
     def kill_one(self, pid: int) -> Life | None:
         """SIGKILL the child with this process id; None when there is no such child."""
@@ -94,13 +119,13 @@ class Team:
         await ended(_signal(daemon, signal.SIGTERM), DAEMON_GRACE_S)
         others = [child for child in self._children if child not in daemon]
         await ended(_signal(others, signal.SIGTERM), OTHERS_GRACE_S)
-        left = _signal(self._children, signal.SIGKILL)
+        left = _signal((*self._children, *self._leaving), signal.SIGKILL)
         if left:
             log.warning("killed what did not end by itself", extra=fields(pids=[life.pid for life in left]))
         await ended(left, OTHERS_GRACE_S)
 
     def _start(self, child: Child) -> None:
-        if child.life is not None or not self._keeper.may_start(child.launch.role):
+        if child.life is not None or child not in self._children or not self._keeper.may_start(child.launch):
             return
         try:
             pid = child.spawn(time.monotonic())

@@ -38,17 +38,18 @@ class _Capabilities(ctypes.Structure):
     _fields_ = [("sets", ctypes.c_uint32 * 6)]
 
 
-def confine(own: Path, private: tuple[Path, ...]) -> Confinement:
+def confine(own: Path, private: tuple[Path, ...], files: tuple[Path, ...] = ()) -> Confinement:
     """Confine this process for good. It must have one thread only.
 
-    own: a folder that it may read; private: folders that no rule may contain, such as the home of the operator.
+    own: a folder that it may read; files: single files that it may read, wherever they lie.
+    private: folders that no rule may contain, such as the home of the operator.
     Never raises for what the machine lacks: that is said in `missing`, and the level is lower.
     """
     if sys.platform != "linux":
         return Confinement(level="limits", parts=("limits",), missing=(f"{sys.platform} offers no more",))
     layers: tuple[tuple[str, Callable[[], str]], ...] = (
         ("powers", _give_up_powers),
-        ("landlock", lambda: f"landlock {landlock.restrict((*readable(private), own), (Path('/dev/null'),))}"),
+        ("landlock", lambda: f"landlock {landlock.restrict((*readable(private), own, *files), (Path('/dev/null'),))}"),
         ("seccomp", _refuse_calls),
     )
     parts, missing = ["limits"], [] if _alone() else ["it has more threads than one"]

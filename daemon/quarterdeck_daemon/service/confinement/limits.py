@@ -14,10 +14,10 @@ OPEN_FILES_MAX = 256
 log = logging.getLogger("quarterdeck.worker")
 
 
-def harden() -> None:
+def harden(memory_bytes: int = MEMORY_BYTES_MAX) -> None:
     """Limit what a bug in a parser could cost. No child of this process can gain rights."""
     limits = {
-        resource.RLIMIT_AS: MEMORY_BYTES_MAX,
+        resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_NOFILE: OPEN_FILES_MAX,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: FILE_BYTES_MAX,
