@@ -112,11 +112,18 @@ def _resumed(draft: Draft, event: Event) -> None:
 def _reopened(draft: Draft, event: Event) -> None:
     """Whoever opens it again knows how late it is."""
     run = run_of(draft, event)
+    steps = {id: _again_waiting(step) for id, step in run.steps.items()}
     draft.put(
         replace(
-            run, seq=event.seq, status="running", ended_us=None, reason="", deadline_us=None, late_us=None, trouble=""
+            run, seq=event.seq, status="running", ended_us=None, reason="", deadline_us=None, late_us=None, trouble="",
+            steps=steps,
         )
-    )
+    )  # fmt: skip
+
+
+def _again_waiting(step: Step) -> Step:
+    """A fan-out that was not over when its run ended waits for its children once more."""
+    return replace(step, status="waiting") if step.children and step.status == "pending" else step
 
 
 def _ended(draft: Draft, event: Event) -> None:
@@ -134,10 +141,8 @@ def _ended(draft: Draft, event: Event) -> None:
 def _let_go(step: Step) -> Step:
     """Work under way belongs to nobody when its run has ended; reopened, it begins anew. Actions live on.
 
-    A fan-out stays as it is: what its children have done is kept.
+    A fan-out waits for nothing any more either, but keeps what its children have done; see `_reopened`.
     """
-    if step.children:
-        return step
     if step.status in ("recalling", "queued", "started", "backoff") or (
         step.status == "waiting" and not step.actions
     ):

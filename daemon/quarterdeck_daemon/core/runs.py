@@ -311,6 +311,9 @@ def settle_step(turn: Turn, event: Event) -> None:
         return
     ends: list[Plain] = [{"id": one.id, "status": one.status, "result": one.result} for one in actions]
     succeed(turn, run, step.id, {**step.output, "actions": ends})
+    run = find(turn, Run, run.id)
+    if step.parent and not run.live:  # In one that lives, advance() does it.
+        fan_out.settle(turn, run, run.steps[step.parent])
 
 
 def withdraw_actions(turn: Turn, event: Event) -> None:

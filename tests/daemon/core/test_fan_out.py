@@ -7,7 +7,7 @@ from quarterdeck_daemon.core.entities import DeadLetter
 from quarterdeck_daemon.core.playbook import parse_playbook
 from quarterdeck_daemon.core.playbook_form import FAN_OUT_MAX
 
-from .run_bench import RunBench, failed, playbook
+from .run_bench import HOUR, RunBench, failed, mail, playbook
 
 SEND = (
     '{id: send, agent: x, each: "inputs.leads", as: lead, at_most: 2, in: {to: "${lead.name}", n: "${each.index}"}}'
@@ -151,3 +151,34 @@ def test_a_cancelled_fan_out_asks_for_nothing_more() -> None:
 def test_the_step_of_a_child_is_its_share_of_the_step() -> None:
     spec = parse_playbook(playbook(SEND, inputs=INPUTS)).step("send[7]")
     assert (spec.id, spec.each, spec.item, spec.agent) == ("send[7]", "", "lead", "x")
+
+
+def test_a_fan_out_of_an_ended_run_waits_for_nothing_and_goes_on_where_it_was_when_that_is_opened_again() -> None:
+    bench = RunBench(playbook(SEND, inputs=INPUTS, deadline="1h"))
+    bench.start(leads=LEADS)
+    bench.answer("send[0]", sent=1)
+    bench.pass_time(HOUR)
+    assert bench.states() == {
+        "run": "timed_out", "send": "pending", "send[0]": "succeeded", "send[1]": "pending", "send[2]": "pending",
+    }  # fmt: skip
+    bench.do(SteerRun(id="q", verb="resume"))
+    assert {need.step for need in bench.needs("step")} == {"send[1]", "send[2]"}
+    assert (bench.step("send").status, bench.step("send[0]").output) == ("waiting", {"sent": 1})
+    bench.answer("send[1]")
+    bench.answer("send[2]")
+    assert bench.states()["run"] == "succeeded"
+    bench.check_refold()
+
+
+def test_a_child_whose_effect_ends_after_the_run_ends_the_fan_out_with_it() -> None:
+    bench = fanned(send=SEND.replace("at_most: 2, ", ""))
+    for child in ("send[0]", "send[1]", "send[2]"):
+        bench.answer(child, mail())
+    assert bench.states()["send"] == "waiting"
+    bench.do(SteerRun(id="q", verb="cancel"))
+    assert bench.states() == {
+        "run": "cancelled", "send": "succeeded",
+        "send[0]": "succeeded", "send[1]": "succeeded", "send[2]": "succeeded",
+    }  # fmt: skip
+    assert bench.step("send").output["count"] == 3
+    bench.check_refold()
