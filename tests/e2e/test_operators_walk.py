@@ -53,6 +53,8 @@ QUESTIONS = (
     ("which airline flies to Tokyo", None),
     ("recipe for lentil soup", None),
     ("what is the tyre pressure of a lorry", None),
+    ("what size are Ruth's shoes", None),
+    ("what is Ruth's phone number", "+44 20 7946 0991"),
 )
 
 

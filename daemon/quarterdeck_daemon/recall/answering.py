@@ -16,9 +16,10 @@ from .api import Find, Question
 from .asking import names_in, without
 from .catalogue import CURRENT, Catalogue, Mask, Numbers
 from .filters import Filters
-from .fusion import SURE_ROWS, Fused, fused, relevance, shown
+from .fusion import Fused, fused
 from .keyword import KeywordPart, Scores, Word
 from .matrix import Keys
+from .relevance import SURE_ROWS, Shared, beside, relevance, shared, shown, told, wanted
 from .vectors import VectorPart
 from .weights import Weights
 
@@ -47,13 +48,22 @@ class Asked(msgspec.Struct, frozen=True):
     language: str
 
 
+class _Candidates(msgspec.Struct, frozen=True):
+    """Rows that a side names, one entry for each: BM25, cosine to the question, and that beside its names."""
+
+    keys: Keys
+    words: Scores
+    cosines: Scores
+    beside: Scores
+
+
 class _Hit(msgspec.Struct, frozen=True):
-    """A candidate: its place among them, its score, the asked words that it has, and their share."""
+    """A candidate: its place among them, its score, the asked words that it has, and what they are of the question."""
 
     place: int
     score: float
     terms: Sequence[Word]
-    covered: float
+    share: Shared
 
 
 class Answering:
@@ -72,16 +82,17 @@ class Answering:
         """The question with its language."""
         return Asked(question, language_of(question.query) or self._keyword.spoken(question.query, self._language))
 
-    def likened(self, asked: Asked) -> str:
-        """What the embedder reads of a question: all but names that so many rows have that they tell none apart."""
+    def likened(self, asked: Asked) -> tuple[str, ...]:
+        """What the embedder reads: the question but for names that so many rows have that they tell none apart; and
+        those names, or any others that are in it, to see what a row is like beside them."""
         query, language = asked.question.query, asked.language
         names = names_in(query, language)
         if not names:
-            return query
+            return (query,)
         many = self._many()
         common = [name for name in names if self._keyword.rows_with(name, language) >= many]
         left = without(query, common) if common else query
-        return left if any(map(str.isalnum, left)) else query
+        return (left if any(map(str.isalnum, left)) else query, " ".join(sorted(common or names)))
 
     def answer(self, asked: Asked, side: Side | None, vector: Vectors | None, now_us: int) -> list[Find]:
         """Best first; an empty list when nothing is relevant."""
@@ -100,15 +111,13 @@ class Answering:
             words = self._in_scope(words, passing.mask)
         telling = [word for word in words if word.role != "who"] or words
         by_words = self._by_words(telling, passing.mask, passing.count, limit)
-        keys, scores = by_words
-        cosines = np.zeros(len(keys), np.float32)
+        nothing = np.zeros(len(by_words[0]), np.float32)
+        candidates = _Candidates(*by_words, nothing, nothing)
         if fluency > 0.0:
             assert side is not None, "only an embedder is fluent"
             assert vector is not None, "and it has read the question"
-            keys, scores, cosines = _united(by_words, side.part, vector, passing.mask, passing.count, limit)
-        if not len(keys):
-            return []
-        return self._ranked(question, words, keys, scores, cosines, fluency, now_us)
+            candidates = _united(by_words, side.part, vector, passing.mask, passing.count, limit)
+        return self._ranked(question, words, candidates, fluency, now_us) if len(candidates.keys) else []
 
     def _by_words(self, words: Sequence[Word], mask: Mask, passing: int, limit: int) -> tuple[Keys, Scores]:
         """The best rows of the mask that have a word. What a filter removes never ranks."""
@@ -127,32 +136,31 @@ class Answering:
             asked = min(HITS_MAX, asked * 4)
 
     def _ranked(
-        self, question: Question, words: Sequence[Word], keys: Keys, scores: Scores, cosines: Scores, fluency: float,
-        now_us: int,
-    ) -> list[Find]:  # fmt: skip
+        self, question: Question, words: Sequence[Word], among: _Candidates, fluency: float, now_us: int
+    ) -> list[Find]:
         share = {"keyword": 0.0, "vector": 1.0}.get(question.mode, self._weights.vector * fluency)
+        keys, named = among.keys, any(word.role == "who" for word in words)
         ages: Numbers = now_us - self._catalogue.columns["at_us"][keys]
-        full = self._weights.words_full * _told(words, self._weights)
-        mixed = fused(scores, cosines, ages, share, self._weights, full)
+        full = self._weights.words_full * told(words, self._weights)
+        mixed = fused(among.words, among.beside if named else among.cosines, ages, share, self._weights, full)
         looked_at = question.limit * SPARE if question.past else max(question.limit, SURE_ROWS)
         order = np.argsort(-mixed.score, kind="stable")[:looked_at]
         rows = keys[order].tolist()
         found = self._keyword.covered(words, rows) if words else {}
-        named = any(word.role == "who" for word in words)
+        asked = wanted(words, self._weights)
         hits = [
-            self._hit(place, score, words, found.get(row, []), named)
+            _Hit(place, score, has := found.get(row, []), shared(has, asked, self._weights))
             for place, row, score in zip(order.tolist(), rows, mixed.score[order].tolist(), strict=True)
         ]
         if named:
-            hits.sort(key=lambda hit: -hit.score)
-        asked = sum(word.role not in ("who", "frame") for word in words)
+            hits = self._with_covered(hits, words)
         near = [
-            relevance(hit.covered, float(cosines[hit.place]), fluency, self._weights, words=asked, named=named)
+            relevance(hit.share, float(among.beside[hit.place]), fluency, self._weights, words=asked.words)
             for hit in hits
         ]
         kept = list(range(len(hits)))
         if question.floor:
-            kept = shown([hit.score for hit in hits], near, self._weights, fluency=fluency, named=named)
+            kept = shown([hit.score for hit in hits], near, self._weights, fluency=fluency)
         finds = self._finds(question, keys, mixed, [hits[at] for at in kept], [near[at] for at in kept])
         return (_newest_of_each(finds, self._catalogue) if question.past else finds)[: question.limit]
 
@@ -169,9 +177,17 @@ class Answering:
         known = keys[keys < len(mask)]
         return len(keys) < NAME_ROWS_MAX and not mask[known].any()
 
-    def _hit(self, place: int, score: float, asked: Sequence[Word], has: Sequence[Word], named: bool) -> _Hit:
-        covered = share_of(has, asked, self._weights)
-        return _Hit(place, score + (self._weights.covered * covered if named else 0.0), has, covered)
+    def _with_covered(self, hits: Sequence[_Hit], words: Sequence[Word]) -> list[_Hit]:
+        """What has the words of the question, the name that many have among them, comes first."""
+        whole = told(words, self._weights)
+        more = [
+            msgspec.structs.replace(
+                hit,
+                score=hit.score + self._weights.covered * (told(hit.terms, self._weights) / whole if whole else 1.0),
+            )
+            for hit in hits
+        ]
+        return sorted(more, key=lambda hit: -hit.score)
 
     def _finds(
         self, question: Question, keys: Keys, mixed: Fused, hits: Sequence[_Hit], near: Sequence[float]
@@ -205,27 +221,23 @@ class Answering:
         return finds
 
 
-def share_of(has: Sequence[Word], asked: Sequence[Word], weights: Weights) -> float:
-    """The share of the asked words that a row has, 0..1; where no word tells more than another, any will do."""
-    whole = _told(asked, weights)
-    return _told(has, weights) / whole if whole > 0.0 else float(bool(has))
-
-
-def _told(words: Sequence[Word], weights: Weights) -> float:
-    worth = {"who": weights.names, "frame": weights.names, "unknown": weights.unknown_names}
-    return sum(word.weight * worth.get(word.role, 1.0) for word in words)
-
-
 def _united(
     by_words: tuple[Keys, Scores], part: VectorPart, vector: Vectors, mask: Mask, passing: int, limit: int
-) -> tuple[Keys, Scores, Scores]:
-    """Both sides' candidates with both scores: keys, BM25, cosines. Beyond a side's candidates BM25 counts as 0."""
-    near, likeness = part.search(vector, mask, passing, limit)
+) -> _Candidates:
+    """Both sides' candidates. Beyond those of the words BM25 counts as 0. vector: of the question, and of its names."""
+    near, likeness = part.search(vector[0], mask, passing, limit)
     found, scores = by_words
     have = set(found.tolist())
     more = [place for place, key in enumerate(near.tolist()) if key not in have]
-    cosines = np.concatenate([part.cosines(found, vector), likeness[more]])
-    return np.concatenate([found, near[more]]), np.concatenate([scores, np.zeros(len(more), np.float32)]), cosines
+    keys, cosines = (
+        np.concatenate([found, near[more]]),
+        np.concatenate([part.cosines(found, vector[0]), likeness[more]]),
+    )
+    scores = np.concatenate([scores, np.zeros(len(more), np.float32)])
+    if len(vector) == 1:
+        return _Candidates(keys, scores, cosines, cosines)
+    rest = beside(cosines, part.cosines(keys, vector[1]), float(vector[0] @ vector[1]))
+    return _Candidates(keys, scores, cosines, rest)
 
 
 def _newest_of_each(finds: Sequence[Find], catalogue: Catalogue) -> list[Find]:

@@ -8,7 +8,6 @@ embedder's fluency in the question's language, to nothing outside of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -18,8 +17,6 @@ from .weights import Weights
 
 Scores = npt.NDArray[np.float32]
 DAY_US = 86_400_000_000
-WORDS_USUAL = 3  # In a question; a longer one is met by less of it.
-SURE_ROWS = 10  # Of the first hits, so many are asked whether there is anything to show.
 
 
 class Fused(msgspec.Struct, frozen=True):
@@ -45,42 +42,6 @@ def fused(
     recency = np.exp2(-np.maximum(age_us, 0) / (weights.half_life_days * DAY_US)).astype(np.float32)
     score = (1.0 - share) * words + share * likeness + weights.recency * recency
     return Fused(score.astype(np.float32), words, likeness, recency)
-
-
-def relevance(
-    covered: float, cosine: float, fluency: float, weights: Weights, *, words: int = WORDS_USUAL, named: bool = False
-) -> float:
-    """How much a row has to do with a question, 0..1 and a little more.
-
-    covered: the share of the question's words that the row has, each counted by its rarity, words that no row has
-    counted as the rarest. Likeness counts from `floor_cosine` on, and as far as the embedder reads the language.
-    words: those that say what is asked for.  named: the question is about somebody whom the store knows.
-    """
-    likeness = max(0.0, cosine - weights.floor_cosine) / max(1e-6, 1.0 - weights.floor_cosine)
-    trust = fluency * (weights.named_likeness if named else 1.0)
-    length: float = (max(words, 1) / WORDS_USUAL) ** weights.longer
-    return (covered + weights.floor_vector * likeness * trust) * length
-
-
-def shown(
-    scores: Sequence[float],
-    relevances: Sequence[float],
-    weights: Weights,
-    *,
-    fluency: float = 1.0,
-    named: bool = False,
-) -> list[int]:
-    """Places of the hits that pass the floor, of hits that are in order, best first.
-
-    One hit that is relevant enough lets the others through: an answer may share few words with its question. What
-    falls far behind the best goes. Where likeness adds nothing, less is asked for.
-    """
-    sure = max(relevances[:SURE_ROWS], default=0.0)
-    least = weights.floor_named if named else weights.floor
-    if sure < least * (weights.words_alone + (1.0 - weights.words_alone) * fluency):
-        return []
-    score, near = weights.tail * scores[0], weights.tail_relevance * sure
-    return [place for place in range(len(scores)) if scores[place] >= score and relevances[place] >= near]
 
 
 def _by_best(scores: Scores, least: float = 0.0) -> Scores:

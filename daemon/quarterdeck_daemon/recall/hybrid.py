@@ -10,6 +10,7 @@ Leaves   which rows there are to the caller, the numbers to `Weights`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import shutil
 import threading
@@ -310,13 +311,15 @@ class HybridIndex:
 
 
 def _vectors_of(
-    side: Side | None, asked: Sequence[Asked], likened: Callable[[Asked], str]
+    side: Side | None, asked: Sequence[Asked], likened: Callable[[Asked], tuple[str, ...]]
 ) -> Sequence[Vectors | None]:
+    """For each question a row for every text that `likened` gives of it; None where likeness does not count."""
     if side is None:
         return [None] * len(asked)
-    wanted = [likened(one) for one in asked if one.question.mode != "keyword"]
-    made = iter(side.embedder.queries(wanted)) if wanted else iter(())
-    return [next(made) if one.question.mode != "keyword" else None for one in asked]
+    texts = [() if one.question.mode == "keyword" else likened(one) for one in asked]
+    every = list(itertools.chain(*texts))
+    made = iter(side.embedder.queries(every)) if every else iter(())
+    return [np.stack([next(made) for _ in some]) if some else None for some in texts]
 
 
 def _said(row: Row) -> str:

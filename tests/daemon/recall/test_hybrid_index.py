@@ -152,11 +152,11 @@ def test_a_name_that_many_rows_have_is_not_read_for_likeness(tmp_path: Path) -> 
     for query in ("What did Nora's team lead do?", "What did Zeno do?", "Is it Nora?", "Nora"):
         ids(index, query)
     assert [" ".join(text.split()) for text in asked] == [
-        "What did team lead do?",
-        "What did Zeno do?",
-        "Is it ?",
+        "What did team lead do?", "Nora",
+        "What did Zeno do?", "Zeno",
+        "Is it ?", "Nora",
         "Nora",
-    ]
+    ]  # fmt: skip
     index.close()
 
 
@@ -219,7 +219,7 @@ def test_what_is_asked_for_passes_the_floor(index: HybridIndex) -> None:
 def test_a_find_says_why(index: HybridIndex) -> None:
     find = index.search([Question(query="paid invoice of zeppelin", floor=False)])[0][0]
     assert (find.id, find.entity, find.terms, find.superseded) == ("m1", "memory:m1", ("paid", "invoice"), False)
-    assert 0.0 < find.relevance < 1.5
+    assert 0.0 < find.relevance < 3.0
     assert find.keyword == find.vector == 1.0
     assert find.recency == pytest.approx(0.9923, abs=1e-3)
 
