@@ -13,6 +13,7 @@ can tantivy skip what cannot be among the best.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import shutil
@@ -244,8 +245,8 @@ class KeywordPart:
     def _word(self, text: str, languages: Sequence[str], name: bool, many: float) -> Word:
         terms = dict.fromkeys(term for one in languages for term in self._analysis.terms(text, one))
         if languages[0] == RELATED and not name:
-            kin = [one for term in terms for one in relatives(term) if one not in terms and self._having(one)]
-            terms.update(dict.fromkeys(kin[:RELATIVES_MAX]))
+            kin = (one for term in (*terms,) for one in relatives(term) if one not in terms and self._having(one))
+            terms.update(dict.fromkeys([*itertools.islice(kin, RELATIVES_MAX)]))  # No more are looked for.
         if languages[0] in COMPOUNDING and not any(map(self._having, terms)):
             terms.update(dict.fromkeys(self._parts(text, languages[0])))
         rows, having = self.rows, max(map(self._having, terms), default=0)
