@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from . import agent_messages as ag
 from . import approval_messages as am
 from . import audit_messages as au
 from . import document_params as dp
@@ -169,7 +170,6 @@ METHODS: dict[str, Method] = {
     "run.skip_step": _change(p.RunStep, r.Done, "Go on without a step."),
     "run.edit_step": _change(rm.RunEditStep, rm.StepEdited, "Give a step other input, or another output."),
     "run.reassign": _change(rm.RunReassign, rm.StepEdited, "Have another agent do a step."),
-    "run.decide": _change(rm.RunDecide, rm.StepEdited, "Say yes or no to a step that waits for it."),
     "run.save": Method(
         params=rm.RunSave, result=rm.RunSaved, doc="Write its plan to playbooks/ under a new name.", role="operator"
     ),
@@ -237,6 +237,10 @@ METHODS: dict[str, Method] = {
     ),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
+    "agent.get": _read(p.ReadOne, ag.AgentView, "One agent: contract, prompt, autonomy, what it does now."),
+    "agent.validate": _read(ag.AgentValidate, ag.AgentChecked, "Check an agent file; every fault with its place."),
+    "agent.test": _read(ag.AgentTest, ag.AgentTested, "Run its examples in a worker; nothing is recorded or done."),
+    "agent.reload": _change(ag.AgentReload, ag.AgentsReloaded, "Read the files that steer the workspace again now."),
     "scope.list": _read(
         p.Listing, sr.Scopes, "Who may see and change what; for others than the operator, their own."
     ),

@@ -6,19 +6,10 @@ from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
 from quarterdeck_daemon.core.verbs import VERBS, argument_fault
 
-from .contract import Agent, AgentFailure, Contract, plain_map
-from .scopes import SCOPES
+from .contract import Agent, AgentFailure, plain_map
 
 ACTIONS_MAX = 50
 UNDO = "Until the hold ends it can be withdrawn; later: quarterdeck undo."
-
-CONTRACT = Contract(
-    purpose="Proposes the effects that its step spells out, word for word.",
-    inputs={"actions": "a list of {do: connector.verb, args, summary?, why?, compensation?}"},
-    outputs={"proposed": "how many"},
-    effects=tuple(VERBS),
-    scope=SCOPES["clerk"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -50,4 +41,4 @@ def _proposed(one: Plain) -> ProposedAction:
     )
 
 
-CLERK = Agent(name="clerk", version="1", contract=CONTRACT, run=run)
+CLERK = Agent(name="clerk", run=run)

@@ -11,10 +11,9 @@ from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
 from . import rendering
-from .contract import Agent, Contract, plain_map
+from .contract import Agent, plain_map
 from .outside_text import one_line, without_addresses
 from .rendering import Rendered, render
-from .scopes import SCOPES
 from .seen import Fact, Mail, Piece, facts_of, input_map, is_context, pieces_of, typed
 from .template import Template, template_for
 
@@ -23,29 +22,6 @@ NEED_CHARS_MAX = 160
 CONSIDERED_MAX = 12
 CONSIDERED_CHARS_MAX = 240
 _REPLY = re.compile(r"^(?:(?:re|aw|sv|fwd?|wg|antw|tr|rv)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
-
-CONTRACT = Contract(
-    purpose="Writes a mail from a template and facts; every inserted value keeps its source.",
-    reads={
-        "template": "the template; `variants` hold other languages",
-        "mail?": "the mail that is answered: `mail.subject` (without Re:), `mail.date`, `mail.from_name`",
-        "workspace?": 'map with name and operator ("Name <address>"): `workspace.name`, `operator.name`',
-        "any facts?": "by the name of the read: a fact as its value with `key`, facts as a list of those",
-        "context?": "pieces of the parts lessons, instructions and recalled; see docs/context.md",
-        "any recall?": "by the name of the read: a list of {title, text, source, score}",
-    },
-    inputs={"lead?": "the extractor's output", "language?": "overrides the lead's"},
-    outputs={
-        "subject": "one line",
-        "body": "plain text",
-        "language": 'of the template used, "" when it does not say',
-        "language_wanted": "of the lead",
-        "inserted": "[{value, source, span_in_body}] in the order of the body",
-        "template": "{id, name, hash}",
-        "considered": "[{part, id, title, text}]: lessons, instructions and what was recalled",
-    },
-    scope=SCOPES["composer"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -161,4 +137,4 @@ def _client(step: RunStep, lead: Plain) -> object:
     return None
 
 
-COMPOSER = Agent(name="composer", version="1", contract=CONTRACT, run=run)
+COMPOSER = Agent(name="composer", run=run)

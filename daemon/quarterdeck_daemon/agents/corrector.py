@@ -5,22 +5,12 @@ from __future__ import annotations
 from quarterdeck_daemon.core.entities import Evidence, Plain
 from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
 
-from .contract import Agent, AgentFailure, Contract, plain_map
+from .contract import Agent, AgentFailure, plain_map
 from .outside_text import one_line
-from .scopes import SCOPES
 from .seen import input_map
 
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it."
 RISK = "The first mail has been received; the correction does not remove it."
-
-CONTRACT = Contract(
-    purpose="Proposes a correction to everybody who got a mail that was taken back.",
-    reads={"sent": "the action that sent the mail"},
-    inputs={"draft": "the composer's output"},
-    outputs={"to": "the addresses", "subject": "of the mail"},
-    effects=("mail.send",),
-    scope=SCOPES["corrector"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -50,4 +40,4 @@ def run(step: RunStep) -> StepDone:
     return StepDone(output={"to": to, "subject": subject}, actions=(action,))
 
 
-CORRECTOR = Agent(name="corrector", version="1", contract=CONTRACT, run=run)
+CORRECTOR = Agent(name="corrector", run=run)

@@ -8,38 +8,13 @@ from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import ProposedFact, RunStep, StepDone
 
 from . import dates, money, people
-from .contract import Agent, Contract
+from .contract import Agent
 from .kinds import kind_hints
 from .need import need_in
 from .outside_text import one_line
-from .scopes import SCOPES
 from .seen import Mail, mail_of
 
 KEY_CHARS_MAX = 120
-
-CONTRACT = Contract(
-    purpose="Takes a mail apart. Says nothing that does not stand in it; what is ambiguous is left empty.",
-    reads={"mail": "the document"},
-    outputs={
-        "person": 'full name, "" when not told',
-        "first_name": "how to greet",
-        "email": "the From address, or the e-mail field of the own contact form; where an answer goes",
-        "company": "as the mail writes it",
-        "need": "the clause that says what they want",
-        "amounts": "[{minor_units, minor_units_max, currency, text, per, span}] in the order of the mail",
-        "amount": "the likely budget, one of `amounts`, or None",
-        "amount_text": "it for people: as written in the mail; also without a currency",
-        "deadline": 'ISO date when one exact day is meant, else ""',
-        "deadline_text": "as written",
-        "dates": "[{text, date, exact, role, span}]",
-        "language": "of the newest part of the mail, ISO 639-1",
-        "kind_hints": "[{kind, text}] what speaks for which kind of mail",
-        "subject": "of the mail, one line",
-        "evidence": "[{claim, source, quote, span}]; span: characters of the mail's text, or None for a header",
-    },
-    facts=("lead",),
-    scope=SCOPES["extractor"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -124,4 +99,4 @@ def _facts(mail: Mail, output: Plain) -> tuple[ProposedFact, ...]:
     return (ProposedFact(fact_kind="lead", key=key, value=value, source=mail.source),)
 
 
-EXTRACTOR = Agent(name="extractor", version="1", contract=CONTRACT, run=run)
+EXTRACTOR = Agent(name="extractor", run=run)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from quarterdeck_daemon.core.entities import Evidence, Plain
 from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
 
-from .contract import Agent, AgentFailure, Contract, plain_map
+from .contract import Agent, AgentFailure, plain_map
 from .money import shown
 from .outside_text import one_line, without_addresses
 from .people import sender_of
-from .scopes import SCOPES
 from .seen import Fact, Mail, facts_of, input_map, mail_of
 
 REFERENCES_MAX = 20
@@ -23,19 +22,6 @@ MISLEADING = ("hidden text", "instructions to", "reply-to differs", "sender name
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
 
 CONSIDERED = {"lessons": "a lesson", "instructions": "an instruction", "recalled": "recalled"}
-
-CONTRACT = Contract(
-    purpose="Proposes one mail, to the one who wrote.",
-    reads={"mail": "the document that is answered", "any facts?": "client, contact: whether the address is known"},
-    inputs={
-        "draft": "the composer's output",
-        "lead?": "the extractor's output",
-        "qualification?": "the qualifier's output (also under the name `qualify`)",
-    },
-    outputs={"to": "the address", "subject": "of the mail", "confidence": "0..1", "risks": "in words"},
-    effects=("mail.send",),
-    scope=SCOPES["outreach"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -191,4 +177,4 @@ def _group(draft: Plain, judged: Plain) -> str:
     return f"{name}:{judged.get('rule') or 'unqualified'}"
 
 
-OUTREACH = Agent(name="outreach", version="1", contract=CONTRACT, run=run)
+OUTREACH = Agent(name="outreach", run=run)

@@ -8,18 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
-from .contract import Agent, AgentFailure, Contract, plain_map
-from .scopes import SCOPES
+from .contract import Agent, AgentFailure, plain_map
 
 RECIPIENTS_MAX = 50
-
-CONTRACT = Contract(
-    purpose="Says when it is morning for each recipient.",
-    reads={"contacts": "facts of the kind contact"},
-    inputs={"recipients": "keys of contacts", "day": "a date, 2026-12-01", "hour": "when they read mail, 09:00"},
-    outputs={"letters": "a list of {key, name, email, zone, at}; at: local time with its offset from UTC"},
-    scope=SCOPES["planner"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -56,4 +47,4 @@ def _moment(zone: str, day: str, hour: str) -> str:
     return moment.isoformat(timespec="minutes")
 
 
-PLANNER = Agent(name="planner", version="1", contract=CONTRACT, run=run)
+PLANNER = Agent(name="planner", run=run)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 
-from .contract import Agent, Contract
+from .contract import Agent
 from .engagement import findings
 from .extractor import EXTRACTOR
 from .kinds import signs_of
 from .rules import Reason, View, decide
-from .scopes import SCOPES
 from .seen import facts_of, input_map, mail_of
 
 KINDS = (
@@ -29,24 +28,6 @@ WEIGHTS: dict[str, float] = {
     "amount": 0.15,
     "deadline_text": 0.1,
 }
-
-CONTRACT = Contract(
-    purpose="Decides by rules what a mail is, and whether a lead should be answered.",
-    reads={
-        "mail": "the document",
-        "any facts?": "client, contact (who is known) and policy/engagement (what we take on), under any names",
-    },
-    inputs={"lead?": "the extractor's output; extracted here when missing"},
-    outputs={
-        "kind": "one of " + ", ".join(KINDS),
-        "qualified": "whether it is a lead to answer",
-        "score": "0..1, the summed weights of what was observed; 0 unless it is a lead",
-        "reasons": "[{rule, text, source}] in the order they were found, the deciding one first",
-        "missing": "names of what a lead did not tell",
-        "rule": "the deciding rule",
-    },
-    scope=SCOPES["qualifier"],
-)
 
 
 def run(step: RunStep) -> StepDone:
@@ -90,4 +71,4 @@ def _score(view: View) -> float:
     return round(total, 2)
 
 
-QUALIFIER = Agent(name="qualifier", version="1", contract=CONTRACT, run=run)
+QUALIFIER = Agent(name="qualifier", run=run)

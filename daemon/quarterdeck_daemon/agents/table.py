@@ -1,20 +1,25 @@
-"""Which agents there are, and the one way to run them: with their contract checked."""
+"""Who does the work of an agent: code of this package, code of a plugin, or the prompt in its file."""
 
 from __future__ import annotations
 
-import msgspec
+import functools
+from importlib.metadata import entry_points
+from typing import Final
 
-from quarterdeck_daemon.core.entities import Plain
-from quarterdeck_daemon.core.orders import RunStep, StepDone
+from quarterdeck_daemon.core.orders import RunStep, StepAsks, StepDone
 
+from .asking import turn
 from .clerk import CLERK
 from .composer import COMPOSER
-from .contract import Agent, AgentFailure, breach
+from .contract import Agent, AgentFailure
 from .corrector import CORRECTOR
 from .extractor import EXTRACTOR
 from .outreach import OUTREACH
 from .planner import PLANNER
+from .prompted import run_prompt
 from .qualifier import QUALIFIER
+
+PLUGINS: Final = "quarterdeck.agents"
 
 AGENTS: dict[str, Agent] = {
     agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK, PLANNER)
@@ -29,35 +34,31 @@ def allow_strangers(allowed: bool) -> None:
     _strangers_allowed[0] = allowed
 
 
-def contracts() -> tuple[Plain, ...]:
-    """Every agent with its contract, as it is shown to the operator."""
-    return tuple(
-        {
-            "name": agent.name,
-            "version": agent.version,
-            "purpose": agent.contract.purpose,
-            "reads": dict(agent.contract.reads),
-            "inputs": dict(agent.contract.inputs),
-            "outputs": dict(agent.contract.outputs),
-            "effects": list(agent.contract.effects),
-            "facts": list(agent.contract.facts),
-            "scope": msgspec.to_builtins(agent.contract.scope),
-        }
-        for agent in AGENTS.values()
-    )
-
-
-def run_agent(step: RunStep) -> StepDone:
-    """Run the step's agent. Raises AgentFailure, also when the agent broke its own contract."""
-    agent = AGENTS.get(step.agent)
+def run_agent(step: RunStep) -> StepDone | StepAsks:
+    """Run the step's agent. Raises AgentFailure. What it returns is held against its contract by the kernel."""
+    if step.file:
+        return turn(step, run_prompt)
+    agent = AGENTS.get(step.agent) or _plugged(step.agent)
     if agent is None:
         hint = f"Known agents: {', '.join(sorted(AGENTS))}."
         raise AgentFailure("contract", "unknown_agent", f"there is no agent {step.agent!r}", hint)
-    if agent.stranger and not _strangers_allowed[0]:
-        said = f"{agent.name} did not come with this package, and this machine cannot shut it in"
-        raise AgentFailure("contract", "unconfined", said, "quarterdeck doctor says what the machine lacks.")
-    done = agent.run(step)
-    wrong = breach(agent, done)
-    if wrong:
-        raise AgentFailure("contract", "breach", f"{agent.name} broke its contract: {wrong}")
-    return done
+    return turn(step, agent.run)
+
+
+@functools.cache
+def _plugged(name: str) -> Agent | None:
+    """The agent of a plugin, loaded when it is wanted first, and only where nothing that it does gets out."""
+    for point in entry_points(group=PLUGINS):
+        if point.name != name:
+            continue
+        if not _strangers_allowed[0]:
+            said = f"{name} did not come with this package, and this machine cannot shut it in"
+            raise AgentFailure("contract", "unconfined", said, "quarterdeck doctor says what the machine lacks.")
+        try:
+            run = point.load()
+        except Exception as error:
+            raise AgentFailure("contract", "unloadable", f"{point.value}: {type(error).__name__}: {error}") from error
+        if not callable(run):
+            raise AgentFailure("contract", "unloadable", f"{point.value} is no function of a step")
+        return Agent(name=name, run=run)
+    return None

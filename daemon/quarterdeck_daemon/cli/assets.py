@@ -1,4 +1,4 @@
-"""`playbooks`, `connectors`, `agents`: what steers the work, as the daemon has read it."""
+"""`playbooks`, `connectors`: what steers the work, as the daemon has read it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from .words import noun, reads, verb_of
 
 playbooks = noun("playbooks", "Workflows: list, validate.", default="list")
 connectors = noun("connectors", "Ways in and out.", default="list")
-agents = noun("agents", "Who does the steps: list, autonomy.", default="list")
 
 
-def _list(session: Session, method: str, columns: Sequence[tuple[str, tuple[str, ...]]], none: str) -> None:
+def list_assets(session: Session, method: str, columns: Sequence[tuple[str, tuple[str, ...]]], none: str) -> None:
     """Print a list: columns are headers with the fields that may hold their value."""
     items = session.items(method)
     rows = [tuple(text({**record(one.get("details")), **one}, *names) for _, names in columns) for one in items]
@@ -36,7 +35,7 @@ def list_playbooks(session: Session) -> None:
         ("NAME", ("name", "id")), ("VERSION", ("version",)), ("STARTS ON", ("triggers", "on")),
         ("PROBLEM", ("error",)), ("ABOUT", ("description",)),
     )  # fmt: skip
-    _list(session, "playbook.list", columns, "There are no playbooks in playbooks/.")
+    list_assets(session, "playbook.list", columns, "There are no playbooks in playbooks/.")
 
 
 @verb_of(playbooks, "validate", examples=("quarterdeck playbooks validate playbooks/lead-to-outreach.yaml",))
@@ -45,6 +44,11 @@ def list_playbooks(session: Session) -> None:
 def validate(session: Session, files: tuple[str, ...]) -> None:
     """Check playbook FILEs without loading them. Exit status 2: one is wrong."""
     found = [_validated(session, path) for path in files]
+    say_checked(session, found, "The language: docs/playbooks.md.")
+
+
+def say_checked(session: Session, found: list[Plain], where: str) -> None:
+    """Print what is wrong with files. Raises QuarterdeckError `schema` when something is. where: to read about it."""
     wrong = [one for one in found if not one["ok"]]
     session.show({"items": found}, [told for one in found for told in _told(one)])
     if wrong:
@@ -52,7 +56,7 @@ def validate(session: Session, files: tuple[str, ...]) -> None:
         raise QuarterdeckError(
             "schema",
             f"{counted(count, 'fault')} in {counted(len(wrong), 'file')}.",
-            hint="Mend them and ask again. The language: docs/playbooks.md.",
+            hint=f"Mend them and ask again. {where}",
         )
 
 
@@ -110,22 +114,9 @@ def list_connectors(session: Session) -> None:
         ("VERBS", ("verbs",)),
         ("ABOUT", ("detail",)),
     )
-    _list(
+    list_assets(
         session,
         "connector.list",
         columns,
         "There are no connectors; see [mail.in] and [[files]] in quarterdeck.toml.",
     )
-
-
-@verb_of(agents, "list")
-@reads
-def list_agents(session: Session) -> None:
-    """List the agents that playbooks may name."""
-    columns = (
-        ("NAME", ("name", "id")),
-        ("KIND", ("kind",)),
-        ("AUTONOMY", ("autonomy",)),
-        ("ABOUT", ("description", "about")),
-    )
-    _list(session, "agent.list", columns, "There are no agents.")

@@ -8,7 +8,7 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .assets import agents as agents
+from .agents import agents as agents
 from .plain import Plain, number, record, text
 from .session import Session
 from .text import line

@@ -156,7 +156,7 @@ def value_schema(value: ValueForm) -> Plain:
     schema: Plain = dict(value.schema)
     if value.type != "any" and "type" not in schema:
         schema["type"] = _JSON_TYPES.get(value.type, value.type)
-    if value.null:
+    if value.nullable:
         schema = {"anyOf": [schema, {"type": "null"}]}
     return {"description": value.about, **schema} if value.about else schema
 

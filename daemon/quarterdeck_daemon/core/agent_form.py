@@ -26,11 +26,11 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 
 
 class ValueForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One named value. null: it may be nothing. schema: JSON Schema for more than the type."""
+    """One named value. nullable: it may be nothing. schema: JSON Schema for more than the type."""
 
     type: ValueType = "any"
     about: str = ""
-    null: bool = False
+    nullable: bool = False
     schema: Plain = {}
 
 

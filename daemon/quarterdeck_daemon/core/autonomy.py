@@ -29,7 +29,7 @@ from .grants import check_agent
 from .guards import widens
 from .policy import LEVELS, WIDENING
 from .table import Draft, Table
-from .track import BAD, confidence_of, record_id
+from .track import BAD, autonomy_at, confidence_of, record_id
 from .turn import Applier, Turn
 from .verbs import VERBS
 from .vocabulary import told_tally
@@ -50,11 +50,6 @@ DRIFT_BAD_SHARE, DRIFT_EARLY_BAD_SHARE = 0.5, 0.1
 replace = msgspec.structs.replace
 
 
-def autonomy_of(table: Table, agent: str, action: str) -> Autonomy:
-    id = record_id(agent, action)
-    return table.get(Autonomy, id) or Autonomy(id=id)
-
-
 def words(level: str) -> str:
     """A level as people read it."""
     return level.replace("_", " ") or "by the rules"
@@ -72,7 +67,7 @@ def set_level(turn: Turn, command: SetAutonomy) -> Plain:
             "bad_value", f"no connector offers {command.action!r}", hint=f"One of: {', '.join(VERBS)}."
         )
     check_agent(turn.draft, command.agent)
-    now = autonomy_of(turn.draft, command.agent, command.action)
+    now = autonomy_at(turn.draft, record_id(command.agent, command.action))
     if command.decline:
         return _decline(turn, now, command.reason)
     if command.level not in get_args(Level):
@@ -113,7 +108,7 @@ def review(turn: Turn, event: Event) -> None:
     if not what:
         return
     record = turn.draft.get(Record, id) or Record(id=id)
-    now = turn.draft.get(Autonomy, id) or Autonomy(id=id)
+    now = autonomy_at(turn.draft, id)
     anomaly = anomaly_in(record.recent)
     if anomaly and now.level in WIDENING:
         _demote(turn, now, anomaly)
@@ -227,7 +222,7 @@ def _declined(draft: Draft, event: Event) -> None:
 
 def told(table: Table, id: str) -> Plain:
     """The level, the record and what is proposed, for people and programs."""
-    now, record = table.get(Autonomy, id) or Autonomy(id=id), table.get(Record, id) or Record(id=id)
+    now, record = autonomy_at(table, id), table.get(Record, id) or Record(id=id)
     confidence, basis = confidence_of(record)
     agent, _, action = id.partition("/")
     level, threshold = PROMOTIONS.get(now.level, ("", 0))

@@ -17,14 +17,14 @@ from quarterdeck_protocol.labels import Labels, join
 
 from ..almanac.zones import wall, zone_of
 from .alerts import raise_alert
-from .entities import Action, Asset, Autonomy, Consent, Fact, Plain, Reached, Record, Run, Stop, Tally
+from .entities import Action, Asset, Consent, Fact, Plain, Reached, Record, Run, Stop, Tally
 from .grants import grants_for
 from .hashing import text_hash
 from .lookup import find
 from .rules import PolicyFile, parse_policy, unreadable
 from .settings import settings_of
 from .table import Draft, Table
-from .track import confidence_of, reached_id, record_id
+from .track import autonomy_at, confidence_of, reached_id, record_id
 from .turn import Applier, Turn
 from .verbs import VERBS, targets_of
 from .vocabulary import Question
@@ -49,7 +49,7 @@ def question_of(
     name = f"{connector}.{verb}"
     targets = targets_of(name, args) if name in VERBS else targets
     id = record_id(asker.agent, name)
-    record, autonomy = table.get(Record, id), table.get(Autonomy, id)
+    record = table.get(Record, id)
     run = table.get(Run, asker.run) if asker.run else None
     stop = table.get(Stop, "stop")
     return Question(
@@ -68,7 +68,7 @@ def question_of(
         playbook=run.playbook if run is not None else "",
         priority=run.priority if run is not None else "",
         tally=record.tally if record is not None else Tally(),
-        level=autonomy.level if autonomy is not None else "",
+        level=autonomy_at(table, id).level,
         new=tuple(target for target in targets if table.get(Reached, reached_id(name, target)) is None),
         first=record is None or not record.tally.decisions,
         stopped=(stop.reason or "by you") if stop is not None and stop.engaged else "",

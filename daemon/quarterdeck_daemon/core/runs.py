@@ -18,8 +18,10 @@ from quarterdeck_protocol.labels import Labels, join
 from . import fan_out, sub_runs, waits
 from .actions import propose
 from .admission import may_begin
+from .agent_files import AgentFile
 from .believing import believe
 from .commands import Command, RecallAnswered, StepAnswered
+from .contracts import advised, broken, check_input, contract_of, kept_version, longest_us
 from .durations import duration_us
 from .entities import ACTION_ENDED, Action, Plain, Run, Step
 from .expressions import Unanswerable, holds, resolve
@@ -163,6 +165,9 @@ def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: 
     about = tuple(dict.fromkeys(source for step in run.steps.values() for source in step.sources))
     asking = Asking(agent=spec.agent, run=run.id, about=about)
     table = scoped(turn.draft, f"agent:{spec.agent}", within=run.namespace)
+    agent = contract_of(turn.draft, spec.agent, run.agents.get(spec.agent, ""))
+    given = _input(run, spec, values)
+    check_input(agent, given)
     reading: Reading = read_all(table, reads, values, hits, now_us=turn.env.now_us, asking=asking)
     turn.keep(reading.versions)
     body: Plain = {
@@ -170,10 +175,10 @@ def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: 
         "step": spec.id,
         "agent": spec.agent,
         "attempt": run.steps[spec.id].attempts + 1,
-        "input": _input(run, spec, values),
+        "input": given,
         "context": {"workspace": _about(turn), **reading.given},
         "sources": list(reading.sources),
-        "deadline_ms": _deadline_ms(turn, spec),
+        "deadline_ms": _deadline_ms(turn, spec, agent),
     }
     body |= _version(turn, run, spec.agent)
     if reading.reads:
@@ -185,8 +190,9 @@ def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: 
 
 def _version(turn: Turn, run: Run, agent: str) -> Plain:
     """Which version of the agent does it, and that it is another one than the run began with, if so."""
-    version = declared_for(turn.draft, f"agent:{agent}").version
-    pinned = run.agents.get(agent, version)
+    now = declared_for(turn.draft, f"agent:{agent}").version
+    pinned = run.agents.get(agent, now)
+    version = kept_version(turn.draft, agent, pinned, now)
     told: Plain = {"agent_version": version} if version else {}
     return told | ({"agent_was": pinned} if pinned != version else {})
 
@@ -208,8 +214,9 @@ def _about(turn: Turn) -> Plain:
     return {"name": settings.name, "operator": settings.operator, "timezone": settings.timezone}
 
 
-def _deadline_ms(turn: Turn, spec: StepSpec) -> int:
-    return max(1, duration_us(spec.timeout) // 1000) if spec.timeout else settings_of(turn.draft).step_deadline_ms
+def _deadline_ms(turn: Turn, spec: StepSpec, agent: AgentFile | None) -> int:
+    longest = duration_us(spec.timeout) if spec.timeout else longest_us(agent)
+    return max(1, longest // 1000) if longest is not None else settings_of(turn.draft).step_deadline_ms
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -243,7 +250,8 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     elif isinstance(command.outcome, Failed):
         if loaded(turn, run) is None:
             return {"ignored": True}  # It is done anew when the run is mended.
-        take_failure(turn, run, step, command.outcome.failure)
+        agent = contract_of(turn.draft, step.agent, step.agent_version)
+        take_failure(turn, run, step, advised(agent, command.outcome.failure))
     else:
         fail(turn, run, step.id, Failure(failure="contract", code="schema", message="an answer of the wrong kind"))
     return {"run_id": run.id, "status": find(turn, Run, run.id).status}
@@ -252,6 +260,9 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
 def _take_result(turn: Turn, run: Run, step: Step, done: StepDone, via: str) -> None:
     labels = _made_by_agent(step.labels) if not via else _made_elsewhere(step.labels)
     made_from = (f"run:{run.id}", *step.sources)
+    if failure := broken(contract_of(turn.draft, step.agent, step.agent_version), done):
+        fail(turn, run, step.id, failure)
+        return
     try:
         for action in done.actions:
             check_effect(turn.draft, f"{action.connector}.{action.verb}", f"agent:{step.agent}")

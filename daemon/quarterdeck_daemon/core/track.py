@@ -15,10 +15,11 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
-from .entities import Action, Plain, Reached, Record, Run, Tally
+from .contracts import contract_of
+from .entities import Action, Autonomy, Plain, Reached, Record, Run, Tally
 from .hashing import text_hash
 from .lookup import find
-from .table import Draft
+from .table import Draft, Table
 from .turn import Applier, Turn, strings
 from .vocabulary import CONFIDENCE_DECISIONS_MIN, told_tally
 
@@ -44,6 +45,13 @@ replace = msgspec.structs.replace
 
 def record_id(agent: str, action: str) -> str:
     return f"{agent}/{action}"
+
+
+def autonomy_at(table: Table | Draft, id: str) -> Autonomy:
+    """How far the agent may go: as the operator decided, until then as its contract says."""
+    known = table.get(Autonomy, id) or Autonomy(id=id)
+    agent = None if known.by else contract_of(table, id.partition("/")[0])
+    return msgspec.structs.replace(known, level=agent.form.autonomy) if agent is not None else known
 
 
 def reached_id(action: str, target: str) -> str:

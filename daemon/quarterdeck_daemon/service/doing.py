@@ -43,6 +43,7 @@ from ..core.scopes import confined, declared_for
 from ..core.shown import rebuild
 from ..store.api import Store
 from ..store.scoped import versions_of
+from .agents import prompt_file
 from .engine import Engine
 from .executors.choice import Executors
 from .executors.local import LocalExecutor
@@ -178,6 +179,7 @@ class Doing:
             input=_map(body["input"]),
             context=rebuild(body, started.at_us, versions_of(self._store)).context,
             now_us=started.at_us,
+            file=prompt_file(self._store, str(body["agent"]), str(body.get("agent_version", ""))),
         )
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
         stop = self._store.get(Stop, "stop")

@@ -11,6 +11,7 @@ import logging
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..core.commands import DeclareScopes
+from .agents import agent_limits, agents_in, declared_agents
 from .grants import declared_scopes
 from .house import House
 from .limit_settings import limits_command
@@ -46,9 +47,17 @@ async def regrant(house: House) -> None:
         }
         return
     house.alerts.pop(ALERT, None)
-    await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
-    await house.engine.execute(limits_command(config.limits, config.budgets, config.failures), actor="operator")
-    house.granted = frozenset(grant.to for grant in config.grants)
+    house.in_force = config
+    await declare(house)
+
+
+async def declare(house: House) -> None:
+    """Put scopes and limits into force: of the settings as they were read last, and of the agents as they are."""
+    config, agents = house.in_force, agents_in(house.store)
+    scopes = DeclareScopes(declared=declared_scopes(config.grants, declared_agents(agents)))
+    limits = limits_command(config.limits, config.budgets, config.failures, agent_limits(agents))
+    await house.engine.execute(scopes, actor="operator")
+    await house.engine.execute(limits, actor="operator")
 
 
 def _load(house: House) -> Config:

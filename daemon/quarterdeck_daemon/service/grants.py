@@ -9,10 +9,8 @@ import msgspec
 
 from quarterdeck_protocol.labels import Sensitivity
 
-from ..agents.scopes import SCOPES as AGENTS
 from ..connectors.scopes import SCOPES as CONNECTORS
 from ..core.declared import ANY, Declared, ReadScope, WriteScope
-from .agent_code import agents_version
 
 Party = Annotated[
     str, msgspec.Meta(pattern=r"^(editor|script|observer|(agent|connector):[a-z0-9][a-z0-9._-]{0,63})$")
@@ -32,10 +30,10 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     write: Literal["same", "none"] = "same"
 
 
-def declared_scopes(grants: Sequence[Grant]) -> dict[str, Declared]:
-    """Return the scope of every party that has one: declared with its code, or granted. A later grant replaces."""
-    version = agents_version()
-    declared = {f"agent:{name}": msgspec.structs.replace(scope, version=version) for name, scope in AGENTS.items()}
+def declared_scopes(grants: Sequence[Grant], agents: dict[str, Declared]) -> dict[str, Declared]:
+    """Return the scope of every party that has one: declared in its file or with its code, or granted. A later grant
+    replaces."""
+    declared = dict(agents)
     declared |= {f"connector:{name}": scope for name, scope in CONNECTORS.items()}
     declared |= {"observer": Declared(write=_nothing(WriteScope()))}
     for grant in grants:

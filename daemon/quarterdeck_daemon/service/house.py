@@ -84,11 +84,12 @@ class House:
     shelf: FactShelf | None = None  # None: nobody tells it what changes.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    granted: frozenset[str] = frozenset()  # Parties that quarterdeck.toml names in [[grants]], as it was last read.
+    in_force: Config = field(init=False)  # The settings as they were read last: of these, grants and limits hold.
     positions: Positions = field(init=False)
     forgetting: Forgetting = field(init=False)
 
     def __post_init__(self) -> None:
+        self.in_force = self.config
         self.positions = Positions(self.store, self.engine.now_us)
         self.forgetting = Forgetting(
             self.store, self.engine, self.recall, self.workspace, on_erased=self.tally.forget

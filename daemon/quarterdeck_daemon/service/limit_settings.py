@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -51,9 +51,9 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def limits_command(
-    limits: Sequence[LimitSetting], budgets: Sequence[BudgetSetting], failures: Failures
+    limits: Sequence[LimitSetting], budgets: Sequence[BudgetSetting], failures: Failures, contracts: Iterable[Limit]
 ) -> ConfigureLimits:
-    """What the core is told. Several tables of one name count together."""
+    """What the core is told. Several tables of one name count together; they stand above what a contract says."""
     rules: dict[str, Limit] = {}
     for one in limits:
         known = rules.get(one.of, Limit(of=one.of))
@@ -62,7 +62,7 @@ def limits_command(
         known = rules.get(budget.of, Limit(of=budget.of))
         rules[budget.of] = msgspec.structs.replace(known, caps=(*known.caps, _cap(budget)))
     return ConfigureLimits(
-        rules=tuple(rules.values()),
+        rules=tuple(({one.of: one for one in contracts} | rules).values()),
         breaker_failures=failures.breaker,
         breaker_window_us=duration_us(failures.breaker_window),
         breaker_open_us=duration_us(failures.breaker_open),

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ..core.commands import AssetFile, Configure, DeclareScopes, ExamineRuns, LoadAssets
+from ..core.commands import AssetFile, Configure, ExamineRuns, LoadAssets
 from ..core.durations import duration_us
+from ..core.entities import Plain
 from ..core.kind_schema import said_of
+from .agents import given_agents
 from .assets import PLACES, SkippedAsset, scan_assets
-from .grants import declared_scopes
+from .granting import declare
 from .house import House
-from .limit_settings import limits_command
 from .presets import preset_file
 from .workspace import Config
 
@@ -43,8 +44,6 @@ async def configure(house: House, config: Config) -> None:
         working_us=duration_us(config.memory.working.ttl) if config.memory.working.ttl else 0,
     )
     await house.engine.execute(command, actor="operator")
-    await house.engine.execute(limits_command(config.limits, config.budgets, config.failures), actor="operator")
-    await house.engine.execute(DeclareScopes(declared=declared_scopes(config.grants)), actor="operator")
 
 
 async def examine_runs(house: House) -> None:
@@ -54,13 +53,16 @@ async def examine_runs(house: House) -> None:
         log.warning("runs in quarantine: %s", apart)
 
 
-async def load(house: House) -> None:
-    """Hand over all steering files; a refused one becomes an alert until it is mended."""
+async def load(house: House) -> Plain:
+    """Hand over all steering files; a refused one becomes an alert until it is mended. Returns {loaded, refused}."""
     files, skipped = await asyncio.to_thread(scan_assets, house.workspace)
     files += [_unread(one) for one in skipped if one.name]
     if house.config.policy.preset:
         files.append(preset_file(house.config.policy.preset))
+    own = {(one.asset_kind, one.name) for one in files}
+    files += [one for one in given_agents() if ("agent", one.name) not in own]
     done = await house.engine.execute(LoadAssets(files=tuple(files)), actor="operator")
+    await declare(house)
     for key in [key for key in house.alerts if key.startswith("asset/")]:
         del house.alerts[key]
     refused = done.reply["refused"]
@@ -75,6 +77,7 @@ async def load(house: House) -> None:
             "text": text,
             "hint": "Mend the file; it is read again at once.",
         }
+    return done.reply
 
 
 def _unread(skipped: SkippedAsset) -> AssetFile:

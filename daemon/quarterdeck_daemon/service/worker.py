@@ -22,7 +22,7 @@ import zmq
 
 from ..agents.capture import find_facts
 from ..agents.contract import AgentFailure
-from ..agents.table import allow_strangers, contracts, run_agent
+from ..agents.table import AGENTS, allow_strangers, run_agent
 from ..agents.warm_up import warm_up
 from ..core.orders import (
     Answer,
@@ -39,6 +39,7 @@ from ..core.orders import (
     Parsed,
     ParseDocument,
     RunStep,
+    StepAsks,
     StepDone,
     Work,
 )
@@ -69,7 +70,7 @@ def _parse(work: Work) -> Parsed:
     return parse(work)
 
 
-def _run_step(work: Work) -> StepDone:
+def _run_step(work: Work) -> StepAsks | StepDone:
     assert isinstance(work, RunStep), "the table is by type"
     return run_agent(work)
 
@@ -256,7 +257,7 @@ def live(read: int, write: int) -> NoReturn:
     os.chdir(place.own)
     confined = confine(Path(place.own), tuple(Path(name) for name in place.private))
     allow_strangers(confined.level == "full")
-    serve(read, write, Ready(agents=contracts(), confined=confined), answered, warm_up)
+    serve(read, write, Ready(agents=tuple({"name": name} for name in AGENTS), confined=confined), answered, warm_up)
 
 
 def main() -> None:

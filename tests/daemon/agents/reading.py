@@ -8,9 +8,12 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck_daemon.agents.table import run_agent
+from quarterdeck_daemon.core.agent_files import misfit, parse_agent
+from quarterdeck_daemon.core.contracts import breach
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import ParseDocument, RunStep, StepDone
 from quarterdeck_daemon.parsers.table import parse
+from quarterdeck_daemon.service.agents import TEAM
 
 STUDIO = Path(__file__).resolve().parents[3] / "examples" / "studio"
 NOW_US = 1_793_000_000_000_000
@@ -29,8 +32,12 @@ class Read:
 
 def step(agent: str, given: Plain, context: Plain) -> StepDone:
     order = RunStep(run="run1", step="s", attempt=1, agent=agent, input=given, context=context, now_us=NOW_US)
+    form = parse_agent((TEAM / f"{agent}.md").read_text("utf-8")).form
+    assert misfit(form.inputs, given) == ""
     carried = msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=RunStep)
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(run_agent(carried)), type=StepDone)
+    done = msgspec.msgpack.decode(msgspec.msgpack.encode(run_agent(carried)), type=StepDone)
+    assert breach(form, done) == ""
+    return done
 
 
 def document(data: bytes) -> Plain:

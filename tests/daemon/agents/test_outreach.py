@@ -109,6 +109,6 @@ def test_agents_say_what_they_miss() -> None:
     codes = []
     for agent in ("extractor", "qualifier", "composer", "outreach"):
         with pytest.raises(AgentFailure) as caught:
-            step(agent, {}, {})
+            step(agent, {"draft": {}} if agent == "outreach" else {}, {})
         codes.append(caught.value.failure.code)
     assert codes == ["missing_read"] * 4

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck_daemon.agents.contract import Agent, AgentFailure, Contract
-from quarterdeck_daemon.agents.table import AGENTS, allow_strangers, run_agent
+from quarterdeck_daemon.agents.contract import AgentFailure
+from quarterdeck_daemon.agents.table import allow_strangers, run_agent
 from quarterdeck_daemon.core.orders import RunStep, StepDone
 from quarterdeck_daemon.service.confinement import landlock, seccomp
 from quarterdeck_daemon.service.confinement.confine import readable
@@ -108,18 +108,26 @@ def test_the_rules_name_no_folder_that_holds_the_operators_files(folder: Path) -
     assert [path for path in readable(private) for one in private if one.is_relative_to(path)] == []
 
 
-def test_an_agent_of_strangers_is_refused_where_it_cannot_be_shut_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_of_strangers_is_refused_where_it_cannot_be_shut_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And its twin: where it can, it runs."""
-    stranger = Agent("stranger", "1", Contract(purpose="anything"), lambda step: StepDone(output={}), stranger=True)
-    monkeypatch.setitem(AGENTS, "stranger", stranger)
-    step = RunStep(run="r1", step="s", attempt=1, agent="stranger", input={}, context={}, now_us=0)
+    (folder / "stray.py").write_text(
+        "from quarterdeck_daemon.core.orders import StepDone\ndef run(step): return StepDone(output={'by': step.agent})\n"
+    )
+    info = folder / "stray-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stray\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[quarterdeck.agents]\nstray = stray:run\n")
+    monkeypatch.syspath_prepend(str(folder))
+    step = RunStep(run="r1", step="s", attempt=1, agent="stray", input={}, context={}, now_us=0)
     allow_strangers(False)
     with pytest.raises(AgentFailure) as refusal:
         run_agent(step)
     assert (refusal.value.failure.failure, refusal.value.failure.code) == ("contract", "unconfined")
     allow_strangers(True)
     try:
-        assert run_agent(step) == StepDone(output={})
+        assert run_agent(step) == StepDone(output={"by": "stray"})
     finally:
         allow_strangers(False)
 

@@ -8,6 +8,7 @@ from ..house import House
 from ..rpc import Handler
 from . import (
     actions,
+    agents,
     alerts,
     approvals,
     assets,
@@ -56,6 +57,7 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     approvals.handlers,
     digest.handlers,
     assets.handlers,
+    agents.handlers,
     models.handlers,
     timeline.handlers,
     audit.handlers,

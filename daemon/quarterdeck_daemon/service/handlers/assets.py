@@ -9,6 +9,7 @@ from ...core.entities import Asset, Plain
 from ...core.playbook import parse_playbook
 from ...core.rules import parse_policy, slips_in
 from ...core.verbs import VERBS
+from ..agents import agents_in
 from ..house import House
 from ..playbook_files import FIRST_LINE, checked_text, playbook_schema
 from ..rpc import Asked, Handler
@@ -26,10 +27,6 @@ def handlers(house: House) -> dict[str, Handler]:
     async def policies(asked: Asked, params: p.Listing) -> object:
         return _listed(house, params, "policy", "preset")
 
-    async def agents(asked: Asked, params: p.Listing) -> object:
-        only_now("agent.list", params.as_of)
-        return {"items": [_agent(name, told) for name, told in sorted(house.hub.agents.items())], "next": None}
-
     async def connectors(asked: Asked, params: p.Listing) -> object:
         only_now("connector.list", params.as_of)
         return {"items": _connectors(house), "next": None}
@@ -46,7 +43,6 @@ def handlers(house: House) -> dict[str, Handler]:
         "playbook.schema": schema,
         "template.list": templates,
         "policy.list": policies,
-        "agent.list": agents,
         "connector.list": connectors,
     }
 
@@ -98,18 +94,6 @@ def _row(asset: Asset) -> Plain:
     return {**asset_view(asset), "error": asset.refused, "details": details}
 
 
-def _agent(name: str, told: Plain) -> Plain:
-    """Built-in agents work by rules and templates alone: the deterministic mode."""
-    details = {key: value for key, value in told.items() if key not in ("name", "version", "purpose")}
-    row: Plain = {
-        "id": name,
-        "name": name,
-        "version": told.get("version", ""),
-        "description": told.get("purpose", ""),
-    }
-    return {**row, "details": {**details, "mode": "deterministic"}}
-
-
 def _connectors(house: House) -> list[Plain]:
     present = {str(row["role"]) for row in house.hub.processes()}
     healthy = "effector" in present
@@ -130,7 +114,7 @@ def _validated(house: House, params: p.PlaybookValidate) -> Plain:
                 "not_found", f"there is no playbook {params.name!r}", hint="quarterdeck playbooks list"
             )
         text = path.read_text("utf-8", "replace")
-    agents = frozenset(house.hub.agents) or None
+    agents = frozenset(agent.name for agent in agents_in(house.store))
     known = [one for one in house.store.scan(Asset, prefix="playbook/") if not one.removed and "@" not in one.id]
     found = checked_text(text, agents, frozenset(one.name for one in known))
     errors = [one for one in found if one["level"] == "error"]

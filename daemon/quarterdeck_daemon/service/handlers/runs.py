@@ -24,6 +24,7 @@ from ...core.entities import Asset, Plain, Run
 from ...core.playbook import Playbook, parse_playbook
 from ...core.runs import order_of
 from ...core.saved_playbook import saved
+from ..agents import agents_in
 from ..house import House
 from ..playbook_files import path_of, write_new
 from ..rpc import Asked, Handler
@@ -83,8 +84,9 @@ def handlers(house: House) -> dict[str, Handler]:
         return await _done(house, asked, params.id, command)
 
     async def reassign(asked: Asked, params: rm.RunReassign) -> object:
-        if house.hub.agents and params.agent not in house.hub.agents:
-            near = difflib.get_close_matches(params.agent, house.hub.agents, n=1)
+        known = [agent.name for agent in agents_in(house.store)]
+        if params.agent not in known:
+            near = difflib.get_close_matches(params.agent, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else "List them: quarterdeck agents list"
             raise QuarterdeckError("not_found", f"there is no agent {params.agent!r}", hint=hint)
         command = ReassignStep(id=params.id, step=params.step, agent=params.agent, reason=params.reason)

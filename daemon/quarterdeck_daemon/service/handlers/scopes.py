@@ -6,8 +6,8 @@ import msgspec
 
 from quarterdeck_protocol import params as p
 
-from ...agents.scopes import SCOPES as AGENTS
 from ...connectors.scopes import SCOPES as CONNECTORS
+from ...core.contracts import contract_of
 from ...core.declared import EVERYTHING, Declared
 from ...core.entities import Plain, Refusals, Scopes
 from ...core.scopes import AGAIN_US, CLIENTS
@@ -15,9 +15,7 @@ from ..house import House
 from ..rpc import Asked, Handler
 
 OPERATOR = "operator"
-_BUILT_IN = frozenset(
-    (*(f"agent:{name}" for name in AGENTS), *(f"connector:{name}" for name in CONNECTORS), "observer")
-)
+_BUILT_IN = frozenset((*(f"connector:{name}" for name in CONNECTORS), "observer"))
 
 
 def handlers(house: House) -> dict[str, Handler]:
@@ -42,9 +40,10 @@ def _view(house: House, who: str, declared: Declared) -> Plain:
 def _by(house: House, who: str) -> str:
     if who == OPERATOR:
         return "built in"
-    if who in house.granted:
+    if any(grant.to == who for grant in house.in_force.grants):
         return "granted"
-    return "declared" if who in _BUILT_IN else "default"
+    known = who in _BUILT_IN or contract_of(house.store, who.removeprefix("agent:")) is not None
+    return "declared" if known else "default"
 
 
 def _refusals(house: House, who: str) -> int:
