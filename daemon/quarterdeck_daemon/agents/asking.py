@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Final
 
+import msgspec
+
+from quarterdeck_daemon.core.model_state import question_hash
 from quarterdeck_daemon.core.orders import ModelReply, ModelRequest, RunStep, StepAsks, StepDone
 
 from .contract import AgentFailure
@@ -41,11 +44,41 @@ def ask_all(step: RunStep, requests: Sequence[ModelRequest]) -> list[ModelReply]
     end = begin + len(answerable)
     if end > ASKS_MAX:
         raise AgentFailure("contract", "too_many_asks", f"a step asks models at most {ASKS_MAX} times")
+    _check_the_same(step, answerable, begin)
     if end > len(step.replies):
         raise _Asks(tuple(answerable[max(0, len(step.replies) - begin) :]))
     _asked.get()[0] = end
     told = iter(step.replies[begin:end])
     return [next(told) if request.purpose in step.purposes else _nobody(request) for request in requests]
+
+
+def ask_better(
+    step: RunStep, request: ModelRequest, weak: Callable[[ModelReply], bool], times: int = 1
+) -> ModelReply:
+    """Ask; while the answer is too weak, ask a larger model, up to `times`. Returns the last answer that there was."""
+    reply = ask(step, request)
+    for again in range(1, times + 1):
+        if reply.refused or not weak(reply):
+            break
+        better = ask(step, msgspec.structs.replace(request, again=again))
+        if better.refused:
+            break
+        reply = better
+    return reply
+
+
+def best_score(reply: ModelReply) -> float:
+    """How likely the best of the choices is; 0 for an answer to a question without any."""
+    return max(reply.scores.values(), default=0.0)
+
+
+def _check_the_same(step: RunStep, requests: Sequence[ModelRequest], begin: int) -> None:
+    """What was answered must be what is asked now, else the answers would be taken for others."""
+    for number, (request, asked) in enumerate(zip(requests, step.asked[begin:], strict=False), start=begin + 1):
+        if asked != question_hash(request):
+            said = f"question {number} differs from the one that was asked with the same input"
+            hint = "An agent has no clock, chance or memory of its own."
+            raise AgentFailure("contract", "not_repeatable", said, hint)
 
 
 def _nobody(request: ModelRequest) -> ModelReply:

@@ -120,7 +120,7 @@ def waits_for_approval(found: Plain) -> bool:
     """Return whether nothing moves until the operator decides: a waiting step with actions, none under way."""
     steps = steps_of(found)
     waiting = any(one.get("status") == "waiting" and (one.get("actions") or one.get("gate")) for one in steps)
-    return waiting and not any(one.get("status") in ("started", "recalling", "backoff") for one in steps)
+    return waiting and not any(one.get("status") in ("started", "asking", "recalling", "backoff") for one in steps)
 
 
 def lines_of(session: Session, found: Plain) -> Iterator[str]:

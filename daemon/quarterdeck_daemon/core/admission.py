@@ -8,9 +8,11 @@ ended, a new span of time, a raised budget, a closed breaker. Nobody polls.
 
 from __future__ import annotations
 
+import msgspec
+
 from .alerts import raise_alert, settle_topic
 from .budgets import topic_of
-from .entities import Action, Limits, Meter, Plain, Run, Stop, Waiter, Work
+from .entities import Action, Limits, Meter, ModelCall, Plain, Run, Stop, Waiter, Work
 from .failing import fail, reroute
 from .limits import caps_of, limits_of
 from .lines import WAITING_MAX, first_of, join_line, leave_line, look_again
@@ -67,6 +69,28 @@ def may_leave(turn: Turn, action: Action) -> bool:
     else:
         _queue_action(turn, action, work, block)
     return False
+
+
+def may_ask(turn: Turn, call: ModelCall, work: Work, run: Run | None, routed: Plain) -> str | None:
+    """None: the call may be sent. Else it has been seen to, or the reason is returned for which it is refused.
+
+    routed: what is recorded of its model, for when it is called from its line.
+    """
+    block = blocked(turn, work)
+    if block is None:
+        return None
+    if block.over == "stop" and run is not None:
+        _exhaust(turn, run, block)
+        return ""
+    if block.never or _too_late(work, block) or (run is None and block.per):
+        return block.why
+    part: Plain = {"priority": "inside"} if block.scope in work.inside else {}
+    waiter = join_line(turn, block.scope, msgspec.structs.replace(work, **part))
+    body: Plain = {"call": call.id, **routed, "waiter": waiter, "reason": block.why}
+    turn.emit("model.queued", body, run=call.run or None, labels=call.labels)
+    _ask(turn, work, block)
+    serve(turn, block.scope)
+    return ""
 
 
 def _too_late(work: Work, block: Block) -> bool:
@@ -140,7 +164,7 @@ def serve(turn: Turn, scope: str) -> None:
         if not _still_waits(turn, waiter):
             leave_line(turn, waiter, "gone")
             continue
-        here = block_at(turn, place_at(turn, limits, scope), waiter.work)
+        here = block_at(turn, place_at(turn, limits, scope, waiter.work), waiter.work)
         if here is not None and here.over != "stop":
             _ask(turn, waiter.work, here)
             look_again(turn, meter, here.until_us)
@@ -163,7 +187,8 @@ def _still_waits(turn: Turn, waiter: Waiter) -> bool:
     """Whether it waits in this place. What was paused or stopped meanwhile goes on by itself later."""
     run_id, _, step_id = waiter.work.id.partition("/")
     if not step_id:
-        return _action_waits(turn, waiter)
+        call = turn.draft.get(ModelCall, run_id)
+        return _action_waits(turn, waiter) if call is None else _call_waits(turn, waiter, call)
     run = turn.draft.get(Run, run_id)
     step = run.steps.get(step_id) if run is not None else None
     if run is None or step is None or step.status != "queued" or step.queued != waiter.id:
@@ -187,8 +212,19 @@ def _action_waits(turn: Turn, waiter: Waiter) -> bool:
     return True
 
 
+def _call_waits(turn: Turn, waiter: Waiter, call: ModelCall) -> bool:
+    if call.status != "queued" or call.queued != waiter.id:
+        return False
+    run = turn.draft.get(Run, call.run) if call.run else None
+    if run is not None and run.status != "running":
+        body: Plain = {"call": call.id, "reason": "it is asked again when its run goes on"}
+        turn.emit("model.queued", body, run=call.run, labels=call.labels)
+        return False
+    return True
+
+
 def _call(turn: Turn, waiter: Waiter) -> None:
-    """A step begins by this event; an effect is released by whoever follows `line.left`."""
+    """A step begins by this event; an effect or a call goes on by whoever follows `line.left`."""
     run_id, _, step_id = waiter.work.id.partition("/")
     if step_id:
         run = find(turn, Run, run_id)

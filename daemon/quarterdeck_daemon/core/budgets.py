@@ -29,8 +29,15 @@ AMOUNT_MAX = 1 << 50
 
 def reserve(turn: Turn, work: Work, scopes: dict[str, list[Per]]) -> None:
     """Take it out of these limits, in these spans of time. The caller has seen that there is room."""
-    amounts: Plain = msgspec.to_builtins(work.amounts)
-    turn.emit("budget.reserved", {"work": work.id, "scopes": scopes, "amounts": amounts})
+    body: Plain = {"work": work.id, "scopes": scopes, "amounts": msgspec.to_builtins(work.amounts)}
+    if inside := [scope for scope in work.inside if scope in scopes]:
+        body["inside"] = inside
+    turn.emit("budget.reserved", body)
+
+
+def share_of(amounts: Amounts, scope: str, inside: tuple[str, ...]) -> Amounts:
+    """What counts in this scope: the time of a part is in the time of the whole."""
+    return replace(amounts, ms=0) if scope in inside else amounts
 
 
 def open_reservation(turn: Turn, work: str) -> Reservation | None:
@@ -126,20 +133,28 @@ def meter_of(draft: Draft, scope: str) -> Meter:
 
 def _reserved(draft: Draft, event: Event) -> None:
     body = msgspec.convert(event.body, _Reserved)
-    draft.put(Reservation(id=body.work, seq=event.seq, scopes=body.scopes, amounts=body.amounts, at_us=event.at_us))
+    draft.put(
+        Reservation(
+            id=body.work, seq=event.seq, scopes=body.scopes, amounts=body.amounts, at_us=event.at_us,
+            inside=body.inside,
+        )
+    )  # fmt: skip
     for scope, pers in body.scopes.items():
         meter = meter_of(draft, scope)
+        amounts = share_of(body.amounts, scope, body.inside)
         spans = dict(meter.spans)
         for per in pers:
             span = span_of(meter, per, event.at_us)
-            spans[per] = replace(span, reserved=add(span.reserved, body.amounts))
-        draft.put(replace(meter, seq=event.seq, in_use=meter.in_use + 1, spans=spans))
+            spans[per] = replace(span, reserved=add(span.reserved, amounts))
+        taken = scope not in body.inside
+        draft.put(replace(meter, seq=event.seq, in_use=meter.in_use + taken, spans=spans))
 
 
 class _Reserved(msgspec.Struct):
     work: str
     scopes: dict[str, tuple[Per, ...]]
     amounts: Amounts
+    inside: tuple[str, ...] = ()
 
 
 def _settled(draft: Draft, event: Event) -> None:
@@ -150,12 +165,14 @@ def _settled(draft: Draft, event: Event) -> None:
     for scope, pers in reservation.scopes.items():
         meter = meter_of(draft, scope)
         spans = dict(meter.spans)
+        held, gone = (share_of(one, scope, reservation.inside) for one in (reservation.amounts, used))
         for per in pers:
             span = spans.get(per)
             if span is not None and span.since_us == began(per, reservation.at_us):
-                rest = add(span.reserved, reservation.amounts, -1)
-                spans[per] = replace(span, reserved=rest, used=add(span.used, used))
-        draft.put(replace(meter, seq=event.seq, in_use=max(0, meter.in_use - 1), spans=spans))
+                rest = add(span.reserved, held, -1)
+                spans[per] = replace(span, reserved=rest, used=add(span.used, gone))
+        left = max(0, meter.in_use - (scope not in reservation.inside))
+        draft.put(replace(meter, seq=event.seq, in_use=left, spans=spans))
 
 
 def _raised(draft: Draft, event: Event) -> None:

@@ -52,6 +52,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context_tokens: int = 0
     context_query: str = ""
     version: str = ""  # Of an agent's code, as it was when the daemon began.
+    mode: str = ""  # How far models may take part in an agent's work; "": it sets no limit of its own.
 
 
 EVERYTHING: Final = Declared(

@@ -43,6 +43,8 @@ from . import (
     lines,
     links,
     memory,
+    model_calls,
+    model_state,
     objectives,
     proposals,
     pruning,
@@ -80,6 +82,7 @@ from .entities import (
     Entity,
     Grant,
     Meter,
+    ModelCall,
     Objective,
     Plain,
     Receipt,
@@ -200,7 +203,7 @@ def _needs(turn: Turn) -> tuple[Needs, ...]:
 def all_needs(table: Table) -> tuple[Needs, ...]:
     """What all live entities need; asked at start and when a stop is released."""
     stop = table.get(Stop, "stop")
-    kinds: tuple[type[Entity], ...] = (Document, Run, Action, Schedule, Task, Meter, DeadLetter, Grant)
+    kinds: tuple[type[Entity], ...] = (Document, Run, Action, ModelCall, Schedule, Task, Meter, DeadLetter, Grant)
     return tuple(need for cls in kinds for entity in table.live(cls) for need in needs_of(entity, stop))
 
 
@@ -226,6 +229,8 @@ def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
         return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None) + clocks
     if isinstance(entity, Action):
         return _action_needs(entity, stop.epoch if stop else 0)
+    if isinstance(entity, ModelCall):
+        return (_ask(entity),) if entity.status == "asked" else ()
     if isinstance(entity, Schedule):
         return (_wake(f"schedule:{entity.id}", entity.wake_us),) if entity.live and entity.wake_us else ()
     return ()
@@ -235,6 +240,10 @@ def _parse(document: Document) -> Needs:
     return Needs(kind="parse", key=f"parse/{document.id}", entity=document.id)
 
 
+def _ask(call: ModelCall) -> Needs:
+    return Needs(kind="ask", key=f"ask/{call.id}/{call.tries}", entity=call.id, attempt=call.tries)
+
+
 def _step_need(run: Run, id: str) -> Needs | None:
     step = run.steps[id]
     if run.status != "running":
@@ -242,7 +251,8 @@ def _step_need(run: Run, id: str) -> Needs | None:
     if step.status == "recalling":
         return Needs(kind="recall", key=f"recall/{run.id}/{id}", entity=run.id, step=id)
     if step.status == "started":
-        key = f"step/{run.id}/{id}/{step.attempts}/{step.input_seq}"
+        turn = f"/{len(step.calls)}" if step.calls else ""
+        key = f"step/{run.id}/{id}/{step.attempts}/{step.input_seq}{turn}"
         return Needs(kind="step", key=key, entity=run.id, step=id, attempt=step.attempts)
     if step.status in ("backoff", "waiting") and step.until_us is not None:
         return _wake(f"run:{run.id}", step.until_us)
@@ -315,9 +325,12 @@ def _answered(draft: Draft, event: Event) -> None:
 
 
 def _called(turn: Turn, event: Event) -> None:
-    """An effect has its turn at a limit; a step goes on by an event of its own."""
+    """An effect or a model's call has its turn at a limit; a step goes on by an event of its own."""
     waiter = turn.draft.get(Waiter, str(event.body["waiter"]))
-    action = turn.draft.get(Action, waiter.work.id) if waiter is not None and event.body["why"] != "gone" else None
+    if waiter is None or event.body["why"] == "gone":
+        return
+    model_calls.called(turn, waiter.work.id, waiter.id)
+    action = turn.draft.get(Action, waiter.work.id)
     if action is not None and action.status == "held":
         actions.release(turn, action)
 
@@ -337,7 +350,7 @@ _MODULES = (
     memory, documents, facts, starting, runs, run_steering, run_edits, quarantine, waits,
     actions, approvals, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
-    limits, budgets, breakers, dead_letters, grants, autonomy,
+    limits, budgets, breakers, dead_letters, grants, autonomy, model_calls,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -351,6 +364,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     dead_letters.FOLLOW,
     settling.FOLLOW,
     {"line.left": _called},
+    model_calls.FOLLOW,
     sub_runs.FOLLOW,
     waits.FOLLOW,
     runs.FOLLOW,
@@ -398,9 +412,20 @@ _APPLIERS: dict[str, Applier] = _merged(
     questions.APPLY,
     track.APPLY,
     autonomy.APPLY,
+    model_state.APPLY,
     {"request.answered": _answered},
 )
 APPLY: dict[str, Applier] = {
     kind: lessons.keep_lessons(tiers.keep_shelves(apply)) for kind, apply in _APPLIERS.items()
 }
-LIVE_KINDS: tuple[type[Entity], ...] = (Document, Run, Action, DeadLetter, Schedule, Task, Objective, Grant)
+LIVE_KINDS: tuple[type[Entity], ...] = (
+    Document,
+    Run,
+    Action,
+    DeadLetter,
+    Schedule,
+    Task,
+    Objective,
+    Grant,
+    ModelCall,
+)

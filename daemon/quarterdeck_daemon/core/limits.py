@@ -1,7 +1,7 @@
 """Limits: how much at once, how often, and how much in all; what quarterdeck.toml and playbooks say about it.
 
-A limit is of an agent, a connector, a model, each run, or the whole workspace. `at_once` counts what is under way;
-a cap counts calls, time, tokens and money in one span of time: minutes, hours, days and months of the calendar, in UTC,
+A limit is of an agent, a connector, a model, a purpose, each run, or the whole workspace. `at_once` counts what is under
+way; a cap counts calls, time, tokens and money in one span of time: minutes, hours, days and months of the calendar, in UTC,
 or for ever. A rate is a cap on calls. Nothing here reserves or waits: see budgets.py and admission.py.
 """
 

@@ -2,7 +2,8 @@
 
 Each limit has one line for each priority. Interactive work goes before normal, normal before batch, but of every
 `TURNS` calls one goes to the last class that waits and two to the one before, so that nobody waits for ever: whoever
-waits at the head of the batch line is called after at most `TURNS` others. A line is a chain of waiters, so joining
+waits at the head of the batch line is called after at most `TURNS` others. What is a part of work under way goes before
+all: they may be waiting for that work to end. A line is a chain of waiters, so joining
 and calling cost the same however long it is.
 """
 
@@ -12,7 +13,7 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
-from .entities import Line, Meter, Plain, Priority, Waiter, Work
+from .entities import Line, LineClass, Meter, Plain, Priority, Waiter, Work
 from .table import Draft
 from .turn import Applier, Turn, take_number
 
@@ -44,7 +45,8 @@ def join_line(turn: Turn, scope: str, work: Work) -> str:
 def first_of(turn: Turn, meter: Meter) -> Waiter:
     """Who is called next. The meter has somebody waiting."""
     waiting = [priority for priority in ORDER if priority in meter.lines]
-    waiter = turn.draft.get(Waiter, meter.lines[next_of(waiting, meter.turns)].head)
+    line: LineClass = "inside" if "inside" in meter.lines else next_of(waiting, meter.turns)
+    waiter = turn.draft.get(Waiter, meter.lines[line].head)
     assert waiter is not None, "a line leads to its waiters"
     return waiter
 

@@ -56,8 +56,10 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
     `workspace` is always there: {"name", "operator", "timezone"}.
 
     file      text of the agent's file when its prompt is what does the work, "" when code does
-    purposes  for which a model would answer now; none in a deterministic run
+    purposes  for which a model would answer; none in a deterministic step
     replies   to what the agent asked in its earlier turns at this attempt, in the order of asking
+    asked     hashes of those questions: an agent that asks something else now is not a function of what it is given
+    mode      deterministic, exploratory or creative; "": as free as can be
     """
 
     run: str
@@ -70,6 +72,8 @@ class RunStep(msgspec.Struct, frozen=True, kw_only=True, tag="step.run"):
     file: str = ""
     purposes: tuple[str, ...] = ()
     replies: tuple[ModelReply, ...] = ()
+    asked: tuple[str, ...] = ()
+    mode: str = ""
 
 
 class ExecuteEffect(msgspec.Struct, frozen=True, kw_only=True, tag="effect.execute"):
@@ -134,6 +138,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tokens_max   of the answer      temperature  0: always the likeliest      seed  of the draws otherwise
     labels       of everything that went into it; something secret never goes to a remote model
     value_minor  what a good answer is worth to the operator, in minor units; 0: as its purpose says
+    again        how many answers to it were too weak; for each a larger model is asked
     """
 
     purpose: str
@@ -147,6 +152,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     stop: tuple[str, ...] = ()
     labels: Labels = OPERATOR
     value_minor: int = 0
+    again: int = 0
 
 
 class AskModel(msgspec.Struct, frozen=True, kw_only=True, tag="model.ask"):

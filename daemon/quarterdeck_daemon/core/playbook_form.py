@@ -108,9 +108,7 @@ class Compensate(
     args: Template = {}
     agent: str = ""
     input: Template = {}
-    reads: Annotated[
-        dict[str, Plain], Meta(description="What that agent is shown, by name.")
-    ] = {}
+    reads: Annotated[dict[str, Plain], Meta(description="What that agent is shown, by name.")] = {}
 
 
 class Reroute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -120,6 +118,7 @@ class Reroute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 Amount = Annotated[int, Meta(ge=0, le=1 << 50)]
+ModeKey = Literal["", "deterministic", "exploratory", "creative"]
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -138,7 +137,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Uses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one try of a step may use at most; reserved in all budgets before it begins. Calls and time count anyway."""
 
-    model: Annotated[str, Meta(description="Purpose of the model that it asks, for limits on `model:PURPOSE`.")] = ""
+    model: Annotated[
+        str, Meta(description="Purpose for which it asks a model by itself, for limits on `purpose:PURPOSE`.")
+    ] = ""
     tokens: Amount = 0
     money: Annotated[Amount, Meta(description="In minor units, such as cents.")] = 0
 
@@ -174,6 +175,9 @@ class StepSpec(
     ] = "fail"
     compensate: Annotated[Compensate | None, Meta(description="What takes it back in a rollback.")] = None
     uses: Annotated[Uses, Meta(description="What one try may use at most.")] = Uses()
+    mode: Annotated[
+        ModeKey, Meta(description="How far models take part in this step; never further than in the run.")
+    ] = ""
     description: str = ""
 
     @property
@@ -218,6 +222,12 @@ class Playbook(
         str, Meta(description="Hours of the workspace's zone in which steps may begin, such as 22:00-06:00.")
     ] = ""
     budget: Annotated[Budget | None, Meta(description="The most that a run may use.")] = None
+    mode: Annotated[
+        ModeKey,
+        Meta(
+            description="How far models take part: deterministic, exploratory, creative. Left out: as the workspace says."
+        ),
+    ] = ""
 
     def step(self, id: str) -> StepSpec:
         """The step of this id; for a child of a fan-out, such as `send[3]`, its own share of it."""

@@ -8,12 +8,27 @@ from __future__ import annotations
 import msgspec
 
 from . import breakers
-from .budgets import open_reservation, reserve
+from .budgets import open_reservation, reserve, share_of
 from .durations import duration_us
-from .entities import Action, Amounts, Breaker, Cap, Limits, Meter, Over, Per, Priority, Run, Work
+from .entities import (
+    Action,
+    Amounts,
+    Breaker,
+    Cap,
+    Limits,
+    Meter,
+    ModelCall,
+    ModelSpec,
+    Over,
+    Per,
+    Priority,
+    Run,
+    Work,
+)
 from .limits import add, caps_of, ends, limits_of, raised, rule_of, run_scopes, span_of, too_much
 from .pinned import pinned_playbook
 from .playbook import Playbook, StepSpec
+from .prices import money_of
 from .settings import settings_of
 from .turn import Turn
 
@@ -33,7 +48,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 def step_work(turn: Turn, run: Run, spec: StepSpec) -> Work:
     playbook = pinned_playbook(turn, run)
     agent = run.steps[spec.id].agent or spec.agent
-    model = (f"model:{spec.uses.model}",) if spec.uses.model else ()
+    model = (f"purpose:{spec.uses.model}",) if spec.uses.model else ()
     deadline_ms = duration_us(spec.timeout) // 1000 if spec.timeout else settings_of(turn.draft).step_deadline_ms
     return Work(
         id=f"{run.id}/{spec.id}",
@@ -60,6 +75,21 @@ def effect_work(turn: Turn, action: Action) -> Work:
     )
 
 
+def call_work(turn: Turn, call: ModelCall, spec: ModelSpec, run: Run | None) -> Work:
+    """The call within the work of its step, which has its place and its time already."""
+    inside = (f"agent:{call.agent}", *run_scopes(turn.draft, run), "workspace") if run is not None else ()
+    tokens, money = call.most_in + call.most_out, money_of(spec, call.most_in, call.most_out)
+    return Work(
+        id=call.id,
+        scopes=(f"model:{spec.name}", f"purpose:{call.purpose}", *(inside or ("workspace",))),
+        amounts=Amounts(calls=1, ms=spec.call_s * 1_000, tokens=tokens, money=money),
+        priority=run.priority if run is not None else "interactive",
+        run=call.run,
+        due_us=run.deadline_us if run is not None else None,
+        inside=inside,
+    )
+
+
 class Place(msgspec.Struct):
     """One limit that work falls under, as it stands."""
 
@@ -68,10 +98,13 @@ class Place(msgspec.Struct):
     caps: tuple[Cap, ...]
     meter: Meter | None
     breaker: Breaker | None
+    inside: bool = False  # The work is a part of what counts here already.
 
 
-def place_at(turn: Turn, limits: Limits, scope: str) -> Place:
+def place_at(turn: Turn, limits: Limits, scope: str, work: Work) -> Place:
     rule, meter = rule_of(limits, scope), turn.draft.get(Meter, scope)
+    if scope in work.inside:
+        return Place(scope, 0, caps_of(limits, meter, scope), meter, None, inside=True)
     breaker = turn.draft.get(Breaker, scope) if breakers.protects(scope) else None
     caps = caps_of(limits, meter, scope)
     return Place(scope, rule.at_once if rule is not None else 0, caps, meter, breaker)
@@ -79,7 +112,7 @@ def place_at(turn: Turn, limits: Limits, scope: str) -> Place:
 
 def places_of(turn: Turn, work: Work) -> list[Place]:
     limits = limits_of(turn.draft)
-    return [place_at(turn, limits, scope) for scope in work.scopes]
+    return [place_at(turn, limits, scope, work) for scope in work.scopes]
 
 
 def blocked(turn: Turn, work: Work) -> Block | None:
@@ -107,6 +140,12 @@ def take(turn: Turn, places: list[Place], work: Work, *, called: bool = False) -
         reserve(turn, work, counted)
 
 
+def no_room_at_caps(turn: Turn, work: Work) -> str:
+    """Which budget or rate this does not fit into now; "" when only others are in its way, or nothing is."""
+    block = first_block(turn, places_of(turn, work), work)
+    return block.why if block is not None and block.per else ""
+
+
 def first_block(turn: Turn, places: list[Place], work: Work) -> Block | None:
     found = (block_at(turn, place, work) for place in places)
     return next((block for block in found if block is not None), None)
@@ -126,16 +165,17 @@ def block_at(turn: Turn, place: Place, work: Work) -> Block | None:
 def _cap_block(meter: Meter | None, scope: str, cap: Cap, work: Work, now: int) -> Block | None:
     span = span_of(meter, cap.per, now)
     most = raised(cap, span.more)
-    beyond = too_much(add(add(span.used, span.reserved), work.amounts), most)
+    wanted = share_of(work.amounts, scope, work.inside)
+    beyond = too_much(add(add(span.used, span.reserved), wanted), most)
     if not beyond:
         return None
     allowed = getattr(most, beyond)
     why = f"{scope} may use {_said(allowed, beyond)} {_within(cap.per)}"
     until = ends(cap.per, now)
-    if not too_much(add(span.used, work.amounts), most):
+    if not too_much(add(span.used, wanted), most):
         # What is under way may give back enough; until that has ended, nothing is over.
         return Block(scope=scope, why=f"{why}, and others have it reserved", until_us=until, per=cap.per)
-    never = too_much(work.amounts, cap.most) != ""
+    never = too_much(wanted, cap.most) != ""
     # A span that never ends is over only when somebody says so.
     over: Over = "escalate" if cap.over == "throttle" and until is None else cap.over
     return Block(scope=scope, why=why, until_us=until, over=over, per=cap.per, never=never and until is not None)
@@ -156,6 +196,6 @@ def _within(per: str) -> str:
 def _line_before(places: list[Place]) -> Block | None:
     """Others wait where it would go; it does not pass them."""
     for place in places:
-        if place.meter is not None and place.meter.waiting:
+        if place.meter is not None and place.meter.waiting and (not place.inside or "inside" in place.meter.lines):
             return Block(scope=place.scope, why=f"others wait for {place.scope}", until_us=place.meter.until_us)
     return None

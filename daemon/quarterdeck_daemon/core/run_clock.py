@@ -94,7 +94,9 @@ def _stall(turn: Turn, run: Run, due_us: int) -> None:
 
 def _comes_by_itself(turn: Turn, step: Step, due_us: int) -> bool:
     """Whether a time is set at which the step goes on, or its work is with somebody who has a deadline."""
-    if step.status in ("recalling", "queued", "started") or (step.until_us is not None and step.until_us > due_us):
+    if step.status in ("recalling", "queued", "started", "asking") or (
+        step.until_us is not None and step.until_us > due_us
+    ):
         return True
     actions = [turn.draft.get(Action, id) for id in step.actions]
     return any(action is not None and action.status in UNDER_WAY for action in actions)

@@ -60,7 +60,7 @@ def _edit_input(turn: Turn, run: Run, playbook: Playbook, step: Step, command: E
 
 
 def _edit_output(turn: Turn, run: Run, playbook: Playbook, step: Step, command: EditStep) -> Plain:
-    if step.status in ("started", "recalling") or step.children or step.child:
+    if step.status in ("started", "asking", "recalling") or step.children or step.child:
         raise QuarterdeckError(
             "conflict",
             f"step {step.id} of {run.id} is under way, or made of others",

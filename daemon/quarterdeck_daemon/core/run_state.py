@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import join
 
-from .entities import DeadLetter, Plain, Priority, Run, Step, StepStatus
+from .entities import DeadLetter, Mode, Plain, Priority, Run, Step, StepStatus
 from .objective_parts import move_part
 from .table import Draft
 from .turn import Applier, strings, take_number
@@ -49,6 +50,7 @@ def _started(draft: Draft, event: Event) -> None:
             late_us=body.late_us,
             deadline_us=body.deadline_us,
             stall_us=body.stall_us,
+            mode=body.mode,
             moved_us=event.at_us,
         )
     )
@@ -80,6 +82,7 @@ class _RunStarted(msgspec.Struct):
     late_us: int | None = None
     deadline_us: int | None = None
     stall_us: int = 0
+    mode: Mode | Literal[""] = ""
 
 
 def run_of(draft: Draft, event: Event) -> Run:
@@ -143,7 +146,7 @@ def _let_go(step: Step) -> Step:
 
     A fan-out waits for nothing any more either, but keeps what its children have done; see `_reopened`.
     """
-    if step.status in ("recalling", "queued", "started", "backoff") or (
+    if step.status in ("recalling", "queued", "started", "asking", "backoff") or (
         step.status == "waiting" and not step.actions
     ):
         return replace(step, status="pending", until_us=None, recall={}, signal="", queued="", gate="", thread=())
@@ -199,6 +202,8 @@ def _step_started(draft: Draft, event: Event) -> None:
         until_us=None,
         recall={},
         agent_version=str(event.body.get("agent_version", "")),
+        mode=str(event.body.get("mode", "")),
+        calls=(),
     )
     agent, version = str(event.body["agent"]), str(event.body.get("agent_version", ""))
     if version and agent not in run.agents:
@@ -208,6 +213,16 @@ def _step_started(draft: Draft, event: Event) -> None:
         draft.put(replace(run, seen=(*run.seen, *others)))
     for source in sources:
         draft.link(f"run:{run.id}", "read", source, event.seq)
+
+
+def _step_asking(draft: Draft, event: Event) -> None:
+    step = run_of(draft, event).steps[str(event.body["step"])]
+    change_step(draft, event, status="asking", calls=(*step.calls, *strings(event.body["calls"])))
+
+
+def _step_replied(draft: Draft, event: Event) -> None:
+    """It goes on, knowing what the models said: what it makes is no better than that."""
+    change_step(draft, event, status="started", labels=event.labels)
 
 
 def _step_over(status: StepStatus) -> Applier:
@@ -373,6 +388,8 @@ APPLY: dict[str, Applier] = {
     "run.ended": _ended,
     "run.signalled": _signalled,
     "step.started": _step_started,
+    "step.asking": _step_asking,
+    "step.replied": _step_replied,
     "step.succeeded": _step_over("succeeded"),
     "step.failed": _step_over("failed"),
     "step.skipped": _step_over("skipped"),

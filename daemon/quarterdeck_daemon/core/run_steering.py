@@ -84,7 +84,9 @@ def steer_step(turn: Turn, command: SteerStep) -> Plain:
     run = find(turn, Run, command.id)
     step = step_of(run, command.step)
     allowed: tuple[str, ...] = (
-        ("failed", "backoff") if command.verb == "retry" else ("failed", "backoff", "pending", "queued", "waiting")
+        ("failed", "backoff")
+        if command.verb == "retry"
+        else ("failed", "backoff", "pending", "queued", "asking", "waiting")
     )
     if not run.live:
         allowed = ("failed",)  # Only the step that ended the run can open it again.

@@ -28,7 +28,9 @@ from .expressions import Unanswerable, holds, resolve
 from .failing import fail, take_failure
 from .joins import is_ready, reason_stuck, skipped_needs
 from .lookup import find
-from .orders import Failed, Failure, StepDone
+from .model_calls import purposes_of, take_asks
+from .modes import mode_of_step
+from .orders import Failed, Failure, StepAsks, StepDone
 from .playbook import Playbook, StepSpec
 from .quarantine import loaded
 from .reads import Asking, Reading, read_all
@@ -185,7 +187,17 @@ def _start_step(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, hits: 
         body["reads"] = reading.reads  # What was shown by reference; shown.py makes it again.
     if others := sorted(reading.namespaces - {run.namespace}):
         body["namespaces"] = others
-    turn.emit("step.started", body, run=run.id, labels=join((run.labels, *reading.labels)))
+    labels = join((run.labels, *reading.labels))
+    body |= _models_for(turn, run, spec, labels)
+    turn.emit("step.started", body, run=run.id, labels=labels)
+
+
+def _models_for(turn: Turn, run: Run, spec: StepSpec, labels: Labels) -> Plain:
+    """The mode in force, and for which purposes a model would answer; a try sees the same however often it asks."""
+    mode = mode_of_step(turn.draft, run, spec)
+    told: Plain = {"mode": mode} if mode != "creative" else {}
+    purposes = purposes_of(turn, labels, mode)
+    return told | ({"purposes": list(purposes)} if purposes else {})
 
 
 def _version(turn: Turn, run: Run, agent: str) -> Plain:
@@ -245,8 +257,12 @@ def step_answered(turn: Turn, command: StepAnswered) -> Plain:
     step = run.steps.get(command.step)
     if step is None or not run.live or step.status != "started" or step.attempts != command.attempt:
         return {"ignored": True}  # An answer to a try that has been given up.
+    if command.replies != len(step.calls):
+        return {"ignored": True}  # An answer of an earlier turn: it knew less.
     if isinstance(command.outcome, StepDone):
         _take_result(turn, run, step, command.outcome, command.via)
+    elif isinstance(command.outcome, StepAsks):
+        take_asks(turn, run, step, command.outcome, command.via)
     elif isinstance(command.outcome, Failed):
         if loaded(turn, run) is None:
             return {"ignored": True}  # It is done anew when the run is mended.

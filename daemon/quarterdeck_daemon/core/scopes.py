@@ -45,6 +45,7 @@ from .entities import (
     Entity,
     Fact,
     Memory,
+    ModelCall,
     Objective,
     Plain,
     Refusals,
@@ -60,7 +61,20 @@ from .turn import Applier, Turn
 UNBOUND: Final = frozenset(("operator", "kernel", "worker", "effector", "clock", "supervisor"))
 CLIENTS: Final = frozenset(("editor", "script", "observer"))
 CONTENT: Final = frozenset(
-    ("memory", "document", "fact", "asset", "run", "deadletter", "action", "alert", "schedule", "task", "objective")
+    (
+        "memory",
+        "document",
+        "fact",
+        "asset",
+        "run",
+        "deadletter",
+        "action",
+        "alert",
+        "schedule",
+        "task",
+        "objective",
+        "model_call",
+    )
 )
 COMMONS: Final = "default"  # What is the house's own, and no namespace's.
 ANSWERS: Final = "receipt"  # Answers given to others; nobody reads them but the kernel.
@@ -95,7 +109,7 @@ def rule_against(scope: ReadScope, entity: Entity) -> str:
         return _place_against(scope, entity.namespace, entity.tier, entity.labels)
     if isinstance(entity, Document):
         return _place_against(scope, entity.namespace, "", entity.labels)
-    if isinstance(entity, Run | Action | DeadLetter | Schedule | Task | Objective):
+    if isinstance(entity, Run | Action | DeadLetter | ModelCall | Schedule | Task | Objective):
         hidden = next((name for name in entity.namespaces if not _in(scope.namespaces, name)), "")
         if hidden:
             return f"the namespace {hidden}"

@@ -19,7 +19,7 @@ from .pinned import pinned_playbook, spec_of
 from .turn import Turn
 
 
-def _free(turn: Turn, work: str, told: Amounts | None, begun_seq: int) -> None:
+def free(turn: Turn, work: str, told: Amounts | None, begun_seq: int) -> None:
     """Settle what it had reserved, and call who waits for that. Work that never began used nothing."""
     reservation = open_reservation(turn, work)
     if reservation is None:
@@ -29,11 +29,6 @@ def _free(turn: Turn, work: str, told: Amounts | None, begun_seq: int) -> None:
         serve(turn, scope)
 
 
-def _breakers_of(turn: Turn, run: Run, step: Step) -> tuple[str, ...]:
-    spec = spec_of(turn, run, step.id)
-    return (f"agent:{step.agent}", *((f"model:{spec.uses.model}",) if spec is not None and spec.uses.model else ()))
-
-
 def step_answered(turn: Turn, event: Event) -> None:
     """A try succeeded; with `used` of the event as what it told of tokens and money."""
     run = find(turn, Run, event.run or "")
@@ -41,10 +36,16 @@ def step_answered(turn: Turn, event: Event) -> None:
     if not step.agent or (event.kind == "step.succeeded" and step.actions):
         return  # A wait, or effects that were proposed by an answer that has been counted.
     work = f"{run.id}/{step.id}"
-    for scope in _breakers_of(turn, run, step):
-        breakers.succeeded(turn, scope, work)
+    breakers.succeeded(turn, f"agent:{step.agent}", work)
+    free(turn, work, _told(event, step), step.input_seq)
+
+
+def _told(event: Event, step: Step) -> Amounts | None:
+    """What it says that it used. What models it asked is counted with each of them."""
     told = event.body.get("used")
-    _free(turn, work, msgspec.convert(told, Amounts) if isinstance(told, dict) else None, step.input_seq)
+    if isinstance(told, dict):
+        return msgspec.convert(told, Amounts)
+    return NOTHING if step.calls else None
 
 
 def step_failed(turn: Turn, event: Event) -> None:
@@ -56,10 +57,10 @@ def step_failed(turn: Turn, event: Event) -> None:
     failure = str(error.get("failure", "permanent")) if isinstance(error, dict) else "permanent"
     if isinstance(error, dict) and error.get("code") == "busy":
         failure = "stopped"  # Nobody was asked: it speaks against nobody.
-    for scope in _breakers_of(turn, run, step) if not step.actions else ():
-        if not _never_began(turn, scope, work, step.input_seq):
-            breakers.failed(turn, scope, work, failure)
-    _free(turn, work, None, step.input_seq)
+    scope = f"agent:{step.agent}"
+    if not step.actions and not _never_began(turn, scope, work, step.input_seq):
+        breakers.failed(turn, scope, work, failure)
+    free(turn, work, None, step.input_seq)
 
 
 def _never_began(turn: Turn, scope: str, work: str, begun_seq: int) -> bool:
@@ -77,12 +78,12 @@ def step_rerouted(turn: Turn, event: Event) -> None:
     run = find(turn, Run, event.run or "")
     step = run.steps[str(event.body["step"])]
     work = f"{run.id}/{step.id}"
-    for scope in _breakers_of(turn, run, msgspec.structs.replace(step, agent=str(event.body["was"]))):
-        if isinstance(error, dict):
-            breakers.failed(turn, scope, work, str(error.get("failure", "permanent")))
-        else:
-            breakers.lost(turn, scope, work)
-    _free(turn, work, None, step.input_seq)
+    scope = f"agent:{event.body['was']}"
+    if isinstance(error, dict):
+        breakers.failed(turn, scope, work, str(error.get("failure", "permanent")))
+    else:
+        breakers.lost(turn, scope, work)
+    free(turn, work, None, step.input_seq)
 
 
 def step_dropped(turn: Turn, event: Event) -> None:
@@ -110,9 +111,8 @@ def _drop(turn: Turn, run: Run, step: Step) -> None:
     if not step.agent:
         return
     work = f"{run.id}/{step.id}"
-    for scope in _breakers_of(turn, run, step):
-        breakers.lost(turn, scope, work)
-    _free(turn, work, None, step.input_seq)
+    breakers.lost(turn, f"agent:{step.agent}", work)
+    free(turn, work, None, step.input_seq)
 
 
 def run_over(turn: Turn, event: Event) -> None:

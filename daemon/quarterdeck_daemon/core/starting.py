@@ -14,6 +14,7 @@ from .commands import Command, StartRun
 from .durations import duration_us
 from .entities import Document, Objective, Plain, Run
 from .lookup import find
+from .modes import mode_of_run, strictest
 from .pinned import find_playbook
 from .playbook import Playbook, StepSpec, check_inputs, parse_playbook
 from .scopes import COMMONS
@@ -47,8 +48,9 @@ def start(turn: Turn, command: StartRun) -> Plain:
     if command.objective:
         find(turn, Objective, command.objective)
     begin_run(
-        turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace, objective=command.objective
-    )
+        turn, id, playbook, asset.hash, inputs, command.labels, namespace=namespace, objective=command.objective,
+        mode=command.mode,
+    )  # fmt: skip
     if command.caps:
         set_own(turn, id, command.caps)
     return {"run_id": id, "status": find(turn, Run, id).status}
@@ -76,11 +78,11 @@ def _outline(step: StepSpec) -> Plain:
 def begin_run(
     turn: Turn, id: str, playbook: Playbook, hash: str, inputs: Plain, labels: Labels, *, namespace: str,
     origin: str = "", objective: str = "", chain: int = 0, priority: str = "", cause: str | None = None,
-    parent: Run | None = None, parent_step: str = "",
+    parent: Run | None = None, parent_step: str = "", mode: str = "",
 ) -> None:  # fmt: skip
     """origin: what began it, `schedule:s2`.  objective: what it serves.  chain: runs before it that it follows from.
 
-    parent, parent_step: the run and the step of it that this one is.
+    parent, parent_step: the run and the step of it that this one is.  mode: in place of the playbook's.
     """
     body: Plain = {
         "run": id,
@@ -96,12 +98,19 @@ def begin_run(
         "objective": objective,
         "chain": chain or (parent.chain if parent else 0),
         **_times(turn, playbook, parent, priority),
+        "mode": mode or playbook.mode,
     }
     if parent is not None:
         more |= {"parent": parent.id, "parent_step": parent_step, "depth": parent.depth + 1}
         more["objective"] = objective or parent.objective
+        more["mode"] = _mode_within(turn, parent, playbook)
     body |= {name: value for name, value in more.items() if value}
     turn.emit("run.started", body, run=id, labels=labels, cause=cause)
+
+
+def _mode_within(turn: Turn, parent: Run, playbook: Playbook) -> str:
+    """A run within a run is no freer than the one above; what neither says is left to the workspace."""
+    return strictest(mode_of_run(turn.draft, parent), playbook.mode) if parent.mode or playbook.mode else ""
 
 
 def _times(turn: Turn, playbook: Playbook, parent: Run | None, given: str) -> Plain:

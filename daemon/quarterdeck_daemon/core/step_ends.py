@@ -9,7 +9,7 @@ from .playbook_form import Playbook, StepSpec
 from .turn import Turn
 
 STEP_OVER: frozenset[str] = frozenset(("succeeded", "failed", "skipped"))
-UNDER_WAY: frozenset[str] = frozenset(("recalling", "queued", "started", "waiting", "backoff"))
+UNDER_WAY: frozenset[str] = frozenset(("recalling", "queued", "started", "asking", "waiting", "backoff"))
 
 
 def succeed(

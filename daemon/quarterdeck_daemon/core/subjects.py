@@ -4,6 +4,7 @@
     a document, its chunks, its other names       document:doc3
     a fact, all its versions                      fact:client/acme
     a run, its steps, actions and dead letters    run:r1         (an action without a run: action:a3)
+    what a run asked models, and their answers    run:r1         (a call without a run: model_call:c3)
     an alert, a receipt, a named snapshot         itself
     a schedule, a task, an objective              itself
     a link between facts, a steering file's text  each by itself
@@ -37,9 +38,13 @@ from .entities import (
     Erasure,
     Fact,
     Grant,
+    KnownAnswer,
     Limits,
     Memory,
     Meter,
+    ModelCall,
+    ModelIdentity,
+    Models,
     Objective,
     Origin,
     Part,
@@ -119,6 +124,10 @@ def _run_or_action(event: Event) -> str:
     return f"run:{event.run}" if event.run else _named("action", "action")(event)
 
 
+def _run_or_call(event: Event) -> str:
+    return f"run:{event.run}" if event.run else _named("model_call", "call")(event)
+
+
 def _memory_or_fact(event: Event) -> str:
     """`id` is that of a memory, or `kind/key` of a fact."""
     return _named("fact" if "/" in str(event.body.get("id")) else "memory", "id")(event)
@@ -150,7 +159,7 @@ _RUN_KINDS = (
     "step.proposed", "step.retry_scheduled", "step.resumed", "step.retried", "memory.recalled", "deadletter.filed",
     "deadletter.resolved", "run.attached", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
     "step.fanned_out", "step.called", "step.rejoined", "run.late", "run.opened", "run.deferred", "run.excused",
-    "run.quarantined", "thread.opened", "reply.received", "gate.decided",
+    "run.quarantined", "step.asking", "step.replied", "thread.opened", "reply.received", "gate.decided",
 )  # fmt: skip
 _MEMORY_KINDS = (
     "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",
@@ -170,7 +179,11 @@ _CLEAR_KINDS = (
     "upkeep.ended", "capture.done", "document.pruned", "record.noted", "attention.noted",
     "limits.configured", "budget.set", "budget.raised", "budget.reserved", "budget.settled", "line.joined",
     "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
-    "breaker.closed",
+    "breaker.closed", "models.configured",
+)  # fmt: skip
+_MODEL_KINDS = (
+    "model.asked", "model.routed", "model.queued", "model.answered", "model.reused", "model.refused", "model.failed",
+    "model.cancelled",
 )  # fmt: skip
 _SCHEDULE_KINDS = (
     "schedule.put", "schedule.paused", "schedule.resumed", "schedule.removed", "schedule.fired", "schedule.missed",
@@ -214,6 +227,7 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     **dict.fromkeys(_FACT_KINDS, _named("fact", "kind", "key")),
     **dict.fromkeys(_ACTION_KINDS, _run_or_action),
     **dict.fromkeys(_RUN_KINDS, _run),
+    **dict.fromkeys(_MODEL_KINDS, _run_or_call),
     **dict.fromkeys(_OWN_KINDS, _itself),
     **dict.fromkeys(_CLEAR_KINDS, _clear),
 }
@@ -237,6 +251,17 @@ def _document(entity: Entity) -> str | None:
 def _action(entity: Entity) -> str:
     assert isinstance(entity, Action), "called by kind"
     return f"run:{entity.run}" if entity.run else f"action:{entity.id}"
+
+
+def _model_call(entity: Entity) -> str:
+    assert isinstance(entity, ModelCall), "called by kind"
+    return f"run:{entity.run}" if entity.run else f"model_call:{entity.id}"
+
+
+def _known_answer(entity: Entity) -> str:
+    """A hash of the question, by which somebody could check a guess: forgotten with the answer."""
+    assert isinstance(entity, KnownAnswer), "called by kind"
+    return f"run:{entity.run}" if entity.run else f"model_call:{entity.call}"
 
 
 def _thread(entity: Entity) -> str:
@@ -293,6 +318,8 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     DeadLetter: _letter,
     Thread: _thread,
     Action: _action,
+    ModelCall: _model_call,
+    KnownAnswer: _known_answer,
     Alert: _own,
     Snapshot: _own,
     Alias: _alias,
@@ -309,5 +336,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
     **dict.fromkeys((Record, Reached, Attention), _none),  # Names of agents and kinds, counts, hashes.
-    **dict.fromkeys((Limits, Meter, Waiter, Reservation, Breaker), _none),  # Ids, counts and times.
+    **dict.fromkeys(
+        (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity), _none
+    ),  # Ids, counts and times.
 }

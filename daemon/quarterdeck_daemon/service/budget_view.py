@@ -30,7 +30,7 @@ def budget_rows(house: House, as_of: int | None = None) -> list[Plain]:
 
 def _meters(house: House, as_of: int | None) -> Iterator[Meter]:
     """Of all but runs, which are many; of runs, those that have not ended."""
-    for kind in ("agent:", "connector:", "model:", "workspace"):
+    for kind in ("agent:", "connector:", "model:", "purpose:", "workspace"):
         yield from house.store.scan(Meter, prefix=kind, as_of=as_of)
     for run in house.store.live(Run):
         meter = house.store.get(Meter, f"run:{run.id}", as_of=as_of)

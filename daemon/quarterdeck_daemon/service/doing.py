@@ -22,6 +22,7 @@ from ..core.commands import (
     DocumentAnswered,
     EffectAnswered,
     EffectStarted,
+    ModelAnswered,
     Needs,
     RecallAnswered,
     StepAnswered,
@@ -41,6 +42,7 @@ from ..core.orders import (
 )
 from ..core.scopes import confined, declared_for
 from ..core.shown import rebuild
+from ..core.turn import strings
 from ..store.api import Store
 from ..store.scoped import versions_of
 from .agents import prompt_file
@@ -48,6 +50,7 @@ from .engine import Engine
 from .executors.choice import Executors
 from .executors.local import LocalExecutor
 from .hub import Hub
+from .model_calls import Lane, no_host, order_for, replies_for
 from .recall import Recall
 from .timers import Timers
 from .wall_timers import WallTimers
@@ -71,6 +74,7 @@ class Doing:
     ) -> None:
         self.executors = executors or Executors(LocalExecutor(hub))
         self._steps: dict[str, str] = {}  # Orders of steps that are under way, with their runs.
+        self.lane: Lane = no_host  # Who has models answer.
         self._store = store
         self._hub = hub
         self._recall = recall
@@ -82,6 +86,7 @@ class Doing:
         self._handlers: dict[str, Callable[[Needs], Coroutine[None, None, None]]] = {
             "parse": self._parse,
             "step": self._step,
+            "ask": self._ask,
             "recall": self._look_up,
             "effect": self._effect,
             "reconcile": self._reconcile,
@@ -171,6 +176,7 @@ class Doing:
         started = self._store.event(run.steps[need.step].input_seq)
         assert started is not None, "a started step has its input in the log"
         body = started.body
+        replies, asked = replies_for(self._store, run.steps[need.step])
         work = RunStep(
             run=run.id,
             step=need.step,
@@ -180,6 +186,10 @@ class Doing:
             context=rebuild(body, started.at_us, versions_of(self._store)).context,
             now_us=started.at_us,
             file=prompt_file(self._store, str(body["agent"]), str(body.get("agent_version", ""))),
+            purposes=strings(body.get("purposes", ())),
+            replies=replies,
+            asked=asked,
+            mode=str(body.get("mode", "")),
         )
         order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
         stop = self._store.get(Stop, "stop")
@@ -191,10 +201,24 @@ class Doing:
         finally:
             self._steps.pop(need.key, None)
         via = executor.name if executor.remote else ""
-        answer = StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome, via=via)
+        answer = StepAnswered(
+            run=run.id, step=need.step, attempt=need.attempt, outcome=outcome, via=via, replies=len(replies)
+        )
         refused = await self._tell(answer, "worker")
         if refused is not None:
             await self._tell(msgspec.structs.replace(answer, outcome=_unusable(refused)), "worker")
+
+    async def _ask(self, need: Needs) -> None:
+        """Have a model answer what was recorded and reserved for."""
+        found = order_for(self._store, need)
+        if found is None:
+            return
+        order, model = found
+        outcome = await self.lane(order, model)
+        answer = ModelAnswered(call=need.entity, attempt=need.attempt, outcome=outcome)
+        refused = await self._tell(answer, f"model:{model}")
+        if refused is not None:
+            await self._tell(msgspec.structs.replace(answer, outcome=_unusable(refused)), f"model:{model}")
 
     async def _look_up(self, need: Needs) -> None:
         """Ask the index for what a step recalls. While it is away the step waits: a draft that silently lacks what

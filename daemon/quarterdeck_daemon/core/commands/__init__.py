@@ -23,6 +23,7 @@ from .memory import (
     SupersedeMemory,
     WithdrawMemories,
 )
+from .models import AskModelNow, CancelCall, ConfigureModels, ModelAnswered
 from .past import (
     BecomeFork,
     BeginErasure,
@@ -53,10 +54,12 @@ from .workspace import AnnounceReport, AssetFile, Configure, EngageStop, LetGo, 
 
 __all__ = [
     "AnnounceReport",
+    "AskModelNow",
     "AssetFile",
     "Attach",
     "BecomeFork",
     "BeginErasure",
+    "CancelCall",
     "Capture",
     "Captured",
     "Choice",
@@ -65,6 +68,7 @@ __all__ = [
     "CompressMemories",
     "Configure",
     "ConfigureLimits",
+    "ConfigureModels",
     "CountUses",
     "CreateSnapshot",
     "DecideApprovals",
@@ -88,6 +92,7 @@ __all__ = [
     "LoadAssets",
     "LoseDocuments",
     "MakeLink",
+    "ModelAnswered",
     "MoveMemory",
     "Names",
     "Needs",

@@ -20,6 +20,7 @@ class StepAnswered(Command, frozen=True, kw_only=True):
     attempt: int
     outcome: Outcome
     via: str = ""  # The remote executor that did it: its word is a stranger's. "": our own worker.
+    replies: int = 0  # How many replies of models it was given.
 
 
 class RecallAnswered(Command, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 
     parse     document         step    run, step, attempt      recall  run, step
     effect    action           reconcile  action               wake    entity, at_us
+    ask       model_call, attempt
     """
 
     kind: str

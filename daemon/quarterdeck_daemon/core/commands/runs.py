@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from quarterdeck_protocol.labels import OPERATOR, Labels
 
-from ..entities import Cap, Plain
+from ..entities import Cap, Mode, Plain
 from .base import Command
 
 
@@ -17,6 +19,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     namespace: str = ""  # "": that of the documents that it is given, else the default.
     objective: str = ""  # What it serves.
     caps: tuple[Cap, ...] = ()  # Its budget, in place of its playbook's.
+    mode: Mode | Literal[""] = ""  # How far models take part, in place of its playbook's.
 
 
 class SteerRun(Command, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from .limits import (
     Limit,
     Limits,
     Line,
+    LineClass,
     Meter,
     Over,
     Per,
@@ -41,6 +42,7 @@ from .limits import (
 )
 from .links import Edge, Link
 from .memory import Alias, CaptureMark, Document, Memory, Place, Shelf, Tier, Upkeep, Use
+from .models import CallStatus, KnownAnswer, Mode, ModelCall, ModelIdentity, Models, ModelSpec
 from .past import ClockMark, Erasure, Origin, Rewind, Snapshot
 from .planning import (
     OBJECTIVE_ENDED,
@@ -76,6 +78,7 @@ ENTITIES: dict[str, type[Entity]] = {
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
         Attention,
+        Models, ModelIdentity, ModelCall, KnownAnswer,
     )
 }  # fmt: skip
 
@@ -98,6 +101,7 @@ __all__ = [
     "Attention",
     "Autonomy",
     "Breaker",
+    "CallStatus",
     "Cap",
     "CaptureMark",
     "ClockMark",
@@ -111,14 +115,21 @@ __all__ = [
     "Evidence",
     "Fact",
     "Grant",
+    "KnownAnswer",
     "Level",
     "Limit",
     "Limits",
     "Line",
+    "LineClass",
     "Link",
     "Memory",
     "Meter",
     "Missed",
+    "Mode",
+    "ModelCall",
+    "ModelIdentity",
+    "ModelSpec",
+    "Models",
     "Objective",
     "ObjectiveState",
     "Origin",

@@ -9,6 +9,7 @@ import msgspec
 from .base import Entity
 
 Priority = Literal["interactive", "normal", "batch"]
+LineClass = Literal["inside", "interactive", "normal", "batch"]  # inside: a part of work that is under way.
 
 
 Per = Literal["minute", "hour", "day", "month", "ever"]
@@ -35,7 +36,7 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """of: "agent:composer", "agent:*" (each), "connector:mail", "model:draft", "run" (each) or "workspace"."""
+    """of: "agent:composer", "agent:*" (each), "connector:mail", "model:small", "purpose:draft", "run" (each) or "workspace"."""
 
     of: str
     at_once: int = 0  # 0: no limit.
@@ -54,14 +55,18 @@ class Limits(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One try of a step, or one effect, as limits see it. id: `r1/draft`, or `a7`."""
+    """One try of a step, one effect, or one call of a model, as limits see it. id: `r1/draft`, `a7`, or `c12`.
+
+    inside  scopes in which it is a part of work that counts there already: it takes no place and no time of its own
+    """
 
     id: str
     scopes: tuple[str, ...]  # All of them must have room.
     amounts: Amounts  # The most that it may use.
-    priority: Priority = "normal"
+    priority: LineClass = "normal"
     run: str = ""
     due_us: int | None = None  # When it is too late for it.
+    inside: tuple[str, ...] = ()
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,7 +92,7 @@ class Meter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     in_use: int = 0
     spans: dict[Per, Span] = {}
     own: tuple[Cap, ...] = ()  # Of a run: what its playbook or its start said.
-    lines: dict[Priority, Line] = {}
+    lines: dict[LineClass, Line] = {}
     waiting: int = 0
     turns: int = 0  # Called from the lines so far; which of them is next follows from it.
     until_us: int | None = None  # When it is worth looking again.
@@ -115,6 +120,7 @@ class Reservation(Entity, frozen=True, kw_only=True, omit_defaults=True):
     amounts: Amounts
     at_us: int
     open: bool = True
+    inside: tuple[str, ...] = ()  # Of these, those in which it takes no place and no time of its own.
 
     @property
     def live(self) -> bool:

@@ -10,9 +10,10 @@ from quarterdeck_protocol.labels import OPERATOR, Labels
 
 from .base import Entity, Plain
 from .limits import Priority
+from .models import Mode
 
 StepStatus = Literal[
-    "pending", "recalling", "queued", "started", "waiting", "backoff", "succeeded", "failed", "skipped",
+    "pending", "recalling", "queued", "started", "asking", "waiting", "backoff", "succeeded", "failed", "skipped",
 ]  # fmt: skip
 
 
@@ -55,6 +56,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     child: str = ""  # The run that is this step's work.
     given_output: bool = False  # Its output is the operator's word, not its own work.
     agent_version: str = ""  # Of the agent that was started last.
+    mode: str = ""  # In force when it was started last; "": as free as can be.
+    calls: tuple[str, ...] = ()  # What it asked models at this attempt, in order.
 
 
 class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +96,7 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
     paused_by: str = ""  # The run above, when that was paused and took this one along.
     trouble: str = ""  # Why it is in quarantine.
     agents: dict[str, str] = {}  # Version of each agent when the run first used it.
+    mode: Mode | Literal[""] = ""  # How far models take part; "": as the workspace says.
 
     @property
     def namespaces(self) -> tuple[str, ...]:

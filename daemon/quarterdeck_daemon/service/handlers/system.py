@@ -160,7 +160,7 @@ async def _wait_for_ingest(house: House, timeout_s: float) -> Plain:
 
 def _unsettled(house: House) -> int:
     documents = sum(1 for _ in house.store.live(Document))
-    moving = ("recalling", "started", "backoff")
+    moving = ("recalling", "started", "asking", "backoff")
     runs = sum(any(step.status in moving for step in run.steps.values()) for run in house.store.live(Run))
     capturing = house.capturing.waiting if house.capturing is not None else 0
     return documents + runs + capturing + (0 if house.offered else 1)

@@ -1,0 +1,154 @@
+"""How events change what is known of models, and of what they were asked.
+
+    asked ──► routed ──► answered | failed | cancelled          asked ──► reused, or refused
+      └─► queued: behind a limit, or behind a call under way that asks the very same
+
+The request stands in `model.asked`, the reply in `model.answered`; the state holds where they are, so each is kept once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from quarterdeck_protocol.events import Event
+
+from .entities import KnownAnswer, ModelCall, ModelIdentity, Models, Plain
+from .hashing import value_hash
+from .orders import ModelReply, ModelRequest
+from .table import Draft
+from .turn import Applier, strings, take_number
+
+replace = msgspec.structs.replace
+NOT_THE_QUESTION = ("labels", "value_minor", "again")
+ANSWERS = "answer"  # Counter of the answers that may be used again.
+
+
+def question_hash(request: ModelRequest) -> str:
+    """Of what decides the answer of one and the same model: all but who may see it and what it is worth."""
+    plain: Plain = msgspec.to_builtins(request)
+    return value_hash({name: value for name, value in plain.items() if name not in NOT_THE_QUESTION})
+
+
+def key_of(model: str, question: str) -> str:
+    """model: the full id of who answers, with its content."""
+    return value_hash([model, question])
+
+
+def _configured(draft: Draft, event: Event) -> None:
+    draft.put(msgspec.convert({**event.body, "id": "workspace", "seq": event.seq}, Models))
+
+
+class _Asked(msgspec.Struct):
+    call: str
+    request: ModelRequest
+    question: str
+    most_in: int
+    most_out: int
+    step: str = ""
+    agent: str = ""
+    namespaces: tuple[str, ...] = ("default",)
+
+
+def _asked(draft: Draft, event: Event) -> None:
+    body = msgspec.convert(event.body, _Asked)
+    request = body.request
+    draft.put(
+        ModelCall(
+            id=body.call, seq=event.seq, purpose=request.purpose, key="", model="", status="queued",
+            at_us=event.at_us, run=event.run or "", step=body.step, agent=body.agent, labels=event.labels,
+            namespaces=body.namespaces, asked_seq=event.seq, request_hash=body.question, most_in=body.most_in,
+            most_out=body.most_out, value_minor=request.value_minor, again=request.again,
+            repeatable=not request.temperature or request.seed != 0,
+        )
+    )  # fmt: skip
+    take_number(draft, body.call, event.seq)
+
+
+def _change(draft: Draft, event: Event, **fields: object) -> ModelCall:
+    call = draft.get(ModelCall, str(event.body["call"]))
+    assert call is not None, "only what was asked goes on"
+    call = replace(call, seq=event.seq, **fields)
+    draft.put(call)
+    return call
+
+
+def _routed(draft: Draft, event: Event) -> None:
+    body = event.body
+    call = _change(draft, event)
+    fields: Plain = {"model": body["model"], "key": body["key"], "why": body["why"]}
+    draft.put(
+        replace(
+            call, status="asked", tries=call.tries + 1, queued="", behind="",
+            alternatives=strings(body["alternatives"]), **fields,
+        )
+    )  # fmt: skip
+
+
+def _queued(draft: Draft, event: Event) -> None:
+    body = event.body
+    fields: Plain = {"queued": body.get("waiter", ""), "behind": body.get("behind", "")}
+    fields |= {name: body[name] for name in ("model", "key", "why", "error") if name in body}
+    call = _change(draft, event, status="queued", **fields)
+    draft.put(replace(call, tried=strings(body.get("tried", call.tried))))
+
+
+def _answered(draft: Draft, event: Event) -> None:
+    body = event.body
+    reply = msgspec.convert(body["reply"], ModelReply)
+    call = _over(
+        draft, event, "answered", key=body["key"], tokens_in=reply.tokens_in, tokens_out=reply.tokens_out,
+        ms=reply.ms, money=body["money"],
+    )  # fmt: skip
+    identity = draft.get(ModelIdentity, call.model)
+    if identity is None or identity.model != reply.model:
+        draft.put(ModelIdentity(id=call.model, seq=event.seq, model=reply.model))
+    if number := body.get("number"):
+        known = KnownAnswer(
+            id=call.key, seq=event.seq, call=call.id, run=call.run, number=int(str(number)), at_us=event.at_us
+        )
+        draft.put(known)
+        take_number(draft, f"{ANSWERS}{number}", event.seq)
+
+
+def _over(draft: Draft, event: Event, status: str, **fields: object) -> ModelCall:
+    return _change(
+        draft, event, status=status, over_seq=event.seq, ended_us=event.at_us, queued="", behind="", **fields
+    )
+
+
+def _reused(draft: Draft, event: Event) -> None:
+    """Who has an answer from another run has it from there, also when that is to be forgotten."""
+    body = event.body
+    first = draft.get(ModelCall, str(body["from"]))
+    fields: Plain = {"model": body["model"], "key": body["key"], "saved": body["saved"], "likeness": body["likeness"]}
+    call = _over(draft, event, "answered", reused=body["from"], why=str(body["why"]), **fields)
+    if first is not None and first.run != call.run:
+        by, of = (f"run:{one.run}" if one.run else f"model_call:{one.id}" for one in (call, first))
+        draft.link(by, "derived_from", of, event.seq)
+
+
+def _refused(draft: Draft, event: Event) -> None:
+    fields: Plain = {"why": str(event.body["reason"]), "alternatives": strings(event.body["alternatives"])}
+    _over(draft, event, "refused", error={"code": event.body["code"], "message": event.body["reason"]}, **fields)
+
+
+def _failed(draft: Draft, event: Event) -> None:
+    _over(draft, event, "failed", error=event.body["error"])
+
+
+def _cancelled(draft: Draft, event: Event) -> None:
+    reason = str(event.body["reason"])
+    _over(draft, event, "cancelled", error={"code": "cancelled", "message": reason})
+
+
+APPLY: dict[str, Applier] = {
+    "models.configured": _configured,
+    "model.asked": _asked,
+    "model.routed": _routed,
+    "model.queued": _queued,
+    "model.answered": _answered,
+    "model.reused": _reused,
+    "model.refused": _refused,
+    "model.failed": _failed,
+    "model.cancelled": _cancelled,
+}
