@@ -24,6 +24,7 @@ from quarterdeck_protocol.codes import Code, QuarterdeckError
 
 from ..outward.address import address_of
 from ..outward.fence import Gate
+from ..outward.services import MESSAGE_CHARS_MAX, said, seconds_after, usable_key
 from .api import Vectors
 from .fixed import Fixed
 
@@ -37,7 +38,6 @@ WAIT_S_MAX = 20.0  # Between two tries, whatever the service asks for.
 QUERY_S_MAX = 5.0
 REST_S = 30.0  # Doubled after every failure in a row.
 REST_S_MAX = 480.0
-MESSAGE_CHARS_MAX = 200
 DIMENSION_MAX = 8_192
 RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
 REFUSALS: dict[int, Code] = {401: "forbidden", 402: "budget_exceeded", 403: "forbidden", 404: "not_found"}
@@ -187,7 +187,7 @@ class Endpoint(Fixed):
     def _send(self, body: bytes, timeout_s: float) -> bytes:
         request = urllib.request.Request(self._url, data=body, method="POST")
         request.add_header("Content-Type", "application/json")
-        key = _usable(self._key()) if self._key else ""
+        key = usable_key(self._key()) if self._key else ""
         if key:
             request.add_unredirected_header("Authorization", f"Bearer {key}")
         try:
@@ -199,7 +199,7 @@ class Endpoint(Fixed):
         except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors.
             if isinstance(getattr(error, "reason", error), ConnectionRefusedError):  # At once is of no use again.
                 raise self._unavailable("nobody listens at its address", "Is the service running?") from None
-            raise _Again(_said(str(error), key)) from None
+            raise _Again(said(str(error), key)) from None
         if len(content) > RESPONSE_BYTES_MAX:
             raise self._unavailable(f"its answer is longer than {RESPONSE_BYTES_MAX} bytes")
         return content
@@ -210,9 +210,9 @@ class Endpoint(Fixed):
             told = msgspec.json.decode(error.read(MESSAGE_CHARS_MAX * 16), type=_Refusal).error
         except (OSError, http.client.HTTPException, msgspec.MsgspecError):
             told = ""
-        words = _said(told if isinstance(told, str) else told.message, key) or str(error.reason)
+        words = said(told if isinstance(told, str) else told.message, key) or str(error.reason)
         if error.code in RETRIED:
-            return _Again(f"status {error.code}: {words}", _seconds(error.headers.get("Retry-After")))
+            return _Again(f"status {error.code}: {words}", seconds_after(error.headers.get("Retry-After")))
         if 300 <= error.code < 400:
             return self._unavailable("it redirects elsewhere, which is not followed", "Configure its final address.")
         code = REFUSALS.get(error.code, "bad_value")
@@ -262,21 +262,3 @@ def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
         chars += len(text)
     if batch:
         yield batch
-
-
-def _usable(key: str) -> str:
-    """Return the key. Checked here because the standard library would quote a bad one in its error."""
-    key = key.strip()
-    if not (key.isascii() and key.isprintable()):
-        raise QuarterdeckError("bad_value", "the API key holds characters that no key has", hint="Store it again.")
-    return key
-
-
-def _said(words: str, key: str) -> str:
-    if key:
-        words = words.replace(key, "(key)")
-    return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:MESSAGE_CHARS_MAX]
-
-
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else 0.0

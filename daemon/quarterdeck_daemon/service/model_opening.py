@@ -43,7 +43,7 @@ def load(opening: Opening) -> Backend:
 def _look_ctransformers(opening: Opening) -> str:
     from ..models.gguf_check import llama_file
 
-    _needed("ctransformers", "quarterdeck")
+    _needed("ctransformers", "quarterdeck[local]")
     llama_file(opening.path)
     return _hashed(opening)
 
