@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from typing import Final, cast
 
 import jsonschema_rs
@@ -31,7 +32,7 @@ from .durations import duration_us
 from .entities import Amounts, Cap, Limit, Plain
 from .form_shape import shape_faults
 from .hashing import text_hash
-from .playbook_text import Fault, Read, read_text
+from .playbook_text import Fault, Read, read_text, values_of
 from .verbs import VERBS
 
 FENCE: Final = "---"
@@ -40,8 +41,9 @@ _JSON_TYPES: Final = {"list": "array", "map": "object"}
 _FENCED: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)(.*)\Z", re.DOTALL | re.MULTILINE)
 
 
-class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked agent. prompt: below the front matter, "" for one whose work is code."""
+@dataclass(frozen=True)
+class AgentFile:
+    """An agent. prompt: below the front matter, "" for one whose work is code."""
 
     form: AgentForm
     prompt: str
@@ -56,17 +58,32 @@ class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
         """Of contract and prompt: their hash, shortened."""
         return self.hash[:VERSION_SIGNS]
 
+    @functools.cached_property
+    def takes(self) -> jsonschema_rs.Validator:
+        """Checks an input."""
+        return jsonschema_rs.validator_for(object_schema(self.form.inputs))
 
-@functools.lru_cache(maxsize=256)
+    @functools.cached_property
+    def gives(self) -> jsonschema_rs.Validator:
+        """Checks an output."""
+        return jsonschema_rs.validator_for(object_schema(self.form.outputs))
+
+
 def parse_agent(text: str) -> AgentFile:
     """Return the checked agent. Raises QuarterdeckError `schema` with place and reason of the first fault."""
     found = [fault for fault in agent_faults(text) if fault.level == "error"]
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise QuarterdeckError("schema", f"{found[0]}{more}", hint=found[0].hint or "See docs/agents.md.")
-    read, prompt = _split(text)
+    return read_agent(text)
+
+
+@functools.lru_cache(maxsize=256)
+def read_agent(text: str) -> AgentFile:
+    """Return the agent of a text that was checked when it was taken in. Raises QuarterdeckError `schema`."""
+    front, prompt = _parts(text)
     try:
-        form = msgspec.convert(read.plain, AgentForm)
+        form = msgspec.convert(values_of(front), AgentForm)
     except msgspec.ValidationError as error:
         raise QuarterdeckError("schema", str(error), hint="See docs/agents.md.") from error
     return AgentFile(form=form, prompt=prompt, hash=text_hash(text))
@@ -79,7 +96,8 @@ def agent_faults(text: str) -> list[Fault]:
     if _FENCED.match(text) is None:
         hint = "It begins with a line of ---, then name: and purpose:, then a line of --- again."
         return [Fault(line=1, column=1, message="an agent file has a front matter", hint=hint)]
-    read, prompt = _split(text)
+    front, prompt = _parts(text)
+    read = read_text(front)
     if read.plain is None and read.faults:
         return list(read.faults)
     found = [*read.faults, *shape_faults(read, agent_schema(), "an agent")]
@@ -88,11 +106,12 @@ def agent_faults(text: str) -> list[Fault]:
     return sorted(found, key=lambda fault: (fault.line, fault.column))
 
 
-def _split(text: str) -> tuple[Read, str]:
+def _parts(text: str) -> tuple[str, str]:
+    """Front matter and prompt. The first line of the file is the fence: an empty one in its place keeps lines true."""
     match = _FENCED.match(text)
-    assert match is not None, "its faults were looked for before"
-    # The first line of the file is the fence: an empty line in its place keeps the numbers of lines true.
-    return read_text("\n" + match[1]), match[2].strip()
+    if match is None:
+        raise QuarterdeckError("schema", "an agent file has a front matter", hint="See docs/agents.md.")
+    return "\n" + match[1], match[2].strip()
 
 
 @functools.cache
@@ -142,7 +161,7 @@ def _meaning(read: Read, form: AgentForm, prompt: str) -> list[Fault]:
 
 def _schema_fault(value: ValueForm) -> str:
     try:
-        _validator(msgspec.json.encode(value_schema(value)))
+        jsonschema_rs.validator_for(value_schema(value))
     except (ValueError, jsonschema_rs.ValidationError) as error:
         return f"this is no JSON Schema: {str(error).splitlines()[0][:120]}"
     return ""
@@ -170,18 +189,17 @@ def object_schema(values: dict[str, ValueForm]) -> Plain:
 
 def misfit(values: dict[str, ValueForm], given: Plain) -> str:
     """Return how `given` is not a map of these values, "" when it is."""
-    validator = _validator(msgspec.json.encode(object_schema(values)))
-    first = next(validator.iter_errors(given), None)
-    if first is None:
+    return misfit_of(jsonschema_rs.validator_for(object_schema(values)), given)
+
+
+def misfit_of(validator: jsonschema_rs.Validator, given: Plain) -> str:
+    """The same by a compiled schema."""
+    if validator.is_valid(given):
         return ""
+    first = next(validator.iter_errors(given))
     place = ".".join(str(part) for part in first.instance_path)
     said = first.message if len(first.message) <= 160 else f"{first.message[:160]}…"
     return f"{place}: {said}" if place else said
-
-
-@functools.lru_cache(maxsize=512)
-def _validator(schema: bytes) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(msgspec.json.decode(schema))
 
 
 # --- what the contract means elsewhere ------------------------------------------------------------

@@ -11,8 +11,7 @@ import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .agent_files import AgentFile, misfit, parse_agent
-from .agent_form import AgentForm
+from .agent_files import AgentFile, misfit_of, read_agent
 from .declared import ANY
 from .durations import duration_us
 from .entities import Asset, Plain
@@ -30,7 +29,7 @@ def contract_of(table: Table | Draft, agent: str, version: str = "") -> AgentFil
     if asset is None or (asset.removed and "@" not in asset.id):
         return None
     try:
-        return parse_agent(asset.text)
+        return read_agent(asset.text)
     except QuarterdeckError:
         return None  # Written by an earlier version of this program, under rules that were others.
 
@@ -47,16 +46,17 @@ def kept_version(table: Table | Draft, agent: str, pinned: str, now: str) -> str
 
 def check_input(agent: AgentFile | None, given: Plain) -> None:
     """Raise QuarterdeckError `schema` when the agent does not take this input."""
-    if agent is not None and (wrong := misfit(agent.form.inputs, given)):
+    if agent is not None and (wrong := misfit_of(agent.takes, given)):
         named = ", ".join(name.removesuffix("?") for name in agent.form.inputs) or "none"
         raise QuarterdeckError(
             "schema", f"{agent.name} does not take this input: {wrong}", hint=f"Its inputs: {named}."
         )
 
 
-def breach(form: AgentForm, done: StepDone) -> str:
+def breach(agent: AgentFile, done: StepDone) -> str:
     """Return how the result breaks the contract, "" when it does not."""
-    if wrong := misfit(form.outputs, done.output):
+    form = agent.form
+    if wrong := misfit_of(agent.gives, done.output):
         return f"its output does not fit: {wrong}"
     allowed = set(form.effects)
     verbs = {f"{action.connector}.{action.verb}" for action in done.actions} - allowed
@@ -68,7 +68,7 @@ def breach(form: AgentForm, done: StepDone) -> str:
 
 def broken(agent: AgentFile | None, done: StepDone) -> Failure | None:
     """The failure that is recorded when the result breaks the contract."""
-    wrong = breach(agent.form, done) if agent is not None else ""
+    wrong = breach(agent, done) if agent is not None else ""
     if agent is None or not wrong:
         return None
     hint = "Mend the agent, or what it declares in its file."

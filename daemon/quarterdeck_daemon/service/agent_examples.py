@@ -5,7 +5,7 @@ Nothing is recorded and nothing proposed is done. The work is done where steps a
 
 from __future__ import annotations
 
-from ..core.agent_files import AgentFile, misfit
+from ..core.agent_files import AgentFile, misfit_of
 from ..core.agent_form import ExampleForm
 from ..core.contracts import breach
 from ..core.entities import Plain
@@ -18,7 +18,7 @@ PURPOSES = ("route", "classify", "extract", "draft", "judge", "plan", "summarise
 
 async def try_example(hub: Hub, agent: AgentFile, example: ExampleForm, file: str, now_us: int) -> str:
     """Return what is wrong, "" when it comes out right."""
-    if wrong := misfit(agent.form.inputs, example.input):
+    if wrong := misfit_of(agent.takes, example.input):
         return f"the input does not fit: {wrong}"
     work = RunStep(
         run="example", step=example.name, attempt=1, agent=agent.name, input=example.input, context=example.context,
@@ -48,7 +48,7 @@ def _judged(agent: AgentFile, example: ExampleForm, outcome: Outcome) -> str:
         return f"the worker answered with {type(outcome).__name__}"
     if example.fails:
         return f"it should fail with {example.fails}, and succeeds"
-    return breach(agent.form, outcome) or difference(example.expect, outcome.output)
+    return breach(agent, outcome) or difference(example.expect, outcome.output)
 
 
 def difference(expected: Plain, found: Plain, place: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck_daemon.agents.table import run_agent
-from quarterdeck_daemon.core.agent_files import misfit, parse_agent
+from quarterdeck_daemon.core.agent_files import misfit_of, read_agent
 from quarterdeck_daemon.core.contracts import breach
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import ParseDocument, RunStep, StepDone
@@ -32,11 +32,11 @@ class Read:
 
 def step(agent: str, given: Plain, context: Plain) -> StepDone:
     order = RunStep(run="run1", step="s", attempt=1, agent=agent, input=given, context=context, now_us=NOW_US)
-    form = parse_agent((TEAM / f"{agent}.md").read_text("utf-8")).form
-    assert misfit(form.inputs, given) == ""
+    contract = read_agent((TEAM / f"{agent}.md").read_text("utf-8"))
+    assert misfit_of(contract.takes, given) == ""
     carried = msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=RunStep)
     done = msgspec.msgpack.decode(msgspec.msgpack.encode(run_agent(carried)), type=StepDone)
-    assert breach(form, done) == ""
+    assert breach(contract, done) == ""
     return done
 
 

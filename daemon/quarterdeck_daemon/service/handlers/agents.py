@@ -10,7 +10,7 @@ from quarterdeck_protocol import agent_messages as ag
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.agent_files import AgentFile, parse_agent
+from ...core.agent_files import AgentFile, parse_agent, read_agent
 from ...core.entities import Asset, Autonomy, Plain, Run
 from ..agent_examples import try_example
 from ..agent_scaffold import checked_text
@@ -58,7 +58,7 @@ def _asset(house: House, name: str) -> Asset:
 
 
 def _found(house: House, name: str) -> AgentFile:
-    return parse_agent(_asset(house, name).text)
+    return read_agent(_asset(house, name).text)
 
 
 def _row(house: House, agent: AgentFile) -> Plain:
