@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 
 import msgspec
+from tests.daemon.core.core_bench import check_read_soon
 
 from quarterdeck_daemon.core.commands import (
     AssetFile,
@@ -102,6 +103,7 @@ class Office:
             reply, events, needs = decision.reply, decision.commit.events, decision.needs
             if events:
                 self.store.append([decision.commit])
+                check_read_soon(decision.commit.puts)
         self._undurable.append(_Undurable(request, reply, events, needs, job))
         if self._acknowledge_first:
             self._acknowledge()

@@ -27,7 +27,7 @@ Level = Literal["info", "warning", "critical"]
 
 def open_alert(table: Table, topic: str) -> Alert | None:
     """The alert of this topic that nobody has resolved yet."""
-    return next((alert for alert in table.live(Alert) if alert.topic == topic), None)
+    return next(table.live(Alert, topic), None)
 
 
 def raise_alert(
@@ -40,11 +40,10 @@ def raise_alert(
     details: facts for programs.  text: one line for people; what stands in it may come from outside.
     runbook: the page that says what to do.
     """
-    present = list(turn.draft.live(Alert))
-    known = next((alert for alert in present if alert.topic == topic), None)
+    known = open_alert(turn.draft, topic)
     if known is not None:
         return known.id
-    if len(present) >= OPEN_MAX:
+    if sum(1 for _ in turn.draft.live(Alert)) >= OPEN_MAX:
         return ""
     id = f"alert{turn.number('alert')}"
     body: Plain = {

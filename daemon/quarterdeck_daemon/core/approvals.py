@@ -229,9 +229,7 @@ def bring_back(turn: Turn, event: Event) -> None:
     names = _names_of(turn, event)
     if not names:
         return
-    for action in list(turn.draft.live(Action)):
-        if action.status != "proposed" or not action.snoozed_on:
-            continue
+    for action in list(turn.draft.live(Action, "away")):
         replied = action.snoozed_on == "reply" and {target.lower() for target in action.targets} & names
         if replied or action.snoozed_on in names:
             _back(turn, action, f"{action.snoozed_on} happened")
@@ -275,7 +273,7 @@ def _warn(turn: Turn, action: Action) -> None:
 def over(turn: Turn, event: Event) -> None:
     """One that was warned about waits no more; the last of them ends the alert."""
     action = find(turn, Action, str(event.body["action"]))
-    if action.warned and not any(one.warned and one.status == "proposed" for one in turn.draft.live(Action)):
+    if action.warned and not any(turn.draft.live(Action, "warned")):
         settle_topic(turn, EXPIRING, "nothing of it waits any more")
 
 

@@ -129,7 +129,7 @@ def grants_for(
     """
     if now_us < last_us:
         return ()
-    found = [grant for grant in table.live(Grant) if grant.agent == agent and grant.action == action]
+    found = list(table.live(Grant, f"{agent} {action}"))
     before = table.get(Grant, used) if used else None
     if before is not None and not before.live:
         found.append(before)

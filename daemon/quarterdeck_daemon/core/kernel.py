@@ -93,6 +93,7 @@ from .entities import (
     Waiter,
 )
 from .hashing import same_request
+from .step_ends import UNDER_WAY
 from .subjects import erased
 from .table import Draft, Table
 from .turn import Applier, Env, Turn
@@ -226,7 +227,8 @@ def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
         return ()
     if isinstance(entity, Run):
         clocks = tuple(_wake(f"run:{entity.id}", at_us) for at_us in run_clock.moments(entity))
-        return tuple(need for need in (_step_need(entity, id) for id in entity.steps) if need is not None) + clocks
+        under_way = [id for id, step in entity.steps.items() if step.status in UNDER_WAY]
+        return tuple(need for need in (_step_need(entity, id) for id in under_way) if need is not None) + clocks
     if isinstance(entity, Action):
         return _action_needs(entity, stop.epoch if stop else 0)
     if isinstance(entity, ModelCall):

@@ -94,6 +94,8 @@ def limits_of(table: Table) -> Limits:
 
 def rule_of(limits: Limits, scope: str) -> Limit | None:
     """The rule for this very one, else the one for each of its kind."""
+    if not limits.rules:
+        return None
     kind, _, name = scope.partition(":")
     wanted = ("run",) if kind == "run" else (scope, f"{kind}:*") if name else (scope,)
     found = {rule.of: rule for rule in limits.rules if rule.of in wanted}

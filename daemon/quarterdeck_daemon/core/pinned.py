@@ -41,5 +41,5 @@ def spec_of(turn: Turn, run: Run, step: str) -> StepSpec | None:
     """The step as its playbook has it; None when that cannot be read any more, which must not keep the run from ending."""
     try:
         return pinned_playbook(turn, run).step(step)
-    except (QuarterdeckError, StopIteration):
+    except (QuarterdeckError, KeyError):
         return None

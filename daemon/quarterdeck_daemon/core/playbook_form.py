@@ -8,6 +8,7 @@ Leaves   places in the text to playbook_text.py, all checks to playbook_faults.p
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -198,6 +199,7 @@ class Playbook(
     forbid_unknown_fields=True,
     omit_defaults=True,
     rename={"triggers": "on"},
+    dict=True,  # For the index of its steps.
 ):
     """A workflow of Quarterdeck."""
 
@@ -231,9 +233,15 @@ class Playbook(
 
     def step(self, id: str) -> StepSpec:
         """The step of this id; for a child of a fan-out, such as `send[3]`, its own share of it."""
-        base = base_of(id)
-        spec = next(step for step in self.steps if step.id == base)
-        return spec if base == id else msgspec.structs.replace(spec, id=id, each="", when="")
+        spec = self._by_id.get(id)
+        if spec is None:
+            share = self._by_id[base_of(id)]
+            spec = msgspec.structs.replace(share, id=id, each="", when="")
+        return spec
+
+    @functools.cached_property
+    def _by_id(self) -> dict[str, StepSpec]:
+        return {step.id: step for step in self.steps}
 
 
 def base_of(id: str) -> str:

@@ -88,7 +88,7 @@ def _edit_output(turn: Turn, run: Run, playbook: Playbook, step: Step, command: 
 
 
 def _resolve(turn: Turn, run: Run, step: Step) -> None:
-    letters = [one.id for one in turn.draft.live(DeadLetter) if (one.run, one.step) == (run.id, step.id)]
+    letters = [one.id for one in turn.draft.live(DeadLetter, f"run:{run.id}") if one.step == step.id]
     for letter in letters:
         turn.emit("deadletter.resolved", {"id": letter, "remedy": "edit"}, run=run.id)
 

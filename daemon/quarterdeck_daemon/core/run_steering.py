@@ -67,7 +67,7 @@ def _letters(turn: Turn, run: Run, step: str | None = None) -> list[DeadLetter]:
     """Open dead letters of a run that has ended, or of one step."""
     if step is None and run.live:
         return []
-    return [one for one in turn.draft.live(DeadLetter) if one.run == run.id and step in (None, one.step)]
+    return [one for one in turn.draft.live(DeadLetter, f"run:{run.id}") if step in (None, one.step)]
 
 
 def step_of(run: Run, id: str) -> Step:

@@ -57,7 +57,9 @@ def advance(turn: Turn, event: Event) -> None:
     if playbook is None:
         return
     for id in list(order_of(run, playbook)):
-        if run.status == "running" and id in run.steps and _move(turn, run, playbook, id):
+        step = run.steps.get(id)
+        may_move = step is not None and step.status in ("pending", "waiting") and run.status == "running"
+        if may_move and _move(turn, run, playbook, id):
             run = find(turn, Run, run.id)
     if run.status == "running" and not any(_can_move(run, playbook, id) for id in order_of(run, playbook)):
         _finish(turn, run, playbook)

@@ -166,8 +166,8 @@ class ScopedTable:
             raise OutOfScope(self.who, f"{entity.kind}:{entity.id}", rule)
         return None if rule else entity
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        return (entity for entity in self._table.live(cls) if not rule_against(self.scope, entity))
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        return (entity for entity in self._table.live(cls, mark) if not rule_against(self.scope, entity))
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return (entity for entity in self._table.scan(cls, prefix=prefix) if not rule_against(self.scope, entity))

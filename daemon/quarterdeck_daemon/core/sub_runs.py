@@ -103,8 +103,8 @@ def open_parent(turn: Turn, event: Event) -> None:
     step = parent.steps.get(child.parent_step) if parent is not None else None
     if parent is None or step is None or step.status != "failed" or step.child != child.id:
         return
-    for letter in list(turn.draft.live(DeadLetter)):
-        if (letter.run, letter.step) == (parent.id, step.id):
+    for letter in list(turn.draft.live(DeadLetter, f"run:{parent.id}")):
+        if letter.step == step.id:
             turn.emit("deadletter.resolved", {"id": letter.id, "remedy": "retry"}, run=parent.id)
     if not parent.live:
         turn.emit("run.reopened", {"run": parent.id}, run=parent.id, labels=parent.labels)

@@ -21,8 +21,8 @@ class Table(Protocol):
         """Return the entity, or None."""
         ...
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        """Yield every entity of the kind whose `live` is true, in id order."""
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        """Yield every entity of the kind whose `live` is true, in id order; with a mark, those that have it."""
         ...
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
@@ -31,21 +31,31 @@ class Table(Protocol):
 
 
 class Draft:
-    """Writes over a table. Reads see them at once; nobody else does until they are committed."""
+    """Writes over a table. Reads see them at once; nobody else does until they are committed.
+
+    The table stays as it is for as long as the draft lives, so what was read once is not asked for again.
+    """
 
     def __init__(self, base: Table) -> None:
         self._base = base
+        self._read: dict[tuple[str, str], Entity | None] = {}
         self.puts: dict[tuple[str, str], Entity] = {}
         self.links: list[Link] = []
         self.unlinks: list[Link] = []
         self._touched: dict[tuple[str, str], None] = {}
 
     def get(self, cls: type[E], id: str) -> E | None:
-        entity = self.puts.get((cls.kind, id))
-        return cast(E, entity) if entity is not None else self._base.get(cls, id)
+        key = cls.kind, id
+        entity = self.puts.get(key)
+        if entity is None:
+            if key not in self._read:
+                self._read[key] = self._base.get(cls, id)
+            entity = self._read[key]
+        return cast("E | None", entity)
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        return (entity for entity in self._merged(cls, self._base.live(cls), "") if entity.live)
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        found = (entity for entity in self._merged(cls, self._base.live(cls, mark), "") if entity.live)
+        return marked(found, mark)
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return self._merged(cls, self._base.scan(cls, prefix=prefix), prefix)
@@ -81,6 +91,11 @@ class Draft:
             id: cast(E, one) for (kind, id), one in self.puts.items() if kind == cls.kind and id.startswith(prefix)
         }
         return _laid_over(base, own)
+
+
+def marked(found: Iterator[E], mark: str) -> Iterator[E]:
+    """Those of the entities that have the mark, if one is named."""
+    return (entity for entity in found if mark in entity.marks) if mark else found
 
 
 def _laid_over(base: Iterator[E], own: dict[str, E]) -> Iterator[E]:

@@ -121,8 +121,8 @@ class CallerStore:
     def get(self, cls: type[E], id: str, *, as_of: int | None = None) -> E | None:
         return self._store.get(cls, id, as_of=as_of)
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        return self._store.live(cls)
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        return self._store.live(cls, mark)
 
     def scan(
         self,

@@ -18,7 +18,7 @@ from quarterdeck_protocol.events import Event
 
 from ..core.entities import Entity, Plain
 from ..core.kernel import fold
-from ..core.table import Draft
+from ..core.table import Draft, marked
 from ..store.api import Store
 
 E = TypeVar("E", bound=Entity)
@@ -39,8 +39,8 @@ class Then:
     def get(self, cls: type[E], id: str) -> E | None:
         return self._store.get(cls, id, as_of=self._seq)
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        return (entity for entity in self._store.scan(cls, as_of=self._seq) if entity.live)
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        return marked((entity for entity in self._store.scan(cls, as_of=self._seq) if entity.live), mark)
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return self._store.scan(cls, prefix=prefix, as_of=self._seq)

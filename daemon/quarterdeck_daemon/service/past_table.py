@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from ..core.entities import Entity
+from ..core.table import marked
 from ..store.api import Store
 
 E = TypeVar("E", bound=Entity)
@@ -21,10 +22,10 @@ class PastTable:
     def get(self, cls: type[E], id: str) -> E | None:
         return self._store.get(cls, id, as_of=self._as_of)
 
-    def live(self, cls: type[E]) -> Iterator[E]:
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
         if self._as_of is None:
-            return self._store.live(cls)
-        return (entity for entity in self._store.scan(cls, as_of=self._as_of) if entity.live)
+            return self._store.live(cls, mark)
+        return marked((entity for entity in self._store.scan(cls, as_of=self._as_of) if entity.live), mark)
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return self._store.scan(cls, prefix=prefix, as_of=self._as_of)

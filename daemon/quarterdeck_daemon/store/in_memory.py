@@ -24,6 +24,7 @@ from .codec import SEALED, SEQ_MAX, header, joined, link_keys, link_of, link_pre
 from .content_keys import ContentKeys, KeyState
 from .erasing import refuse_unsealed
 from .intake import take_in
+from .live_index import LiveIndex
 from .sealing import Sealing
 
 E = TypeVar("E", bound=Entity)
@@ -41,7 +42,7 @@ class InMemoryStore:
         self._events: list[bytes] = []
         self._values: dict[str, dict[str, list[bytes]]] = {}  # kind -> id -> versions, oldest first.
         self._ids: dict[str, list[str]] = {}  # kind -> ids in order.
-        self._live: dict[str, set[str]] = {}
+        self._live = LiveIndex()
         self._concerns: dict[str, list[int]] = {}
         self._links: dict[bytes, bytes] = {}
         self._blobs: dict[str, bytes] = {}
@@ -93,8 +94,7 @@ class InMemoryStore:
         else:
             assert header(versions[-1])[0] < entity.seq, f"{entity.kind}:{entity.id} goes back to {entity.seq}"
         versions.append(value)
-        ids = self._live.setdefault(entity.kind, set())
-        (ids.add if entity.live else ids.discard)(entity.id)
+        self._live.note(entity)
 
     # state
 
@@ -104,8 +104,8 @@ class InMemoryStore:
         kept = versions if as_of is None else versions[: bisect_right(versions, as_of, key=_seq)]
         return self._sealing.open_entity(cls, joined(cls.kind, id), kept[-1]) if kept else None
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        for id in sorted(self._live.get(cls.kind, ())):
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        for id in self._live.ids(cls.kind, mark, lambda: self.live(cls)):
             entity = self.get(cls, id)
             if entity is not None and entity.live:
                 yield entity
@@ -234,7 +234,7 @@ class InMemoryStore:
         elif values:
             del self._values[kind][id]
             self._ids[kind].remove(id)
-            self._live[kind].discard(id)
+            self._live.forget(kind, id)
         records = int(bool(values) and not kept)
         return records, len(values) - len(kept) - records, self._unlink(entity, kept_from)
 

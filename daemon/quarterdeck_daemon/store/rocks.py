@@ -45,6 +45,7 @@ from .erasing_steps import Erasing, all_done
 from .errors import LogCorrupt, NoSpace, StoreFailed
 from .files import PRIVATE_FOLDER
 from .intake import Intake, take_in
+from .live_index import LiveIndex
 from .lock import FolderLock
 from .opening import MARK_KEY, Opened, mark_value, note_keys, open_log, verified, walk
 from .room import FREE_BYTES_MIN, Room
@@ -69,7 +70,7 @@ class RocksStore:
         self._sealing = Sealing(opened.keys, self._path)
         self._blobs, self._cache = Blobs(home / "blobs", self._sealing), EntityCache()
         self._eraser = Eraser(self._db, self._sealing, self._blobs)
-        self._live: dict[str, set[str]] = {}
+        self._live = LiveIndex()
         self._failure: NoSpace | StoreFailed | None = None
         self._syncing = threading.Lock()
         self._closed = False
@@ -77,7 +78,7 @@ class RocksStore:
         self._written = self._synced = 0  # Batches; a batch may hold no event, so the head does not tell.
         for key, _ in walk(self._db, "meta", _LIVE + NUL, after_prefix(_LIVE + NUL)):
             _, kind, id = key.split(NUL)
-            self._live.setdefault(kind.decode(), set()).add(id.decode())
+            self._live.add(kind.decode(), id.decode())
 
     @classmethod
     def open(
@@ -124,9 +125,8 @@ class RocksStore:
         self._written += 1
         self._room.take(size_bytes)
         for key, (entity, value) in changed.items():
-            self._cache.wrote(key, entity, len(value))
-            ids = self._live.setdefault(entity.kind, set())
-            (ids.add if entity.live else ids.discard)(entity.id)
+            self._cache.wrote(key, entity, value)
+            self._live.note(entity)
 
     def sync(self) -> None:
         """Make everything appended so far durable, then move the anchor. Nothing to do: returns at once."""
@@ -162,7 +162,7 @@ class RocksStore:
         """Put current values, keep the replaced ones as versions. Returns the final value of each, by record key."""
         final: dict[bytes, tuple[Entity, bytes]] = {}
         for entity, key, value in intake.puts:
-            old = final[key][1] if key in final else self._current(key)
+            old = final[key][1] if key in final else self._cache.value(entity.kind, entity.id) or self._current(key)
             if old is not None:
                 old_seq, _ = header(old)
                 assert old_seq <= entity.seq, f"{entity.kind}:{entity.id} goes back from {old_seq} to {entity.seq}"
@@ -175,7 +175,7 @@ class RocksStore:
         return final
 
     def _batch_live(self, batch: Batch, entity: Entity, key: bytes) -> None:
-        known = entity.id in self._live.get(entity.kind, ())
+        known = self._live.has(entity.kind, entity.id)
         if entity.live and not known:
             batch.put("meta", _LIVE + NUL + key, b"")
         elif known and not entity.live:
@@ -219,7 +219,7 @@ class RocksStore:
             return None
         entity = self._sealing.open_entity(cls, key, value)
         if entity is not None and value is current:
-            self._cache.keep(entity, len(value))
+            self._cache.keep(entity, value)
         return entity
 
     def _current(self, key: bytes) -> bytes | None:
@@ -231,8 +231,8 @@ class RocksStore:
             self._cache.note_absent(key)
         return value
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        for id in sorted(self._live.get(cls.kind, ())):
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        for id in self._live.ids(cls.kind, mark, lambda: self.live(cls)):
             entity = self.get(cls, id)
             if entity is not None and entity.live:
                 yield entity
@@ -357,7 +357,7 @@ class RocksStore:
         self._written += 1
         self._cache.clear()
         for kind, _, id in (entity.partition(":") for entity in gone):
-            self._live.get(kind, set()).discard(id)
+            self._live.forget(kind, id)
 
     # whole state
 

@@ -80,8 +80,8 @@ class ScopedStore:
         self._refused(refusal)
         return None
 
-    def live(self, cls: type[E]) -> Iterator[E]:
-        return (self._seen(entity) for entity in self._store.live(cls) if not self._rule(entity))
+    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
+        return (self._seen(entity) for entity in self._store.live(cls, mark) if not self._rule(entity))
 
     def scan(
         self,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quarterdeck_daemon.core.commands import AssetFile, Command, LoadAssets, Needs, ReceiveDocument, Wake
-from quarterdeck_daemon.core.entities import Plain
+from quarterdeck_daemon.core.entities import Entity, Plain
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import Decision, all_needs, decide, fold
 from quarterdeck_daemon.core.table import Draft
 from quarterdeck_daemon.core.turn import Env
+from quarterdeck_daemon.store.cache import READ_SOON
+from quarterdeck_daemon.store.codec import pack_entity, unpack_entity
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.labels import EXTERNAL
 
@@ -80,6 +84,7 @@ class Bench:
         if decision.commit.events:
             self.store.append([decision.commit])
             self.store.sync()
+            check_read_soon(decision.commit.puts)
         return decision
 
     def needs(self, kind: str) -> list[Needs]:
@@ -117,3 +122,9 @@ def rebuilt(store: InMemoryStore) -> Draft:
     for event in store.events():
         fold(draft, event)
     return draft
+
+
+def check_read_soon(puts: Sequence[Entity]) -> None:
+    """What the store keeps as it was written is what it would read: a tuple, say, would be a list after a restart."""
+    kept = [one for one in puts if isinstance(one, READ_SOON)]
+    assert [unpack_entity(type(one), pack_entity(one)) for one in kept] == kept

@@ -120,6 +120,13 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         return self.status not in ACTION_ENDED
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """`away`: put away until something happens; `warned`: told that its time runs out."""
+        if self.status != "proposed":
+            return ()
+        return (*(("away",) if self.snoozed_on else ()), *(("warned",) if self.warned else ()))
+
 
 class Attention(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """What deciding has cost the operator on one day, counted from the decisions. Id `2026-11-21`, in the workspace's zone.

@@ -20,3 +20,8 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         """Whether the kernel still has work to do for it; live ones are found again after a restart."""
         return False
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """By what it is found while it is live, without reading all that are: see `Table.live`."""
+        return ()

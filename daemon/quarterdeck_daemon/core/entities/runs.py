@@ -107,6 +107,12 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         return self.status not in RUN_ENDED
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """`gate`: a step asks the operator."""
+        asks = any(step.gate and step.status == "waiting" for step in self.steps.values())
+        return ("gate",) if asks else ()
+
 
 class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """Work that gave up, with what is needed to understand and mend it. Id `dead2`."""
@@ -134,6 +140,11 @@ class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def live(self) -> bool:
         return not self.resolved
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The run that it is of."""
+        return (f"run:{self.run}",)
 
 
 class Thread(Entity, frozen=True, kw_only=True, omit_defaults=True):

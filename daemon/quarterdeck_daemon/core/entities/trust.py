@@ -39,6 +39,11 @@ class Grant(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         return self.status == "active"
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Whom it permits what."""
+        return (f"{self.agent} {self.action}",)
+
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one agent's actions of one kind, counted from the log.

@@ -82,6 +82,11 @@ class Alert(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         return not self.resolved
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Its topic."""
+        return (self.topic,)
+
 
 class Receipt(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """The answer once given to a request id: repeated word for word, never done twice."""
