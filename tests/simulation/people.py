@@ -128,12 +128,18 @@ def _dealt(verb: str) -> ProposedAction:
     return ProposedAction(connector="practice", verb=verb, args=args, targets=(), summary=verb, why="asked")
 
 
+def _mend(faults: Faults) -> Outcome:
+    """Works out what takes something back: mostly one action, now and then none, or one too many."""
+    count = faults.chance.choice((0, 1, 1, 1, 1, 2))
+    return StepDone(output={}, actions=tuple(_dealt("post") for _ in range(count)))
+
+
 DEALS: dict[str, Plain] = {
     "pay": {"to": "ines", "amount": 1200, "currency": "EUR"},
     "book": {"room": "blue", "day": "2026-12-01"},
     "post": {"channel": "news", "text": "We are open."},
 }
-AGENTS = {"reader": _read, "writer": _write, "sender": _send, "filer": _file, "dealer": _deal}
+AGENTS = {"reader": _read, "writer": _write, "sender": _send, "filer": _file, "dealer": _deal, "mender": _mend}
 
 
 # --- the operator ---------------------------------------------------------------------------------
@@ -263,6 +269,7 @@ class Operator:
 
 STARTED = (
     "parallel", "waiting", "lead", "nothing", "fanning", "nested", "dealing", "frugal", "thrifty", "hasty", "sleepy",
+    "meeting",
 )  # fmt: skip
 EDITS: tuple[Plain, ...] = (
     {"body": "Better words."},

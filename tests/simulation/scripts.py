@@ -94,6 +94,13 @@ stalls_after: 12h
 steps:
   - {id: open, wait: {signal: later}}
 """
+MEETING = """
+name: meeting
+steps:
+  - {id: left, agent: writer, retry: {times: 0}, on_failure: continue}
+  - {id: right, agent: dealer, retry: {times: 0}, on_failure: continue, compensate: {agent: mender, in: {of: "${action.id}"}}}
+  - {id: both, needs: [left, right], join: 2, agent: filer}
+"""
 TICKING = """
 name: ticking
 steps:
@@ -102,7 +109,7 @@ steps:
 PLAYBOOKS = {
     "lead": LEAD, "parallel": PARALLEL, "waiting": WAITING, "fanning": FANNING, "nested": NESTED, "dealing": DEALING,
     "frugal": FRUGAL, "thrifty": THRIFTY, "hasty": HASTY, "ticking": TICKING,
-    "sleepy": SLEEPY,
+    "sleepy": SLEEPY, "meeting": MEETING,
 }  # fmt: skip
 
 CAREFUL = """

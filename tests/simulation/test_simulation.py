@@ -77,7 +77,7 @@ EXPECTED = {
     "autonomy.set", "action.held_back", "action.let_go", "undo.finished", "task.created",
     "action denied", "action rejected", "action expired", "action withdrawn", "action succeeded", "action failed",
     "action compensated", "action compensation_failed", "run succeeded", "run failed", "run cancelled", "run no_op",
-    "run exhausted", "run timed_out", "run stalled", "undoing compensated",
+    "run exhausted", "run timed_out", "run stalled", "run blocked", "undoing compensated", "asset.pinned",
 }  # fmt: skip
 
 
