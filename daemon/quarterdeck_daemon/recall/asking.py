@@ -5,6 +5,7 @@ A hit that has only who and when says nothing of what was asked; so these count 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection
 from typing import Literal
@@ -22,16 +23,26 @@ _DATES = (
     " januar februar märz maerz mai juni juli oktober dezember montag dienstag mittwoch donnerstag freitag samstag"
     " sonntag gestern heute morgen"
 )
-_KINDS = "name names called favourite favorite long often herr frau"
-_FRAME = frozenset((*_DATES.split(), *_KINDS.split()))
+_KINDS = "name names called favourite favorite long often"
+_TITLES = "frau herr herrn mr mrs ms miss dr prof señor señora senor senora sr sra madame monsieur mme signor signora"
+_WHATEVER = "news latest update updates information details notes status anything everything something"
+_BEFORE_NAMES = frozenset(_TITLES.split())
+_FRAME = frozenset((*_DATES.split(), *_KINDS.split(), *_WHATEVER.split(), *_BEFORE_NAMES))
 
 
 def names_in(question: str, language: str) -> frozenset[str]:
-    """The words written as names, as they are written. The first word of a question is one only with 's behind it."""
+    """The words written as names, as they are written. The first word of a question is one only with 's behind it.
+
+    Where a capital says nothing, a name is what has a title before it.
+    """
     found = list(_WORD.finditer(question))
     capital = [word for word in found if word.group()[0].isupper()]
     if not capital or language in NOUNS_ARE_CAPITAL or len(capital) > NAMES_SHARE_MAX * len(found):
-        return frozenset()
+        return frozenset(
+            word.group()
+            for title, word in itertools.pairwise(found)
+            if title.group().lower() in _BEFORE_NAMES and word.group()[0].isupper()
+        )
     first = found[0]
     return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))
 

@@ -41,10 +41,12 @@ class Shared(msgspec.Struct, frozen=True):
 
 
 def wanted(words: Sequence[Word], weights: Weights) -> Wanted:
-    """Of a question. Where it is of names alone, they are what it asks for."""
-    alone = not any(word.role in ("what", "unknown") for word in words)
-    telling = tuple([word for word in words if alone or word.role not in ("who", "rare")])
-    names = () if alone else tuple([word for word in words if word.role == "rare"])
+    """Of a question. Where it is of names and dates alone, the names are what it asks for."""
+    names = tuple([word for word in words if word.role in ("who", "rare")])
+    telling = tuple([word for word in words if word not in names])
+    if names and all(word.role == "frame" for word in telling):
+        telling, names = names, ()
+    names = tuple([word for word in names if word.role == "rare"])
     count = sum(word.role != "frame" for word in telling)
     return Wanted(telling, names, told(telling, weights), told(names, weights), count)
 

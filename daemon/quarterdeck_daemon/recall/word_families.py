@@ -28,8 +28,9 @@ ENDINGS = (
     "", "i", "er", "or", "ment", "abl", "ibl", "ic", "ist", "ism", "ion", "ian", "al", "ship", "hood", "ness", "ful",
     "less", "anc", "enc", "eri", "iti", "ag", "ous", "at",
 )  # fmt: skip
-ROOT_LETTERS_MIN = 4  # What an ending may be taken off from; a shorter word only takes endings on.
+ROOT_LETTERS_MIN = 4  # What an ending may be taken off from; a shorter word only takes long endings on,
 WORD_LETTERS_MIN = 3
+LONG_ENDING_MIN = 3  # such as "pay" in "payment": a "tower" does not tow, and "cater" is of no cat.
 COMPOUNDING = frozenset(("de", "nl", "sv", "da", "no"))
 PART_LETTERS_MIN = 4
 ALONE_LETTERS_MIN = 5  # Of a half that the store has without the other.
@@ -53,7 +54,8 @@ def relatives(stem: str) -> tuple[str, ...]:
         for ending in ENDINGS
         if ending and stem.endswith(ending) and len(stem) - len(ending) >= ROOT_LETTERS_MIN
     )
-    made = {root + ending for root in roots for ending in ENDINGS} - {stem}
+    ending_min = 0 if len(stem) >= ROOT_LETTERS_MIN else LONG_ENDING_MIN
+    made = {root + ending for root in roots for ending in ENDINGS if len(ending) >= ending_min} - {stem}
     return tuple(sorted(made, key=lambda one: (len(one), one)))
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from quarterdeck_daemon.embedders.static import StaticEmbedder
 from quarterdeck_daemon.recall.api import Question, Row
+from quarterdeck_daemon.recall.asking import names_in
 from quarterdeck_daemon.recall.hybrid import HybridIndex
 from quarterdeck_daemon.recall.weights import Weights
+from quarterdeck_daemon.recall.word_families import relatives
 
 KNOWN = (
     "Berit Lunde runs the harbour hotel; she pays her invoices after forty days.",
@@ -41,6 +43,7 @@ ANSWERED = (
     ("How was Otto injured?", "ankle"),
     ("who is Berit Lunde", "harbour hotel"),
     ("Iwan", "0170 555 0192"),
+    ("latest news on Otto", "ankle"),
 )
 
 
@@ -87,3 +90,13 @@ def test_were_a_name_as_good_as_a_word_every_question_about_somebody_would_be_an
     index = filled(tmp_path / "index", Weights(known_names=1.0))
     assert [bool(found(index, question)) for question in UNKNOWN] == [True] * len(UNKNOWN)
     index.close()
+
+
+def test_where_every_noun_has_a_capital_a_title_tells_a_name() -> None:
+    assert names_in("Welche Schuhgröße hat Frau Kessler?", "de") == {"Kessler"}
+    assert names_in("Welche Frau trägt Schuhe?", "de") == frozenset()
+    assert names_in("WHAT SIZE ARE MR KELL'S SHOES", "en") == {"KELL"}
+
+
+def test_a_short_word_stands_for_long_words_only_that_are_made_of_it() -> None:
+    assert ("payment" in relatives("pay"), "cater" in relatives("cat")) == (True, False)
