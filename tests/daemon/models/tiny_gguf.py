@@ -15,8 +15,8 @@ WIDTH, INNER, HEADS, LAYERS, TOKENS = 256, 512, 4, 2, 384
 CONTEXT = 512
 KINDS = {"F32": Kind.F32, "F16": Kind.F16, "Q4_0": Kind.Q4_0, "Q8_0": Kind.Q8_0, "BF16": Kind.BF16}
 WORDS = (
-    "▁the ▁a ▁of ▁and ▁to in er on re at en es or ▁is ▁mail ▁invoice ▁yes ▁no yes no true false null name kind amount "
-    '":" "," {" "} ",▁" ▁" [" "] ,▁ :▁ 00 12 2026 é ü ß 日 本 語 😀 …'
+    '":" "," {" "} ",▁" ▁" [" "] ,▁ :▁ 00 2026 é ü 日 本 😀 ▁the ▁a ▁mail ▁invoice ▁yes ▁no true false null name kind '
+    "amount in er"
 )
 
 
