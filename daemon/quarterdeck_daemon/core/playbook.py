@@ -9,6 +9,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .entities import Plain
 from .playbook_faults import checked
+from .playbook_form import CAPABLE as CAPABLE
 from .playbook_form import CONTEXT_TOKENS_MAX as CONTEXT_TOKENS_MAX
 from .playbook_form import PLAYBOOK_BYTES_MAX as PLAYBOOK_BYTES_MAX
 from .playbook_form import READ_KINDS as READ_KINDS

@@ -22,6 +22,7 @@ from .form_shape import shape_faults
 from .local_time import window_fault
 from .moments import moment_us
 from .playbook_form import (
+    CAPABLE,
     CONTEXT_TOKENS_MAX,
     READ_KINDS,
     RETRY_TIMES_MAX,
@@ -254,7 +255,7 @@ class _Checks:
             told = f"step {spec.id!r}: no worker offers the agent {spec.agent!r}"
             self.say((*path, "agent"), told, hint=_near(spec.agent, sorted(agents)), level="warning")
         if isinstance(spec.on_failure, Reroute):
-            if agents is not None and spec.on_failure.reroute not in agents:
+            if agents is not None and spec.on_failure.reroute not in (*agents, CAPABLE):
                 told = f"step {spec.id!r}: no worker offers the agent {spec.on_failure.reroute!r}"
                 self.say((*path, "on_failure", "reroute"), told, level="warning")
             if not spec.agent:

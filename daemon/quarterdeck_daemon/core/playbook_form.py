@@ -112,10 +112,16 @@ class Compensate(
     reads: Annotated[dict[str, Plain], Meta(description="What that agent is shown, by name.")] = {}
 
 
+CAPABLE = "*"  # Whoever declares that it can.
+
+
 class Reroute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Another agent takes over a step that failed for good."""
 
-    reroute: Annotated[str, Meta(description="Name of the agent.")]
+    reroute: Annotated[
+        str,
+        Meta(description='Name of the agent; "*": one that declares the same intents and takes what the step gives.'),
+    ]
 
 
 Amount = Annotated[int, Meta(ge=0, le=1 << 50)]
