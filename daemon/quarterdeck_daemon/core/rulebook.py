@@ -16,7 +16,7 @@ import msgspec
 from quarterdeck_protocol.labels import INTEGRITY_ORDER, SENSITIVITY_ORDER, Integrity, Labels, Sensitivity
 
 from .durations import duration_us
-from .entities import Risk
+from .entities import Plain, Risk
 from .expressions import EXPRESSION_CHARS_MAX, Program, Scope, Unanswerable, program
 from .guards import RISK_ORDER, STRICTNESS, Word
 from .looking import fields_of, narrowed
@@ -26,6 +26,8 @@ from .vocabulary import TERMS, Question, label_map
 SECTION_MAX = 32  # Conditions that are asked at once.
 JOINT_CHARS = 7
 TRUST: frozenset[str] = frozenset(("labels", "context"))
+CLEAN = Labels(integrity="operator", sensitivity="public")  # Nothing is cleaner.
+_Cleaner = tuple[Labels, Labels, bool]
 SHAPED: frozenset[str] = frozenset(name for name, term in TERMS.items() if term.shaped)
 
 
@@ -64,10 +66,15 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Chapter(msgspec.Struct, frozen=True):
-    """All rules about one kind of action. trust: those that look at labels.  names: all terms that any looks at."""
+    """All rules about one kind of action. names: all terms that any looks at.
+
+    trust: conditions that look at labels, and at something else.  of_labels: those that look at nothing else
+    """
 
     sections: tuple[Section, ...]
-    trust: tuple[Entry, ...]
+    trust: tuple[Program, ...]
+    of_labels: tuple[Program, ...]
+    of_sources: bool  # Whether one of the latter looks at where labels come from.
     names: frozenset[str]
     fields: dict[str, frozenset[str]]
     of_trust: dict[str, frozenset[str]]
@@ -102,7 +109,7 @@ class Book:
         chapter = self.chapter(asked.name)
         reading = Reading(asked, chapter.fields)
         found = _first(chapter, reading) or default
-        for cleaner in _otherwise(chapter, reading) if chapter.trust and found.word != "deny" else ():
+        for cleaner in _otherwise(chapter, reading) if chapter.names & TRUST and found.word != "deny" else ():
             other = _first(chapter, reading.of(cleaner)) or default
             if _strictness(other) > _strictness(found):
                 found = msgspec.structs.replace(other, reasons=(*other.reasons, _as_cleaner(cleaner)))
@@ -110,13 +117,17 @@ class Book:
 
 
 def _chapter(entries: tuple[Entry, ...]) -> Chapter:
-    trust = tuple(entry for entry in entries if entry.names & TRUST)
+    conditions = [entry.program for entry in entries if entry.program]
+    trust = tuple(one for one in conditions if one.names & TRUST and not one.names <= TRUST)
+    of_labels = tuple(one for one in conditions if one.names and one.names <= TRUST)
     return Chapter(
         sections=tuple(_sections(entries)),
         trust=trust,
+        of_labels=of_labels,
+        of_sources=any(not looked or "sources" in looked for looked in fields_of(of_labels).values()),
         names=frozenset[str]().union(*[entry.names for entry in entries]),
-        fields=fields_of([entry.program for entry in entries if entry.program]),
-        of_trust=fields_of([entry.program for entry in trust if entry.program]),
+        fields=fields_of(conditions),
+        of_trust=fields_of(trust),
     )
 
 
@@ -238,15 +249,40 @@ def _otherwise(chapter: Chapter, reading: Reading) -> Iterator[Question]:
 
     If none of them does, the ruling is the same.
     """
-    asked, fields = reading.asked, chapter.of_trust
-    before = [reading.answer(entry.program) for entry in chapter.trust if entry.program]
-    values = asked.values(fields)
-    for labels, context in _cleaner(asked, chapter):
-        other = {name: value for name, value in (("labels", labels), ("context", context)) if name in fields}
-        scope = Scope(values | narrowed({name: label_map(one) for name, one in other.items()}, fields))
-        after = [answer_in(scope, entry.program) for entry in chapter.trust if entry.program]
-        if any(_differ(one, two) for one, two in zip(before, after, strict=True)):
-            yield msgspec.structs.replace(asked, labels=labels, context=context)
+    asked = reading.asked
+    of_labels, of_context = _key(asked.labels, "labels", chapter), _key(asked.read, "context", chapter)
+    for labels, context, differs in _cleaner(chapter.of_labels, of_labels, of_context):
+        if not (differs or chapter.trust):
+            continue
+        cleaner = msgspec.structs.replace(
+            asked,
+            labels=_as_key(labels, asked.labels, "labels", chapter),
+            context=_as_key(context, asked.read, "context", chapter),
+        )
+        if differs or _trust_differs(chapter, reading, cleaner):
+            yield cleaner
+
+
+def _trust_differs(chapter: Chapter, reading: Reading, cleaner: Question) -> bool:
+    fields = chapter.of_trust
+    labels = {name: one for name, one in _label_values(cleaner.labels, cleaner.read).items() if name in fields}
+    scope = Scope(reading.asked.values(fields) | narrowed(labels, fields))
+    return any(_differ(reading.answer(one), answer_in(scope, one)) for one in chapter.trust)
+
+
+def _label_values(labels: Labels, context: Labels) -> Plain:
+    return {"labels": label_map(labels), "context": label_map(context)}
+
+
+def _key(labels: Labels, name: str, chapter: Chapter) -> Labels:
+    """As far as any condition looks at them."""
+    if name not in chapter.names:
+        return CLEAN
+    return labels if chapter.of_sources or not labels.sources else msgspec.structs.replace(labels, sources=())
+
+
+def _as_key(key: Labels, labels: Labels, name: str, chapter: Chapter) -> Labels:
+    return msgspec.structs.replace(key, sources=labels.sources) if name in chapter.names else labels
 
 
 def _differ(one: bool | Unanswerable, two: bool | Unanswerable) -> bool:
@@ -302,14 +338,22 @@ def _strictness(found: Ruling) -> tuple[int, bool]:
     return STRICTNESS[found.word], found.firm
 
 
-def _cleaner(asked: Question, chapter: Chapter) -> Iterator[tuple[Labels, Labels]]:
-    """Pairs of labels and context that are less tainted or less secret, as far as any condition looks at that."""
-    of_labels = _cleaner_labels(asked.labels) if "labels" in chapter.names else (asked.labels,)
-    of_context = _cleaner_labels(asked.read) if "context" in chapter.names else (asked.read,)
-    for labels in of_labels:
-        for context in of_context:
-            if (labels, context) != (asked.labels, asked.read):
-                yield labels, context
+@functools.lru_cache(maxsize=4_096)
+def _cleaner(conditions: tuple[Program, ...], labels: Labels, context: Labels) -> tuple[_Cleaner, ...]:
+    """Labels and context that are less tainted or less secret, and whether one of these conditions differs for them.
+
+    The conditions look at labels only, and the same labels are met again and again.
+    """
+    before = Scope(_label_values(labels, context))
+    said = [answer_in(before, one) for one in conditions]
+    found: list[_Cleaner] = []
+    for of_labels in _cleaner_labels(labels):
+        for of_context in _cleaner_labels(context):
+            if (of_labels, of_context) != (labels, context):
+                scope = Scope(_label_values(of_labels, of_context))
+                differs = any(_differ(one, answer_in(scope, two)) for one, two in zip(said, conditions, strict=True))
+                found.append((of_labels, of_context, differs))
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=256)
