@@ -363,12 +363,15 @@ class RunSignal(ChangeOne, frozen=True, kw_only=True):
 
 
 class ApprovalList(Listing, frozen=True, kw_only=True):
+    """away: what was put away by `snooze`, too."""
+
     group: Short | None = None
     run: Short | None = None
+    away: bool = False
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One item of a decision: which action, and the hash of what was seen of it. confirm: what was typed for a high risk."""
+    """One item of a decision: which action or gate (`r3/ask`), and the hash of what was seen of it. confirm: what was typed for a high risk."""
 
     id: Name
     shown_hash: Name

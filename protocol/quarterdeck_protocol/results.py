@@ -77,7 +77,7 @@ class Alert(Shape, frozen=True, kw_only=True):
 class Status(Shape, frozen=True, kw_only=True):
     """cost_today: money as text, "0" without models. waiting_documents: received and not parsed yet.
 
-    gates: questions of runs that wait for the operator's yes.
+    pending_approvals: what waits for the operator, questions of runs (gates) included.
     confinement: how far workers are shut in: full, partial, limits or none.
     """
 
@@ -86,7 +86,6 @@ class Status(Shape, frozen=True, kw_only=True):
     seq: int
     pending_approvals: int
     active_runs: int
-    gates: int = 0
     dead_letters: int
     cost_today: str = "0"
     open_breakers: int = 0

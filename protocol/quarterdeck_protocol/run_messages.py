@@ -31,14 +31,6 @@ class RunReassign(ChangeOne, frozen=True, kw_only=True):
     agent: Name
 
 
-class RunDecide(ChangeOne, frozen=True, kw_only=True):
-    """The operator's word on a step that waits for it. shown_hash: `gate_hash` of the step, as it was read."""
-
-    step: Name
-    approve: bool
-    shown_hash: Name
-
-
 class RunSave(ChangeOne, frozen=True, kw_only=True):
     """Write the run's plan to playbooks/NAME.yaml. inputs: those that must be given; the others keep this run's values.
 
@@ -66,7 +58,6 @@ class StepEdited(Shape, frozen=True, kw_only=True):
     rerun: list[str] = []
     kept: list[StepKept] = []
     agent: str = ""
-    approved: bool | None = None
 
 
 class RunSaved(Shape, frozen=True, kw_only=True):

@@ -34,7 +34,6 @@ class StepView(Shape, frozen=True, kw_only=True):
     parent: str = ""  # The fan-out of which it is a share.
     item: object = None
     gate: str = ""  # What the operator is asked.
-    gate_hash: str = ""
     run: str = ""  # The run that is its work.
     agent_version: str = ""
     given: bool = False  # Its output is the operator's word.
@@ -54,7 +53,7 @@ class RunLine(Shape, frozen=True, kw_only=True):
     priority: str = "normal"
     origin: str = ""  # What began it by itself: `schedule:s2`.
     objective: str = ""  # What it serves.
-    gates: list[Plain] = []  # {step, text, hash}: what waits for the operator's yes.
+    gates: list[Plain] = []  # {id, step, text}: what waits for the operator's yes; `id` as approval.list has it.
     trouble: str = ""  # Why it is in quarantine.
 
 
@@ -119,6 +118,9 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     group: what is alike is decided together under this name.  group_items: who is in it.  ticked: whether the group's yes
     takes it along.  outlier: why not, in words.  confirm: what must be typed for a yes, "" for nothing.  cools_ms: how long
     it waits after a yes, to be read again.  returned: what had changed when it came back from that.
+
+    gate: a question of a run, of the id `RUN/STEP`; `action.args` holds it and what the steps before it gave. It has nothing
+    to edit, is in no group, and no rule can be made of it.
     """
 
     id: str
@@ -146,6 +148,7 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     group_items: list[str] = []
     ticked: bool = False
     outlier: str = ""
+    gate: bool = False
     confirm: str = ""
     cools_ms: int = 0
     returned: list[str] = []

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quarterdeck_daemon.core.commands import (
+    Choice,
     Command,
     ConfigureLimits,
-    DecideGate,
+    DecideApprovals,
     GivePermission,
     LetGo,
     PutSchedule,
@@ -34,7 +35,7 @@ from quarterdeck_daemon.core.entities import (
     TaskState,
     Undoing,
 )
-from quarterdeck_daemon.core.hashing import text_hash
+from quarterdeck_daemon.core.gates import live_gates
 from quarterdeck_daemon.core.table import E
 
 if TYPE_CHECKING:
@@ -107,12 +108,11 @@ def schedule(office: Office) -> Command | None:
 
 def open_gate(office: Office) -> Command | None:
     """Decide on a gate, now and then by what it asked before."""
-    for run in office.store.live(Run):
-        for step in run.steps.values():
-            if step.status == "waiting" and step.gate:
-                asked = step.gate if office.chance.random() < 0.9 else "something else"
-                yes = office.chance.random() < 0.8
-                return DecideGate(id=run.id, step=step.id, approve=yes, shown_hash=text_hash(asked))
+    for gate in live_gates(office.store):
+        shown = gate.shown_hash if office.chance.random() < 0.9 else "something else"
+        word = office.chance.choice(("approve", "approve", "approve", "reject", "snooze"))
+        until_us = office.now_us + HOUR_US if word == "snooze" else None
+        return DecideApprovals(items=(Choice(id=gate.id, shown_hash=shown),), decision=word, until_us=until_us)
     return None
 
 

@@ -6,7 +6,6 @@ from quarterdeck_daemon.core.commands import (
     Choice,
     Command,
     DecideApprovals,
-    DecideGate,
     LetGo,
     RaiseBudget,
     SettleAction,
@@ -16,7 +15,7 @@ from quarterdeck_daemon.core.commands import (
     Undo,
 )
 from quarterdeck_daemon.core.entities import Action, Amounts, Meter, Run, Schedule
-from quarterdeck_daemon.core.hashing import text_hash
+from quarterdeck_daemon.core.gates import gates_of
 
 from .desk import WIDE
 from .office import SECOND, Office
@@ -121,9 +120,8 @@ def _last_words(office: Office) -> list[Command]:
             words.append(SteerRun(id=run.id, verb="resume"))
         waits = [step.signal for step in run.steps.values() if step.status == "waiting" and step.signal]
         words += [
-            DecideGate(id=run.id, step=step.id, approve=True, shown_hash=text_hash(step.gate))
-            for step in run.steps.values()
-            if step.status == "waiting" and step.gate
+            DecideApprovals(items=(Choice(id=gate.id, shown_hash=gate.shown_hash),), decision="approve")
+            for gate in gates_of(run)
         ]
         words += [SignalRun(id=run.id, signal=signal) for signal in waits if signal not in run.signals]
     for action in office.store.live(Action):

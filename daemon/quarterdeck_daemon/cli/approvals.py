@@ -1,4 +1,4 @@
-"""`approvals`, `approve`, `reject`, `snooze`: what waits, and the operator's word on it."""
+"""`approvals`, `approve`, `reject`, `snooze`: what waits, and the operator's word on it. A run's question is named `RUN/STEP`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import proposal
 from .deciding import confirmed, decide
 from .delegate import delegate
 from .group_sheet import groups_in, sheet, ticked_in
-from .plain import Plain, records, text
+from .plain import Plain, text
 from .prompt import sure
 from .session import Session
 from .text import line
@@ -41,9 +41,12 @@ def waiting_for(session: Session, ids: Sequence[str]) -> list[Plain]:
 
 
 def out_of_sight(session: Session, id: str, listed: list[str]) -> Plain:
-    """Return the snoozed action of this id. Raises QuarterdeckError as `waiting_for` says."""
+    """Return what was put away under this id. Raises QuarterdeckError as `waiting_for` says."""
+    away = session.items("approval.list", {"away": True})
+    if (found := next((one for one in away if text(one, "id") == id), None)) is not None:
+        return found
     try:
-        action = session.ask("action.get", {"id": id})
+        status = text(proposal.decided(session, id), "status")
     except QuarterdeckError as error:
         if error.code != "not_found":
             raise
@@ -51,11 +54,8 @@ def out_of_sight(session: Session, id: str, listed: list[str]) -> Plain:
         hint = f"Ids are written in full: {', '.join(longer[:5])}." if longer else "See `quarterdeck approvals`."
         message = f"Nothing waits for a decision under the id `{id}`."
         raise QuarterdeckError("not_found", message, hint=hint) from error
-    status = text(action, "status")
-    if status != "proposed":
-        message = f"{id} does not wait for you any more: it is {status}."
-        raise QuarterdeckError("conflict", message, hint=f"See `{session.command(f'why {id}')}`.")
-    return action
+    message = f"{id} does not wait for you{'' if '/' in id else ' any more'}: it is {status}."
+    raise QuarterdeckError("conflict", message, hint=f"See `{session.command(f'why {id}')}`.")
 
 
 def expanded(session: Session, names: Sequence[str], leave: Sequence[str]) -> list[Plain]:
@@ -163,10 +163,6 @@ def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]
         session.printer.talk(
             line(f"cooling off: {id} leaves {local(when)} ({countdown(when)}): {session.command(f'undo {id}')}")
         )
-    for run in besides(session, "run.list", {"live": True}):
-        for gate in records(run.get("gates")):
-            words = f"runs approve {text(run, 'id')} {text(gate, 'step')}"
-            session.printer.talk(line(f"a run asks: {text(gate, 'text')}  {session.command(words)}"))
     if items:
         session.printer.talk("next: `quarterdeck review`, or `quarterdeck why ID`, then `quarterdeck approve ID`")
 
@@ -192,7 +188,7 @@ def besides(session: Session, method: str, params: Plain) -> list[Plain]:
     "approve",
     examples=(
         "quarterdeck approve a17", "quarterdeck approve mail.send-3f2a9c --except a18",
-        "quarterdeck approve a20 --confirm 312.50", "quarterdeck approve a17 --always",
+        "quarterdeck approve a20 --confirm 312.50", "quarterdeck approve a17 --always", "quarterdeck approve r7/review",
     ),
 )  # fmt: skip
 @click.argument("names", nargs=-1, required=True, metavar="ID|GROUP…")

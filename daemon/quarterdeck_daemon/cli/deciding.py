@@ -114,7 +114,7 @@ def report(session: Session, items: list[Plain], outcome: dict[str, Plain], deci
         rows.append(
             found
             | {"id": id, "summary": text(item, "summary"), "seq": seq}
-            | steps(session, id, decision, error, found)
+            | steps(session, item, decision, error, found)
         )
     session.show({"items": rows}, [line(f"{one['did']} {one['id']}: {one['summary']}") for one in rows])
     for name in ("next", "learned", "undo"):
@@ -125,27 +125,41 @@ def report(session: Session, items: list[Plain], outcome: dict[str, Plain], deci
     return [text(one, "id") for one in rows]
 
 
-def steps(session: Session, id: str, decision: str, error: QuarterdeckError | None, found: Plain) -> Plain:
+def steps(session: Session, item: Plain, decision: str, error: QuarterdeckError | None, found: Plain) -> Plain:
     """Return what happened, what comes next and how to take it back, in words."""
     if error is not None:
         return {"did": "not done", "next": "", "undo": ""}
+    tell = _of_gate if item.get("gate") is True else _of_action
+    then, undo = tell(session, item, decision, found)
+    told: Plain = {"did": DID[decision], "next": then, "undo": undo}
+    lesson = text(found, "lesson")
+    if lesson:
+        told["learned"] = f"lesson {lesson}; take it back with `{session.command(f'memory withdraw {lesson}')}`"
+    return told
+
+
+def _of_gate(session: Session, item: Plain, decision: str, found: Plain) -> tuple[str, str]:
+    run = text(item, "run")
+    return {
+        "approve": (f"run {run} goes on", session.command(f"runs rollback {run}")),
+        "reject": ("the step and what needs it are skipped", "start the run again"),
+        "snooze": ("it comes back in `quarterdeck approvals`", session.command(f"approve {text(item, 'id')}")),
+    }[decision]
+
+
+def _of_action(session: Session, item: Plain, decision: str, found: Plain) -> tuple[str, str]:
+    id = text(item, "id")
     releases_at = text(found, "releases_at")
     leaves = f"at {local(releases_at)}" if releases_at else "after its hold"
     cools = ", and is read again first: if anything it rests on has changed by then, it comes back to you"
-    following = {
+    return {
         "approve": (
             f"it leaves {leaves}{cools if found.get('cooling') is True else ''}; until then undo is free",
             session.command(f"undo {id}"),
         ),
         "reject": ("nothing leaves; the run goes on without it", "not needed: nothing happened"),
         "snooze": ("it comes back in `quarterdeck approvals`", session.command(f"approve {id}")),
-    }
-    then, undo = following[decision]
-    told: Plain = {"did": DID[decision], "next": then, "undo": undo}
-    lesson = text(found, "lesson")
-    if lesson:
-        told["learned"] = f"lesson {lesson}; take it back with `{session.command(f'memory withdraw {lesson}')}`"
-    return told
+    }[decision]
 
 
 def refusal(id: str, found: Plain) -> QuarterdeckError | None:

@@ -119,6 +119,11 @@ def difference(session: Session, before: str, after: str) -> Iterator[str]:
 
 def edit_item(session: Session, item: Plain) -> bool:
     """Let the operator edit one waiting item and approve the result. Returns whether it was sent."""
+    if item.get("gate") is True:
+        raise QuarterdeckError(
+            "bad_value", f"{text(item, 'id')} is a question of a run: there is nothing to edit.",
+            hint=f"What a step gave is edited in its run: {session.command('runs edit --help')}",
+        )  # fmt: skip
     args = record(record(item.get("action")).get("args"))
     before = as_text(args)
     kept = kept_text(session, item)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+
+from quarterdeck_protocol.codes import QuarterdeckError
 
 from .output import Printer
 from .plain import Plain, record, records, strings, text
+from .session import Session
 from .text import block, line
 from .times import local
 
@@ -35,11 +39,28 @@ def targets(item: Plain) -> list[str]:
     return strings(record(item.get("action")).get("targets"))
 
 
+def decided(session: Session, id: str) -> Plain:
+    """Return the action, or the step of a run, of this id as it stands. Raises QuarterdeckError `not_found`."""
+    run, stroke, step = id.partition("/")
+    if not stroke:
+        return session.ask("action.get", {"id": id})
+    steps = records(session.ask("run.get", {"id": run}).get("steps"))
+    if (found := next((one for one in steps if text(one, "id") == step), None)) is None:
+        raise QuarterdeckError("not_found", f"Run {run} has no step {step}.")
+    return found
+
+
+def does(item: Plain) -> str:
+    if item.get("gate") is True:
+        return f"lets run {text(item, 'run')} go on; nothing leaves by it"
+    return f"{name_of(item)} to {', '.join(targets(item)) or 'nobody outside'}"
+
+
 def whole(printer: Printer, item: Plain) -> Iterator[str]:
     """Yield everything that one should know before saying yes, the text itself last."""
     yield f"{line(text(item, 'id'))}  {printer.paint(line(text(item, 'summary')), 'bold')}"
     facts = {
-        "does": f"{name_of(item)} to {', '.join(targets(item)) or 'nobody outside'}",
+        "does": does(item),
         "risk": text(item, "risk"),
         "why": text(item, "why"),
         "rule": rule(item),
@@ -78,6 +99,9 @@ def evidence(item: Plain) -> Iterator[str]:
 def body(item: Plain) -> Iterator[str]:
     """Yield the arguments: a mail as a mail, anything else name by name. Quoted, so that nothing in it looks like us."""
     args = record(record(item.get("action")).get("args"))
+    if item.get("gate") is True:
+        yield from _before(args)
+        return
     for name, value in args.items():
         if name != "body":
             shown = ", ".join(strings(value)) if isinstance(value, list) else value
@@ -86,3 +110,17 @@ def body(item: Plain) -> Iterator[str]:
         yield "  |"
         for one in block(str(args["body"])).rstrip("\n").split("\n"):
             yield f"  | {one}".rstrip()
+
+
+def _before(args: Plain) -> Iterator[str]:
+    """Yield the question of a gate and what the steps before it gave, each in full."""
+    yield f"  | {line(text(args, 'question'))}"
+    for step, output in record(args.get("after")).items():
+        for name, value in record(output).items():
+            rows = (
+                block(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+                .rstrip("\n")
+                .split("\n")
+            )
+            yield f"  | {line(f'{step}.{name}')}:" + (f" {rows[0]}" if len(rows) == 1 else "")
+            yield from (f"  |   {row}".rstrip() for row in rows if len(rows) > 1)

@@ -13,16 +13,16 @@ from .runs import runs, steps_of
 from .session import Session
 from .text import block, line
 from .values import pairs
-from .words import changes, near, verb_of
+from .words import changes, near, past, verb_of
 
 
-def _changed(session: Session, method: str, params: Plain, did: str, undo: str) -> None:
+def _changed(session: Session, method: str, params: Plain, does: str, so: str, undo: str) -> None:
     """Send it; say what follows, and which steps are done again or not."""
-    result = session.change(f"run.{method}", params, does=did)
+    result = session.change(f"run.{method}", params, does=does)
     if result is None:
         return
     id = str(params["id"])
-    session.done(result, id, did, then=session.command(f"runs show {id}"), undo=undo)
+    session.done(result, id, f"{past(does)}; {so}", then=session.command(f"runs show {id}"), undo=undo)
     for told in _about_others(session, id, str(params.get("step", "")), result.result):
         session.printer.talk(told)
 
@@ -43,7 +43,7 @@ def _about_others(session: Session, id: str, step: str, reply: Plain) -> Iterato
 @changes
 def kill(session: Session, id: str) -> None:
     """End run ID at once: a worker that is at it is ended, held actions are withdrawn, runs within it end too."""
-    _changed(session, "kill", {"id": id}, f"kill {id}", "start its playbook again")
+    _changed(session, "kill", {"id": id}, f"kill {id}", "its workers are ended, too", "start its playbook again")
 
 
 @verb_of(runs, "edit", examples=(
@@ -62,8 +62,9 @@ def edit(session: Session, id: str, step: str, values: tuple[str, ...], output: 
     if output:
         given = {**_output_of(session, id, step), **given}
     params: Plain = {"id": id, "step": step, "output" if output else "input": given, "rerun_after": rerun_after}
-    did = f"edit the {'output' if output else 'input'} of {step} of {id}"
-    _changed(session, "edit_step", params, did, "edit it back; every value it had is in the timeline")
+    does = f"edit the {'output' if output else 'input'} of {step} of {id}"
+    so = "later steps see it" if output else "its next try gets it"
+    _changed(session, "edit_step", params, does, so, "edit it back; every value it had is in the timeline")
 
 
 def _output_of(session: Session, id: str, step: str) -> Plain:
@@ -88,41 +89,8 @@ def _step(session: Session, id: str, step: str) -> Plain:
 def reassign(session: Session, id: str, step: str, agent: str) -> None:
     """Have AGENT do STEP of run ID; one that is under way or failed begins anew."""
     params: Plain = {"id": id, "step": step, "agent": agent}
-    _changed(session, "reassign", params, f"reassign {step} of {id} to {agent}", "reassign it back")
-
-
-@verb_of(runs, "approve", examples=("quarterdeck runs approve r7 ask",))
-@click.argument("id")
-@click.argument("step")
-@changes
-def approve(session: Session, id: str, step: str) -> None:
-    """Say yes to what STEP of run ID asks."""
-    _decide(session, id, step, True)
-
-
-@verb_of(runs, "reject", examples=("quarterdeck runs reject r7 ask --reason 'not this week'",))
-@click.argument("id")
-@click.argument("step")
-@changes
-def reject(session: Session, id: str, step: str) -> None:
-    """Say no to what STEP of run ID asks; what needs it is skipped."""
-    _decide(session, id, step, False)
-
-
-def _decide(session: Session, id: str, step: str, yes: bool) -> None:
-    found = _step(session, id, step)
-    if not text(found, "gate"):
-        raise QuarterdeckError(
-            "conflict",
-            f"Step {step} of {id} asks nothing: it is {text(found, 'status')}.",
-            hint=f"quarterdeck runs show {id}",
-        )
-    session.printer.talk(line(text(found, "gate")))
-    params: Plain = {"id": id, "step": step, "approve": yes, "shown_hash": text(found, "gate_hash")}
-    word = "approve" if yes else "reject"
-    _changed(
-        session, "decide", params, f"{word} {step} of {id}", "a decision stands; cancel the run, or edit the step"
-    )
+    does, so = f"reassign {step} of {id} to {agent}", "an answer of the agent before is not taken"
+    _changed(session, "reassign", params, does, so, "reassign it back")
 
 
 @verb_of(runs, "save", examples=("quarterdeck runs save r7 weekly-outreach --inputs client,month",))

@@ -16,7 +16,7 @@ from .text import line
 from .times import local, span
 from .undoing import take_back
 from .values import pairs
-from .words import changes, confirms, noun, reads, verb, verb_of
+from .words import changes, confirms, noun, past, reads, verb, verb_of
 
 ENDED = frozenset(("succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled"))
 GOOD = frozenset(("succeeded", "no_op"))
@@ -142,8 +142,8 @@ def lines_of(session: Session, found: Plain) -> Iterator[str]:
     yield from session.printer.table(("STEP", "STATUS", "TRIES", "AGENT", "OUTCOME"), rows)
     for gate in records(found.get("gates")):
         yield line(f"asks you: {text(gate, 'text')}")
-        words = f"runs approve {id} {text(gate, 'step')}"
-        yield line(f"  {session.command(words)}  (or reject)")
+        words = f"approve {text(gate, 'id')}"
+        yield line(f"  {session.command(words)}  (or reject, snooze)")
     if outputs := record(found.get("outputs")):
         yield line(f"gave back: {', '.join(f'{name}={value}' for name, value in outputs.items())}")
 
@@ -205,11 +205,12 @@ def show(session: Session, id: str) -> None:
     session.show(found, lines_of(session, found))
 
 
-def _steer(session: Session, method: str, params: Plain, did: str, undo: str) -> None:
+def _steer(session: Session, method: str, params: Plain, does: str, so: str, undo: str) -> None:
+    """so: what came of it, in words."""
     id = str(params["id"])
-    result = session.change(f"run.{method}", params, does=did)
+    result = session.change(f"run.{method}", params, does=does)
     if result is not None:
-        session.done(result, id, did, then=session.command(f"runs show {id}"), undo=undo)
+        session.done(result, id, f"{past(does)}; {so}", then=session.command(f"runs show {id}"), undo=undo)
 
 
 @verb_of(runs, "pause")
@@ -217,7 +218,7 @@ def _steer(session: Session, method: str, params: Plain, did: str, undo: str) ->
 @changes
 def pause(session: Session, id: str) -> None:
     """Let run ID begin no further step."""
-    _steer(session, "pause", {"id": id}, f"pause {id}", session.command(f"runs resume {id}"))
+    _steer(session, "pause", {"id": id}, f"pause {id}", "no further step begins", session.command(f"runs resume {id}"))
 
 
 @verb_of(runs, "resume")
@@ -225,7 +226,8 @@ def pause(session: Session, id: str) -> None:
 @changes
 def resume(session: Session, id: str) -> None:
     """Let run ID go on."""
-    _steer(session, "resume", {"id": id}, f"resume {id}", session.command(f"runs pause {id}"))
+    undo = session.command(f"runs pause {id}")
+    _steer(session, "resume", {"id": id}, f"resume {id}", "its steps go on", undo)
 
 
 @verb_of(runs, "cancel")
@@ -233,7 +235,8 @@ def resume(session: Session, id: str) -> None:
 @changes
 def cancel(session: Session, id: str) -> None:
     """End run ID; what it proposed and nobody approved is withdrawn."""
-    _steer(session, "cancel", {"id": id}, f"cancel {id}", "start its playbook again")
+    so = "what it proposed and has not left is withdrawn"
+    _steer(session, "cancel", {"id": id}, f"cancel {id}", so, "start its playbook again")
 
 
 @verb_of(runs, "rollback", examples=("quarterdeck runs rollback r7 --dry-run",))
@@ -255,7 +258,7 @@ def rollback(session: Session, id: str, plan_hash: str) -> None:
 def retry(session: Session, id: str, step: str) -> None:
     """Try the failed STEP of run ID again."""
     undo = session.command(f"runs cancel {id}")
-    _steer(session, "retry_step", {"id": id, "step": step}, f"retry {step} of {id}", undo)
+    _steer(session, "retry_step", {"id": id, "step": step}, f"retry {step} of {id}", "it is tried once more", undo)
 
 
 @verb_of(runs, "skip")
@@ -265,7 +268,7 @@ def retry(session: Session, id: str, step: str) -> None:
 def skip(session: Session, id: str, step: str) -> None:
     """Go on without STEP of run ID."""
     undo = "a skipped step stays skipped; start the playbook again"
-    _steer(session, "skip_step", {"id": id, "step": step}, f"skip {step} of {id}", undo)
+    _steer(session, "skip_step", {"id": id, "step": step}, f"skip {step} of {id}", "the run goes on without it", undo)
 
 
 @verb_of(runs, "signal", examples=("quarterdeck runs signal r7 answered text='yes, Tuesday'",))
@@ -276,7 +279,8 @@ def skip(session: Session, id: str, step: str) -> None:
 def signal(session: Session, id: str, name: str, payload: tuple[str, ...]) -> None:
     """Send the signal NAME that run ID waits for, or will wait for."""
     params: Plain = {"id": id, "signal": name, "payload": pairs(payload)}
-    _steer(session, "signal", params, f"signal {name} to {id}", "a signal cannot be taken back")
+    so = "it is kept until a step takes it"
+    _steer(session, "signal", params, f"signal {name} to {id}", so, "a signal cannot be taken back")
 
 
 from . import run_edits  # noqa: E402, F401 - it adds its verbs to the noun above

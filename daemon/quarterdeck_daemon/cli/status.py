@@ -88,8 +88,6 @@ def _numbers(session: Session, status: Plain) -> Iterator[str]:
         "runs": (number(status, "active_runs"), "quarterdeck runs"),
         "dead": (number(status, "dead_letters"), "quarterdeck dead list"),
     }
-    if number(status, "gates"):
-        rows["asked"] = (number(status, "gates"), "quarterdeck runs")
     if number(status, "queued"):
         rows["queued"] = (number(status, "queued"), "quarterdeck budget")
     if number(status, "open_breakers"):

@@ -16,6 +16,7 @@ from .words import reads, verb
 
 DEPTH_MAX = 12
 QUOTE_COLUMNS = 300
+_GATE = re.compile(r"^(r\d+)/[^/]+$")
 _SHAPES = (
     (re.compile(r"a\d+"), "action"), (re.compile(r"doc\d+"), "document"), (re.compile(r"m\d+"), "memory"),
     (re.compile(r"dead\d+"), "deadletter"), (re.compile(r"r\d+"), "run"), (re.compile(r"e\d+|\d+"), "event"),
@@ -54,7 +55,8 @@ def _any(session: Session, id: str) -> Plain:
 
 
 def collect(session: Session, id: str) -> Plain:
-    """Return `{id, kind, entity, provenance}`. Raises QuarterdeckError `not_found`."""
+    """Return `{id, kind, entity, provenance}`; of a run's question those of the run. Raises QuarterdeckError `not_found`."""
+    id = _GATE.sub(r"\1", id)
     kind, bare = entity_of(id)
     if kind == "event":
         return {"id": bare, "kind": kind, "entity": _event(session, bare), "provenance": {}}

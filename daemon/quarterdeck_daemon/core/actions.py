@@ -26,7 +26,7 @@ from .admission import may_leave
 from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
 from .cooling import reread
-from .entities import UNDO_ITEM_OVER, Action, Plain, Record, Run, Settings, Step, Stop, Undoing, Verdict
+from .entities import UNDO_ITEM_OVER, Action, Plain, Record, Run, Step, Stop, Undoing, Verdict
 from .forking import fork_of
 from .grants import use
 from .hashing import action_hash, value_hash
@@ -41,6 +41,7 @@ from .track import confidence_of, record_id
 from .turn import Turn
 from .undo_plan import mends
 from .verbs import VERBS, class_of, targets_of
+from .waiting import warning
 
 EFFECT_TRIES_MAX = 5
 EFFECT_BACKOFF_US = 2_000_000
@@ -98,7 +99,7 @@ def propose_as(
         "step": step,
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": turn.env.now_us + settings.expires_us,
-        **_warning(turn, settings),
+        **warning(turn, turn.env.now_us + settings.expires_us),
         "compensates": _mended(turn, proposed, agent, mended),
         "made_from": list(made_from),
     }
@@ -112,12 +113,6 @@ def propose_as(
             use(turn, verdict.grant, id)
         hold(turn, find(turn, Action, id))
     return id
-
-
-def _warning(turn: Turn, settings: Settings) -> Plain:
-    """When it is told that the proposal will expire, if that is wanted."""
-    share_us = settings.expires_us * settings.warn_percent // 100
-    return {"warn_us": turn.env.now_us + share_us} if settings.warn_percent else {}
 
 
 def _judge(turn: Turn, question: Question) -> Verdict:

@@ -7,12 +7,15 @@ stands in the order of its hash, which nobody chose and which does not change.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
-from .entities import Action
+from .entities import Action, Risk
+from .gates import RISK, Gate
 from .guards import RISK_ORDER
 from .vocabulary import amount_of
 
 NEVER_US = 1 << 62
+W = TypeVar("W", bound=Action | Gate)
 
 
 def money_of(action: Action) -> int:
@@ -21,19 +24,25 @@ def money_of(action: Action) -> int:
     return found[0] if found is not None else 0
 
 
-def order_of(action: Action) -> tuple[int, int, int, str, str]:
-    """The key by which waiting actions are sorted, the first to be asked about being the smallest."""
-    expires_us = action.expires_us if action.expires_us is not None else NEVER_US
-    return (-RISK_ORDER[action.verdict.risk], -money_of(action), expires_us, action.shown_hash, action.id)
+def risk_of(one: Action | Gate) -> Risk:
+    return RISK if isinstance(one, Gate) else one.verdict.risk
 
 
-def in_order(actions: Iterable[Action]) -> list[Action]:
-    """Waiting actions as the operator should meet them."""
-    return sorted(actions, key=order_of)
+def order_of(one: Action | Gate) -> tuple[int, int, int, str, str]:
+    """The key by which what waits is sorted, the first to be asked about being the smallest."""
+    money = 0 if isinstance(one, Gate) else money_of(one)
+    expires_us = one.expires_us if one.expires_us is not None else NEVER_US
+    return (-RISK_ORDER[risk_of(one)], -money, expires_us, one.shown_hash, one.id)
 
 
-def awaits(action: Action, now_us: int) -> bool:
-    """Whether it waits for the operator now: neither decided, nor put away, nor past its time."""
-    away = (action.snoozed_until_us or 0) > now_us
-    over = action.expires_us is not None and action.expires_us <= now_us
-    return action.status == "proposed" and not away and not over
+def in_order(waiting: Iterable[W]) -> list[W]:
+    """What waits as the operator should meet it."""
+    return sorted(waiting, key=order_of)
+
+
+def awaits(one: Action | Gate, now_us: int, *, away: bool = False) -> bool:
+    """Whether it waits for the operator now: neither decided, nor past its time, nor put away, unless `away` is asked for."""
+    until_us = one.step.away_us if isinstance(one, Gate) else one.snoozed_until_us
+    over = one.expires_us is not None and one.expires_us <= now_us
+    waits = isinstance(one, Gate) or one.status == "proposed"
+    return waits and not over and (away or (until_us or 0) <= now_us)

@@ -4,7 +4,8 @@
     reject    with a reason, which can become a lesson
     snooze    until a time or until something happens, whichever is first, and never past its expiry
 
-Silence is *not done*: what nobody decides expires, and the operator is told before.
+Gates, the questions of runs, are decided on by the same command: see answering.py. Silence is *not done*: what nobody decides
+expires, and the operator is told before.
 """
 
 from __future__ import annotations
@@ -17,26 +18,24 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from ..almanac.zones import wall, zone_of
 from .actions import hold, judge_again, refuse_when_stopped
-from .alerts import raise_alert, settle_topic
+from .answering import decide_gate
 from .attention import attention_ms, lately_high, note
 from .commands import Choice, Command, DecideApprovals
 from .confirming import check_pace, check_word, needs_word
 from .cooling import basis_of, cooling_us
-from .entities import Action, Document, Plain, Run, Verdict
+from .entities import Action, Plain, Verdict
+from .gates import is_gate
 from .hashing import action_hash
 from .lookup import find
-from .rejection_lessons import check_lesson, learn
+from .rejection_lessons import check_lesson, learn, source_of
 from .settings import settings_of
 from .turn import Turn
 from .verbs import argument_fault, targets_of
+from .waiting import happened, put_away, settle_expiring, tell_expiring
 
 DECISION_ITEMS_MAX = 500
 DIFF_CHARS_MAX = 20_000
-BACK_BEFORE = 10  # Put away until something happens, it comes back when a tenth of its time is left.
-EXPIRING = "approval.expiring"
-EVENTS = "reply, run:ID or fact:KIND/KEY"
 
 replace = msgspec.structs.replace
 
@@ -54,9 +53,11 @@ def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
 
 def _decided(turn: Turn, choice: Choice, command: DecideApprovals) -> Plain:
     try:
+        if is_gate(choice.id):
+            return decide_gate(turn, command, choice)
         action = _waiting(turn, choice)
         DECIDERS[command.decision](turn, action, command, choice)
-        lesson = learn(turn, action, command.lesson) if command.lesson is not None else ""
+        lesson = learn(turn, source_of(action), command.lesson) if command.lesson is not None else ""
     except QuarterdeckError as error:
         plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
         return {"id": choice.id, "ok": False, "error": plain}
@@ -181,42 +182,9 @@ def _reject(turn: Turn, action: Action, command: DecideApprovals, choice: Choice
 
 
 def _snooze(turn: Turn, action: Action, command: DecideApprovals, choice: Choice) -> None:
-    until_us = command.until_us
-    if command.until_event:
-        _check_event(turn, action, command.until_event)
-        until_us = until_us if until_us is not None else _latest_us(turn, action)
-    if until_us is None or until_us <= turn.env.now_us:
-        raise QuarterdeckError(
-            "bad_value", "snooze needs a time that is still to come", hint="For example --until 2h."
-        )
-    if action.expires_us is not None and until_us >= action.expires_us:
-        raise QuarterdeckError(
-            "out_of_range", f"{action.id} expires before that", hint="Decide now, or choose an earlier time."
-        )
-    body: Plain = {"action": action.id, "until_us": until_us, "reason": command.reason}
-    body |= {"on": command.until_event} if command.until_event else {}
+    body: Plain = {"action": action.id, **put_away(turn, command, action.id, action.expires_us, action.targets)}
     turn.emit("approval.snoozed", body, run=action.run or None, labels=action.labels)
     note(turn, "snoozed", ms=_looked(turn, command))
-
-
-def _latest_us(turn: Turn, action: Action) -> int | None:
-    """The event may never happen: it comes back when a tenth of its time is left."""
-    if action.expires_us is None:
-        return None
-    return action.expires_us - (action.expires_us - turn.env.now_us) // BACK_BEFORE - 1
-
-
-def _check_event(turn: Turn, action: Action, name: str) -> None:
-    kind, _, id = name.partition(":")
-    if name == "reply" and action.targets:
-        return
-    if kind == "run" and id and (run := turn.draft.get(Run, id)) is not None:
-        if not run.live:
-            raise QuarterdeckError("bad_value", f"{id} has ended already", hint="Choose a time instead.")
-        return
-    if kind == "fact" and id.partition("/")[2]:
-        return
-    raise QuarterdeckError("bad_value", f"nothing that happens is called {name[:60]!r}", hint=f"Write {EVENTS}.")
 
 
 def _back(turn: Turn, action: Action, why: str) -> None:
@@ -226,24 +194,13 @@ def _back(turn: Turn, action: Action, why: str) -> None:
 
 def bring_back(turn: Turn, event: Event) -> None:
     """Something happened that a put away action waited for."""
-    names = _names_of(turn, event)
+    names = happened(turn, event)
     if not names:
         return
-    for action in list(turn.draft.live(Action, "away")):
+    for action in list(turn.draft.live(Action)):
         replied = action.snoozed_on == "reply" and {target.lower() for target in action.targets} & names
         if replied or action.snoozed_on in names:
             _back(turn, action, f"{action.snoozed_on} happened")
-
-
-def _names_of(turn: Turn, event: Event) -> set[str]:
-    """What may bring something back: the fact or run, or the address of whoever wrote."""
-    if event.kind == "document.parsed":
-        document = turn.draft.get(Document, str(event.body["document"]))
-        sender = document.meta.get("from_address") if document is not None else None
-        return {sender.lower()} if isinstance(sender, str) and sender else set()
-    if event.run and event.kind.startswith("run."):
-        return {f"run:{event.run}"}
-    return {f"fact:{event.body.get('kind')}/{event.body.get('key')}"}
 
 
 # --- time -----------------------------------------------------------------------------------------
@@ -260,21 +217,14 @@ def wake(turn: Turn, action: Action, now_us: int) -> None:
 
 
 def _warn(turn: Turn, action: Action) -> None:
-    """Once for each; one alert for all of them, which is over when none of them waits any more."""
     turn.emit("approval.warned", {"action": action.id}, run=action.run or None, labels=action.labels)
-    zone = zone_of(settings_of(turn.draft).timezone)
-    when = wall(action.expires_us or turn.env.now_us, zone).strftime("%Y-%m-%d %H:%M")
-    raise_alert(
-        turn, "warning", EXPIRING, f"What waits for you runs out of time: {action.id} expires {when}; then it is not done.",
-        hint="quarterdeck review", about=(f"action:{action.id}",),
-    )  # fmt: skip
+    tell_expiring(turn, action.id, f"action:{action.id}", action.expires_us)
 
 
 def over(turn: Turn, event: Event) -> None:
-    """One that was warned about waits no more; the last of them ends the alert."""
-    action = find(turn, Action, str(event.body["action"]))
-    if action.warned and not any(turn.draft.live(Action, "warned")):
-        settle_topic(turn, EXPIRING, "nothing of it waits any more")
+    """One that was warned about waits no more."""
+    if find(turn, Action, str(event.body["action"])).warned:
+        settle_expiring(turn)
 
 
 DECIDERS: dict[str, Callable[[Turn, Action, DecideApprovals, Choice], None]] = {

@@ -22,6 +22,7 @@ from . import (
     admission,
     alerts,
     announcing,
+    answering,
     approvals,
     assets,
     attention,
@@ -37,6 +38,7 @@ from . import (
     fan_out,
     firing,
     forking,
+    gates,
     grants,
     lessons,
     limits,
@@ -226,7 +228,8 @@ def needs_of(entity: Entity, stop: Stop | None) -> tuple[Needs, ...]:
     if stop is not None and stop.engaged:
         return ()
     if isinstance(entity, Run):
-        clocks = tuple(_wake(f"run:{entity.id}", at_us) for at_us in run_clock.moments(entity))
+        times = (*run_clock.moments(entity), *gates.moments(entity))
+        clocks = tuple(_wake(f"run:{entity.id}", at_us) for at_us in times)
         under_way = [id for id, step in entity.steps.items() if step.status in UNDER_WAY]
         return tuple(need for need in (_step_need(entity, id) for id in under_way) if need is not None) + clocks
     if isinstance(entity, Action):
@@ -349,7 +352,7 @@ RUN_ENDINGS: dict[str, Follower] = {
     "run.ended": _run_over, "run.cancelled": _run_over, "run.resumed": quarantine.settle,
 }  # fmt: skip
 _MODULES = (
-    memory, documents, facts, starting, runs, run_steering, run_edits, quarantine, waits,
+    memory, documents, facts, starting, runs, run_steering, run_edits, quarantine,
     actions, approvals, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
     limits, budgets, breakers, dead_letters, grants, autonomy, model_calls,
@@ -372,6 +375,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     runs.FOLLOW,
     RUN_ENDINGS,
     approvals.FOLLOW,
+    answering.FOLLOW,
     proposals.FOLLOW,
     undoing.FOLLOW,
     firing.FOLLOW,
@@ -387,6 +391,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     facts.APPLY,
     run_state.moving(run_state.APPLY | fan_out.APPLY | sub_runs.APPLY | run_clock.APPLY | quarantine.APPLY),
     waits.APPLY,
+    answering.APPLY,
     action_state.APPLY,
     stopping.APPLY,
     assets.APPLY,

@@ -6,6 +6,8 @@ with the other memories, and is taken back as they are. Its words are the operat
 
 from __future__ import annotations
 
+import msgspec
+
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .commands import LessonDraft, Remember
@@ -28,20 +30,35 @@ def check_lesson(draft: LessonDraft) -> None:
         )
 
 
-def learn(turn: Turn, action: Action, draft: LessonDraft) -> str:
-    """Keep a lesson that was checked. Returns the id of the memory."""
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided on. agents: whoever made it.  about: what such a thing is called.  verb: of an action."""
+
+    id: str
+    agents: tuple[str, ...]
+    about: str
+    verb: str = ""
+    namespace: str
+
+
+def source_of(action: Action) -> Source:
     name = f"{action.connector}.{action.verb}"
-    about = name + (f" to {draft.to}" if draft.to else "")
-    agents = () if draft.everybody else draft.agents or (action.agent,)
-    tags = [*(f"agent:{agent}" for agent in agents), f"verb:{name}", f"from:{action.id}"]
-    tags += [f"to:{draft.to}"] if draft.to else []
+    return Source(id=action.id, agents=(action.agent,), about=name, verb=name, namespace=action.namespaces[0])
+
+
+def learn(turn: Turn, source: Source, draft: LessonDraft) -> str:
+    """Keep a lesson that was checked. Returns the id of the memory."""
+    agents = () if draft.everybody else draft.agents or source.agents
+    about = source.about + (f" to {draft.to}" if draft.to else "")
+    tags = [f"agent:{agent}" for agent in agents]
+    tags += [f"verb:{source.verb}"] if source.verb else []
+    tags += [f"from:{source.id}", *([f"to:{draft.to}"] if draft.to else [])]
     command = Remember(
         text=draft.text,
         title=f"About {about}: {draft.text.strip().splitlines()[0]}"[:120],
-        source=f"decision on {action.id}",
+        source=f"decision on {source.id}",
         memory_kind=KIND,
         tags=tuple(tags),
-        namespace=action.namespaces[0],
+        namespace=source.namespace,
         expires_us=draft.expires_us,
     )
     return str(remember(turn, command)["id"])

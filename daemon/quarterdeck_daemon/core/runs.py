@@ -15,7 +15,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import Labels, join
 
-from . import fan_out, sub_runs, waits
+from . import answering, fan_out, sub_runs, waits
 from .actions import propose
 from .admission import may_begin
 from .agent_files import AgentFile
@@ -373,6 +373,7 @@ def wake(turn: Turn, id: str, due_us: int) -> None:
             resume_step(turn, run, step)
     run = turn.draft.get(Run, id)
     if run is not None and run.status == "running":
+        answering.ring(turn, run, due_us)
         ring(turn, run, due_us)
 
 

@@ -160,6 +160,7 @@ _RUN_KINDS = (
     "deadletter.resolved", "run.attached", "deadletter.escalated", "step.queued", "step.rerouted", "step.edited",
     "step.fanned_out", "step.called", "step.rejoined", "run.late", "run.opened", "run.deferred", "run.excused",
     "run.quarantined", "step.asking", "step.replied", "thread.opened", "reply.received", "gate.decided",
+    "gate.snoozed", "gate.back", "gate.warned",
 )  # fmt: skip
 _MEMORY_KINDS = (
     "memory.remembered", "memory.edited", "memory.moved", "memory.pinned", "memory.compressed", "reminder.fired",

@@ -5,7 +5,7 @@ So it does not matter which of the two is first, nor whether anything dies betwe
 
     signal     output {"signal": payload, "timed_out": false}
     reply_to   output {"reply": {"document", "from", "subject"}, "timed_out": false}; answers of machines do not count
-    approval   a yes: output {"approved": true, "by", "reason"}; a no, or silence: the step is skipped
+    approval   a gate: answered by answering.py; silence until its end is a no, and the step is skipped
     for, until output {"timed_out": true}
 """
 
@@ -14,16 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.labels import join
 
-from .commands import Command, DecideGate
 from .durations import duration_us
 from .entities import Action, Document, Plain, Run, Step, Thread
 from .expressions import Unanswerable, resolve
 from .failing import fail
-from .hashing import text_hash
 from .local_time import moment_in
 from .lookup import find
 from .orders import Failure
@@ -31,9 +28,10 @@ from .pinned import loadable_playbook
 from .playbook import Playbook, StepSpec, base_of
 from .run_state import replace, run_of
 from .settings import settings_of
-from .step_ends import skip, succeed, values_for
+from .step_ends import feeders, skip, succeed, values_for
 from .table import Draft
 from .turn import Applier, Turn
+from .waiting import warning
 
 QUESTION_CHARS_MAX: Final = 2_000
 REPLIES_MAX: Final = 100  # Of one mail; further ones are kept in memory and wake nobody.
@@ -49,7 +47,7 @@ def begin(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec) -> None:
     values = values_for(run, playbook, spec)
     body: Plain = {"run": run.id, "step": spec.id, "signal": spec.wait.signal, "until_us": _until(turn, spec, values)}
     if spec.wait.approval:
-        body["gate"] = str(resolve(spec.wait.approval, values))[:QUESTION_CHARS_MAX]
+        body |= _gate(turn, run, playbook, spec, values, body["until_us"])
     if spec.wait.reply_to:
         thread = _sent_by(turn, run, spec.sender)
         if not thread:
@@ -60,6 +58,19 @@ def begin(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec) -> None:
     turn.emit("step.waiting", body, run=run.id, labels=run.labels)
     run = find(turn, Run, run.id)
     deliver(turn, run, run.steps[spec.id])
+
+
+def _gate(turn: Turn, run: Run, playbook: Playbook, spec: StepSpec, values: Plain, until_us: object) -> Plain:
+    """The question, what it is about, and when it expires: like any other approval, if the playbook does not say."""
+    step = run.steps[spec.id]
+    needs = playbook.step(step.parent).needs if step.parent else spec.needs
+    expires_us = until_us if isinstance(until_us, int) else turn.env.now_us + settings_of(turn.draft).expires_us
+    return {
+        "gate": str(resolve(spec.wait.approval, values))[:QUESTION_CHARS_MAX] if spec.wait else "",
+        "about": [one.id for one in feeders(run, needs)],
+        "until_us": expires_us,
+        **warning(turn, expires_us),
+    }
 
 
 def _until(turn: Turn, spec: StepSpec, values: Plain) -> int | None:
@@ -156,31 +167,7 @@ def notice_reply(turn: Turn, event: Event) -> None:
         return
 
 
-# --- the operator's word --------------------------------------------------------------------------
-
-
-def decide(turn: Turn, command: DecideGate) -> Plain:
-    """Raises `conflict` when the step does not wait for it, or asks something else by now."""
-    run = find(turn, Run, command.id)
-    step = run.steps.get(command.step)
-    if step is None or step.status != "waiting" or not step.gate:
-        raise QuarterdeckError(
-            "conflict",
-            f"step {command.step} of {run.id} does not wait for your word",
-            hint=f"See what does: quarterdeck runs show {run.id}",
-        )
-    if command.shown_hash != text_hash(step.gate):
-        raise QuarterdeckError(
-            "conflict", f"step {step.id} of {run.id} asks something else by now", hint="Read it again, then decide."
-        )
-    body: Plain = {"run": run.id, "step": step.id, "approved": command.approve, "reason": command.reason}
-    turn.emit("gate.decided", {**body, "question": step.gate}, run=run.id, labels=run.labels)
-    if command.approve:
-        succeed(turn, run, step.id, {"approved": True, "by": turn.actor, "reason": command.reason})
-    else:
-        reason = f"rejected: {command.reason}" if command.reason else "rejected"
-        skip(turn, run, step.id, reason, output={"approved": False, "by": turn.actor, "reason": command.reason})
-    return {"run_id": run.id, "step": step.id, "approved": command.approve, "status": find(turn, Run, run.id).status}
+# --- time -----------------------------------------------------------------------------------------
 
 
 def time_over(turn: Turn, run: Run, step: Step) -> None:
@@ -219,10 +206,5 @@ def _received(draft: Draft, event: Event) -> None:
     draft.put(replace(run, seq=event.seq, labels=join((run.labels, event.labels)), seen=(*run.seen, *others)))
 
 
-def _decided(draft: Draft, event: Event) -> None:
-    draft.touch(run_of(draft, event))
-
-
-DECIDE: dict[type[Command], Callable[..., Plain]] = {DecideGate: decide}
-APPLY: dict[str, Applier] = {"thread.opened": _opened, "reply.received": _received, "gate.decided": _decided}
+APPLY: dict[str, Applier] = {"thread.opened": _opened, "reply.received": _received}
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {"effect.succeeded": open_thread, "document.parsed": notice_reply}

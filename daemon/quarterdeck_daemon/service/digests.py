@@ -18,8 +18,10 @@ from decimal import Decimal
 from quarterdeck_protocol.events import Event
 
 from ..almanac.zones import moment, wall, zone_of
+from ..core.approval_order import risk_of
 from ..core.attention import DECISIONS_PER_DAY, ESTIMATE_MS, MINUTES_PER_DAY, spent_ms
 from ..core.entities import Action, Attention, Fact, Memory, Plain, Run, Task
+from ..core.gates import Gate
 from ..core.kind_checks import amount_of
 from ..core.lessons import KIND as LESSON
 from ..core.settings import settings_of
@@ -27,7 +29,7 @@ from ..core.table import Table
 from .costs import costs
 from .house import House
 from .views import iso
-from .waiting import table_of, waiting_actions
+from .waiting import table_of, waiting
 
 EVENTS_MAX = 100_000  # Looked at for one digest, newest first; beyond it the digest says that it is not complete.
 LINES_MAX = 50  # Of each part; counts tell the rest.
@@ -61,18 +63,18 @@ async def digest(house: House, span: str, now_us: int, as_of: int | None) -> Pla
     since_us = _since(table, span, now_us)
     head = as_of if as_of is not None else house.store.head.seq
     found = await _read(house, since_us, head + 1)
-    waiting = waiting_actions(house, as_of)
+    asked = waiting(house, as_of)
     cost = await costs(house, since_us, now_us + 1, head + 1)
     view: Plain = {
         "span": span,
         "since": iso(since_us),
         "until": iso(now_us),
-        "waiting": [_line(one, "waits", one.expires_us) for one in waiting[:LINES_MAX]],
-        "waiting_counts": dict(Counter(one.verdict.risk for one in waiting)),
+        "waiting": [_line(one, "waits", one.expires_us) for one in asked[:LINES_MAX]],
+        "waiting_counts": dict(Counter(risk_of(one) for one in asked)),
         "cooling": [_line(one, "cools off", one.release_us) for one in _cooling(table)],
         "went_out": list(_told(table, found.events, OUT)),
         "failed": list(_told(table, found.events, FAILED)),
-        "late": list(_late(table, waiting, now_us)),
+        "late": list(_late(table, asked, now_us)),
         "counts": dict(Counter(TALLIED[event.kind] for event in found.events if event.kind in TALLIED)),
         "attention": _attention(table, since_us, now_us),
         "lessons": [event.body["id"] for event in found.events if _is_lesson(table, event)][:LINES_MAX],
@@ -113,10 +115,10 @@ WANTED = frozenset((*OUT, *FAILED, *TALLIED, "memory.remembered", "fact.asserted
 # --- lines ----------------------------------------------------------------------------------------
 
 
-def _line(action: Action, what: str, at_us: int | None) -> Plain:
+def _line(one: Action | Gate, what: str, at_us: int | None) -> Plain:
+    text, agents = (one.step.gate, one.agents) if isinstance(one, Gate) else (one.summary, (one.agent,))
     return {
-        "id": action.id, "what": what, "text": action.summary, "at": iso(at_us), "agent": action.agent,
-        "risk": action.verdict.risk,
+        "id": one.id, "what": what, "text": text, "at": iso(at_us), "agent": ", ".join(agents), "risk": risk_of(one),
     }  # fmt: skip
 
 
@@ -141,11 +143,11 @@ def _told(table: Table, events: list[Event], words: dict[str, str]) -> Iterator[
             yield {"id": id, "what": words[event.kind], "text": text, "at": iso(event.at_us)}
 
 
-def _late(table: Table, waiting: list[Action], now_us: int) -> Iterator[Plain]:
+def _late(table: Table, asked: list[Action | Gate], now_us: int) -> Iterator[Plain]:
     """What is past its time, and what you would lose within a day by saying nothing."""
-    for action in waiting:
-        if action.expires_us is not None and action.expires_us <= now_us + SOON_US:
-            yield _line(action, "expires soon", action.expires_us)
+    for one in asked:
+        if one.expires_us is not None and one.expires_us <= now_us + SOON_US:
+            yield _line(one, "expires soon", one.expires_us)
     for task in table.live(Task):
         if task.due_us is not None and task.due_us <= now_us:
             yield {"id": task.id, "what": "overdue", "text": task.title, "at": iso(task.due_us), "agent": task.owner}

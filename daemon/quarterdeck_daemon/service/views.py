@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -24,6 +25,7 @@ from ..core.entities import (
     Step,
     Waiter,
 )
+from ..core.gates import CONNECTOR, RISK, VERB, Gate, gates_of
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
 from ..core.quarantine import remedies_for
@@ -33,13 +35,21 @@ from ..store.api import Store
 from ..store.scoped import versions_of
 
 EXCERPT_CHARS = 600
+ISO_SECOND_CHARS = len("2026-11-20T14:05:12")  # Without the offset.
 
 
 def iso(at_us: int | None) -> str | None:
     """Microseconds since 1970 as `2026-11-20T14:05:12.000000Z`."""
     if at_us is None:
         return None
-    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    seconds, rest_us = divmod(at_us, 1_000_000)
+    return f"{_iso_second(seconds)}.{rest_us:06d}Z"
+
+
+@functools.lru_cache(maxsize=1_024)
+def _iso_second(seconds: int) -> str:
+    """Kept, since what came together is shown together."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:ISO_SECOND_CHARS]
 
 
 def plain(value: object) -> Plain:
@@ -149,13 +159,9 @@ def run_row(run: Run) -> Plain:
         "priority": run.priority,
         "origin": run.origin,
         "objective": run.objective,
-        "gates": [_gate(step) for step in run.steps.values() if step.status == "waiting" and step.gate],
+        "gates": [{"id": one.id, "step": one.step.id, "text": one.step.gate} for one in gates_of(run)],
         "trouble": run.trouble,
     }
-
-
-def _gate(step: Step) -> Plain:
-    return {"step": step.id, "text": step.gate, "hash": text_hash(step.gate)}
 
 
 def run_view(store: Store, run: Run, order: list[str]) -> Plain:
@@ -202,7 +208,6 @@ def _step_view(store: Store, step: Step) -> Plain:
         "parent": step.parent,
         "item": step.item,
         "gate": step.gate if step.status == "waiting" else "",
-        "gate_hash": text_hash(step.gate) if step.gate else "",
         "run": step.child,
         "agent_version": step.agent_version,
         "given": step.given_output,
@@ -285,6 +290,36 @@ def action_view(action: Action) -> Plain:
         "held_back": action.held_back,
         "looks_at": iso(action.look_us),
     }
+
+
+def gate_view(gate: Gate) -> Plain:
+    """A question of a run, as an approval shows it."""
+    run, step = gate.run, gate.step
+    return {
+        "id": gate.id,
+        "gate": True,
+        "action": {"connector": CONNECTOR, "verb": VERB, "args": gate.args, "targets": []},
+        "summary": step.gate,
+        "risk": RISK,
+        "why": f"Run {run.id} of {run.playbook} waits here; what comes after the step `{step.id}` goes on after a yes.",
+        "evidence": [],
+        "confidence": None,
+        "policy": {
+            "verdict": "ask", "rule": step.id, "where": f"playbooks/{run.playbook}",
+            "reasons": ["its playbook asks you here; actions after it still meet your rules"],
+        },
+        "undo": "an answer stands; a yes is taken back by rolling the run back",
+        "cost": "",
+        "at": iso(step.started_us or run.at_us),
+        "expires_at": iso(gate.expires_us),
+        "snoozed_until": iso(step.away_us),
+        "shown_hash": gate.shown_hash,
+        "group": "",
+        "agent": ", ".join(gate.agents),
+        "run": run.id,
+        "step": step.id,
+        "labels": plain(run.labels),
+    }  # fmt: skip
 
 
 def dead_letter_view(letter: DeadLetter) -> Plain:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from ..core.approval_order import awaits, in_order
 from ..core.cooling import cooling_us
-from ..core.entities import Action, Plain
+from ..core.entities import Action, Plain, Run
+from ..core.gates import Gate, gates_of
 from ..core.groups import Group, cards_of, grouped
 from ..core.table import Table
 from .changes import Then
 from .house import House
-from .views import action_view
+from .views import action_view, gate_view
 
 
-def waiting_actions(house: House, as_of: int | None = None) -> list[Action]:
-    """What waits for a decision now, or waited then: not what was put away. Risk first, then money, then expiry."""
+def waiting(house: House, as_of: int | None = None, *, away: bool = False) -> list[Action | Gate]:
+    """What waits for a decision now, or waited then: risk first, then money, then expiry. away: what was put away, too."""
     now_us = moment_of(house, as_of)
-    found = house.store.live(Action) if as_of is None else house.store.scan(Action, as_of=as_of)
-    return in_order(action for action in found if awaits(action, now_us))
+    actions = house.store.live(Action) if as_of is None else house.store.scan(Action, as_of=as_of)
+    runs = house.store.live(Run) if as_of is None else house.store.scan(Run, as_of=as_of)
+    found: list[Action | Gate] = [one for one in actions if awaits(one, now_us, away=away)]
+    found += [gate for run in runs for gate in gates_of(run) if awaits(gate, now_us, away=away)]
+    return in_order(found)
 
 
 def moment_of(house: House, as_of: int | None) -> int:
@@ -31,12 +35,20 @@ def groups_of(house: House, actions: list[Action], as_of: int | None = None) -> 
     return grouped(cards_of(table_of(house, as_of), actions))
 
 
-def approval_views(house: House, as_of: int | None = None) -> list[Plain]:
-    """Every waiting action as it is put before the operator."""
-    actions = waiting_actions(house, as_of)
+def approval_views(house: House, as_of: int | None = None, *, away: bool = False) -> list[Plain]:
+    """Everything that waits, as it is put before the operator. Groups take only actions, and none that was put away."""
+    found = waiting(house, as_of, away=away)
     table = table_of(house, as_of)
-    by_id = {id: group for group in groups_of(house, actions, as_of) for id in (one.id for one in group.items)}
-    return [{**action_view(one), **_wait(table, one), **_place(one, by_id.get(one.id))} for one in actions]
+    now_us = moment_of(house, as_of)
+    groups = groups_of(house, [one for one in found if isinstance(one, Action) and awaits(one, now_us)], as_of)
+    by_id = {one.id: group for group in groups for one in group.items}
+    return [_item(table, one, by_id.get(one.id)) for one in found]
+
+
+def _item(table: Table, one: Action | Gate, group: Group | None) -> Plain:
+    if isinstance(one, Gate):
+        return gate_view(one)
+    return {**action_view(one), **_wait(table, one), **_place(one, group)}
 
 
 def _wait(table: Table, action: Action) -> Plain:

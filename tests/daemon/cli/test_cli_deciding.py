@@ -12,6 +12,8 @@ import pytest
 from quarterdeck_daemon.cli.edit import as_text, from_text
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from .conftest import approval
+
 if TYPE_CHECKING:
     from quarterdeck_protocol.frames import Plain
 
@@ -76,11 +78,48 @@ def test_one_unknown_id_stops_the_whole_decision(with_approvals: House, shell: S
 
 def test_what_was_snoozed_can_still_be_decided_on(with_approvals: House, shell: Shell) -> None:
     """It is in no list, and `snooze` itself names `approve` as the way back."""
-    away: Plain = {"id": "a19", "status": "proposed", "shown_hash": "hash-a19", "summary": "Ask Cy for a date"}
-    with_approvals.answers["action.get"] = away
+    away = approval("a19", summary="Ask Cy for a date")
+    listed = with_approvals.answers["approval.list"]
+    with_approvals.answers["approval.list"] = lambda params: {"items": [away]} if params.get("away") else listed
     ran = shell("approve", "a19")
     assert (ran.status, ran.out) == (0, "approved a19: Ask Cy for a date\n")
     assert with_approvals.calls("approval.decide")[0]["items"] == [{"id": "a19", "shown_hash": "hash-a19"}]
+
+
+def question(id: str = "r7/review") -> Plain:
+    """A waiting gate, as `approval.list` gives it."""
+    args = {"question": "Publish it?", "after": {"draft": {"text": "Hello,\nall", "words": 2}}}
+    action = {"connector": "run", "verb": "go_on", "args": args, "targets": []}
+    return approval(id, gate=True, action=action, summary="Publish it?", run="r7", step="review", risk="medium")
+
+
+def test_a_question_of_a_run_is_answered_like_a_proposal(with_approvals: House, shell: Shell) -> None:
+    with_approvals.answers["approval.list"] = {"items": [question()], "next": None}
+    assert "Publish it?" in shell("approvals").out
+    ran = shell("approve", "r7/review")
+    assert (ran.status, ran.out) == (0, "approved r7/review: Publish it?\n")
+    assert ran.err == "next: run r7 goes on\nundo: quarterdeck runs rollback r7\n"
+    assert with_approvals.calls("approval.decide")[0]["items"] == [
+        {"id": "r7/review", "shown_hash": "hash-r7/review"}
+    ]
+
+
+def test_review_shows_a_question_with_what_was_made_before_it(with_approvals: House, shell: Shell) -> None:
+    with_approvals.answers["approval.list"] = {"items": [question()], "next": None}
+    ran = shell("review", stdin="e\na\n")
+    assert "does:    lets run r7 go on; nothing leaves by it" in ran.out
+    assert "  | Publish it?\n  | draft.text:\n  |   Hello,\n  |   all\n  | draft.words: 2\n" in ran.out
+    assert "error: r7/review is a question of a run: there is nothing to edit." in ran.out
+    assert with_approvals.calls("approval.decide")[0]["decision"] == "approve"
+
+
+def test_a_step_that_asks_nothing_is_a_conflict_and_an_unknown_one_is_not_found(
+    with_approvals: House, shell: Shell
+) -> None:
+    with_approvals.answers["run.get"] = {"id": "r7", "steps": [{"id": "draft", "status": "succeeded"}]}
+    ran = shell("approve", "r7/draft")
+    assert (ran.status, "error: r7/draft does not wait for you: it is succeeded." in ran.err) == (8, True)
+    assert shell("approve", "r7/nope").status == 3
 
 
 def test_what_was_decided_already_is_a_conflict_that_says_so(with_approvals: House, shell: Shell) -> None:

@@ -17,6 +17,7 @@ from quarterdeck_daemon.core.commands import (
     Attach,
     Capture,
     Captured,
+    Choice,
     Command,
     CompressMemories,
     Configure,
@@ -24,7 +25,6 @@ from quarterdeck_daemon.core.commands import (
     CountUses,
     CreateSnapshot,
     DecideApprovals,
-    DecideGate,
     DecideProposal,
     DecideReplan,
     DecideTask,
@@ -75,6 +75,7 @@ from quarterdeck_daemon.core.commands import (
 )
 from quarterdeck_daemon.core.declared import Declared
 from quarterdeck_daemon.core.entities import Action, Amounts, Cap, DeadLetter, Evidence, Limit, Plain, Run
+from quarterdeck_daemon.core.gates import gate_of
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
 from quarterdeck_daemon.core.orders import (
@@ -200,6 +201,11 @@ class Story:
         assert action is not None
         plain: Plain = {"items": [{"id": id, "shown_hash": action.shown_hash}], "decision": decision, **more}
         self.tell(msgspec.convert(plain, DecideApprovals), request_id=f"decide-{id}-{decision}")
+
+    def answer_gate(self, id: str) -> None:
+        gate = gate_of(self.store, id)
+        assert gate is not None
+        self.tell(DecideApprovals(items=(Choice(id=id, shown_hash=gate.shown_hash),), decision="approve"))
 
     def events(self) -> list[Event]:
         return list(self.store.events())
@@ -434,7 +440,7 @@ def _work_in_runs(story: Story) -> None:
     story.pass_time(6 * 86_400 * SECOND)  # Nothing moves, but the wait for an answer has its own end.
     story.mail("answer.eml", in_reply_to="<w@x.test>")
     story.tell(ExamineRuns())
-    story.tell(DecideGate(id="w", step="ask", approve=True, shown_hash=text_hash("Go on?")))
+    story.answer_gate("w/ask")
     child = story.run_of("w").steps["call"].child
     story.step(child, "work", failed("permanent"))
     story.tell(EditStep(id=child, step="work", output={"made": 1}, reason="made it myself"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from quarterdeck_daemon.core.commands import AssetFile, LoadAssets, StartRun, StepAnswered
+from quarterdeck_daemon.core.commands import AssetFile, Choice, DecideApprovals, LoadAssets, StartRun, StepAnswered
 from quarterdeck_daemon.core.entities import Plain, Run, Step
+from quarterdeck_daemon.core.gates import gate_of
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.orders import Failed, Failure, FailureClass, Outcome, ProposedAction, StepDone
 
@@ -44,6 +45,12 @@ class RunBench(Bench):
         attempt = self.step(step, run).attempts
         outcome = outcome or StepDone(output=output)
         return self.do(StepAnswered(run=run, step=step, attempt=attempt, outcome=outcome), actor="worker")
+
+    def word(self, step: str, decision: str, *, run: str = "q", shown: str = "", **more: object) -> Plain:
+        """The operator's word on a gate as it stands, or as `shown`. Returns its item of the answer."""
+        gate = gate_of(self.store, f"{run}/{step}")
+        choice = Choice(id=f"{run}/{step}", shown_hash=shown or (gate.shown_hash if gate is not None else "none"))
+        return self.do(DecideApprovals(items=(choice,), decision=decision, **more))["items"][0]  # type: ignore[arg-type,index,no-any-return]  # One item.
 
     def input_of(self, step: str, run: str = "q") -> object:
         event = self.store.event(self.step(step, run).input_seq)

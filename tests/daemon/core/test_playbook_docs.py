@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 
 from quarterdeck_daemon.core import playbook_form
-from quarterdeck_daemon.core.commands import DecideGate
 from quarterdeck_daemon.core.entities import RUN_ENDED
-from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.playbook_faults import faults_of
 from quarterdeck_daemon.core.playbook_schema import playbook_schema
 
@@ -25,8 +23,8 @@ def test_the_example_has_no_fault_and_runs() -> None:
     leads = [{"name": n, "mail": f"{n}@x.test", "document": "doc1"} for n in ("ada", "bob")]
     bench.start("launch", post="Spring", leads=leads, morning="2026-09-25T08:00")
     bench.answer("draft", text="Hello")
-    question = "Publish “Spring”?"
-    bench.do(DecideGate(id="q", step="review", approve=True, shown_hash=text_hash(question)))
+    assert bench.step("review").gate == "Publish “Spring”?"
+    assert bench.word("review", "approve")["ok"] is True
     until = bench.step("morning").until_us
     assert until is not None
     bench.pass_time(until - bench.now_us)

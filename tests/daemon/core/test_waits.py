@@ -7,7 +7,6 @@ import pytest
 from quarterdeck_daemon.core.commands import (
     Choice,
     DecideApprovals,
-    DecideGate,
     DocumentAnswered,
     EffectAnswered,
     SignalRun,
@@ -15,7 +14,6 @@ from quarterdeck_daemon.core.commands import (
     StepAnswered,
 )
 from quarterdeck_daemon.core.entities import Action, DeadLetter, Plain, Thread
-from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.core.orders import EffectDone, Parsed
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -140,14 +138,10 @@ def asked() -> RunBench:
     return bench
 
 
-def decide(bench: RunBench, approve: bool, question: str = "Publish the post?") -> Plain:
-    return bench.do(DecideGate(id="q", step="ask", approve=approve, shown_hash=text_hash(question), reason="because"))
-
-
 def test_a_yes_lets_the_run_go_on_and_says_who_gave_it() -> None:
     bench = asked()
     assert (bench.step("ask").gate, bench.states()["publish"]) == ("Publish the post?", "pending")
-    assert decide(bench, True)["approved"] is True
+    assert bench.word("ask", "approve", reason="because")["status"] == "succeeded"
     assert bench.step("ask").output == {"approved": True, "by": "operator", "reason": "because"}
     assert bench.states()["publish"] == "started"
     bench.check_refold()
@@ -155,7 +149,7 @@ def test_a_yes_lets_the_run_go_on_and_says_who_gave_it() -> None:
 
 def test_a_no_skips_what_comes_after_and_ends_the_run_as_no_op() -> None:
     bench = asked()
-    decide(bench, False)
+    bench.word("ask", "reject", reason="because")
     assert bench.states() == {"run": "no_op", "ask": "skipped", "publish": "skipped"}
     assert bench.step("ask").output == {"approved": False, "by": "operator", "reason": "because"}
 
@@ -169,10 +163,9 @@ def test_silence_is_not_a_yes() -> None:
 
 def test_a_word_on_another_question_or_on_none_is_a_conflict() -> None:
     bench = asked()
-    for step, question in (("ask", "Publish another?"), ("publish", "Publish the post?"), ("nobody", "x")):
-        with pytest.raises(QuarterdeckError) as refused:
-            bench.do(DecideGate(id="q", step=step, approve=True, shown_hash=text_hash(question)))
-        assert refused.value.code == "conflict"
+    for step, shown in (("ask", "0" * 64), ("publish", ""), ("nobody", "")):
+        told = bench.word(step, "approve", shown=shown)
+        assert (told["ok"], "conflict" in str(told["error"])) == (False, True)
     assert bench.states()["ask"] == "waiting"
 
 

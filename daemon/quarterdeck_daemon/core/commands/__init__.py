@@ -39,7 +39,6 @@ from .past import (
 )
 from .planning import Attach, DecideReplan, DecideTask, PutObjective, PutSchedule, PutTask, SteerSchedule
 from .runs import (
-    DecideGate,
     EditStep,
     ExamineRuns,
     ReassignStep,
@@ -72,7 +71,6 @@ __all__ = [
     "CountUses",
     "CreateSnapshot",
     "DecideApprovals",
-    "DecideGate",
     "DecideProposal",
     "DecideReplan",
     "DecideTask",

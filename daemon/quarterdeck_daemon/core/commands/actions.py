@@ -9,7 +9,7 @@ from .base import Command
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of a decision: which action, and the hash of what the operator saw of it.
+    """One item of a decision: which action or gate (`RUN/STEP`), and the hash of what the operator saw of it.
 
     confirm: what was typed for it. None: it was decided where nothing is typed, so none is asked for.
     """

@@ -62,16 +62,6 @@ class ReassignStep(Command, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class DecideGate(Command, frozen=True, kw_only=True):
-    """The operator's word on a step that waits for it. shown_hash: of the question that was read."""
-
-    id: str
-    step: str
-    approve: bool
-    shown_hash: str
-    reason: str = ""
-
-
 class ExamineRuns(Command, frozen=True, kw_only=True):
     """Look at every run that has not ended: what cannot go on is put in quarantine, alone."""
 

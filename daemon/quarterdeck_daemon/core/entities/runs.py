@@ -52,6 +52,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     item: object = None  # What the child is for.
     children: tuple[str, ...] = ()  # Of a fan-out: the ids of its children, in the order of the list.
     gate: str = ""  # What the operator is asked before the step goes on.
+    about: tuple[str, ...] = ()  # Of a gate: the steps whose outputs are shown with the question.
+    warn_us: int | None = None  # Of a gate: when it is told that its time runs out.
+    warned: bool = False
+    away_us: int | None = None  # Of a gate: until when it is put away.
     thread: tuple[str, ...] = ()  # Message ids of the mails to which an answer is waited for.
     child: str = ""  # The run that is this step's work.
     given_output: bool = False  # Its output is the operator's word, not its own work.

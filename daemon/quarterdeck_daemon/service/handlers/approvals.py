@@ -11,6 +11,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ...core.commands import Choice, DecideApprovals, GivePermission, LessonDraft
 from ...core.delegation import FILE
 from ...core.entities import Action, Plain
+from ...core.gates import is_gate
 from .. import steering
 from ..delegating import Draft, add_rule, draft_of
 from ..house import House, time_us
@@ -24,7 +25,7 @@ def handlers(house: House) -> dict[str, Handler]:
     writing = asyncio.Lock()
 
     async def approvals(asked: Asked, params: p.ApprovalList) -> object:
-        found = approval_views(house, house.position(params.as_of))
+        found = approval_views(house, house.position(params.as_of), away=params.away)
         found = [
             one
             for one in found
@@ -111,6 +112,11 @@ def _decided(item: Plain) -> Plain:
 
 async def _delegate(house: House, asked: Asked, params: am.ApprovalDelegate) -> object:
     """A preview; with the hash of one that was read, the rule or permission itself."""
+    if is_gate(params.id):
+        raise QuarterdeckError(
+            "bad_value", f"{params.id} is a question of a run, no rule can be made of it",
+            hint="To be asked no more, take the step out of its playbook.",
+        )  # fmt: skip
     action = house.store.get(Action, params.id)
     if action is None:
         raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")

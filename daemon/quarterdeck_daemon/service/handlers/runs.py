@@ -12,7 +12,6 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import (
     Command,
-    DecideGate,
     EditStep,
     ReassignStep,
     SignalRun,
@@ -92,12 +91,6 @@ def handlers(house: House) -> dict[str, Handler]:
         command = ReassignStep(id=params.id, step=params.step, agent=params.agent, reason=params.reason)
         return await _done(house, asked, params.id, command)
 
-    async def decide(asked: Asked, params: rm.RunDecide) -> object:
-        command = DecideGate(
-            id=params.id, step=params.step, approve=params.approve, shown_hash=params.shown_hash, reason=params.reason
-        )
-        return await _done(house, asked, params.id, command)
-
     async def save(asked: Asked, params: rm.RunSave) -> object:
         return await _save(house, params)
 
@@ -106,7 +99,6 @@ def handlers(house: House) -> dict[str, Handler]:
         "run.kill": kill,
         "run.edit_step": edit_step,
         "run.reassign": reassign,
-        "run.decide": decide,
         "run.save": save,
         "run.get": get,
         "run.list": listing,

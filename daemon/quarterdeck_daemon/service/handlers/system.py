@@ -14,12 +14,13 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.commands import EngageStop, ReleaseStop
 from ...core.entities import Action, Breaker, Counter, DeadLetter, Document, Meter, Plain, Run, Stop
+from ...core.modes import models_of
 from ..failure_checks import CHECKS as FAILURE_CHECKS
 from ..fence import read_fence
 from ..house import House
 from ..open_alerts import open_alerts
 from ..rpc import Asked, Handler
-from ..waiting import waiting_actions
+from ..waiting import waiting
 
 FREE_BYTES_WARN = 1024**3
 SETTLE_POLL_S = 0.05
@@ -108,8 +109,7 @@ def _status(house: House) -> Plain:
         "stopped": stop is not None and stop.engaged,
         "stop_reason": stop.reason if stop is not None and stop.engaged else "",
         "seq": house.engine.durable_seq,
-        "pending_approvals": len(waiting_actions(house)),
-        "gates": sum(step.status == "waiting" and bool(step.gate) for run in runs for step in run.steps.values()),
+        "pending_approvals": len(waiting(house)),
         "active_runs": len(runs),
         "dead_letters": letters,
         "cost_today": "0",
@@ -259,4 +259,12 @@ def _recall(house: House) -> Plain:
     return _check("recall", True, f"words and vectors of {applied.embedder}")
 
 
-CHECKS = (_private, _space, _processes, _confinement, _executor, _fence, _assets, _recall, *FAILURE_CHECKS)
+def _models(house: House) -> Plain:
+    """Whether the language models of the settings could answer now. None is well: everything works without."""
+    found = models_of(house.engine.store).specs
+    away = [f"{one.name}: {one.problem}" for one in found if not one.ready]
+    said = "; ".join(away) or ", ".join(one.name for one in found) or "none; everything works without"
+    return _check("models", not away, said, "quarterdeck models list")
+
+
+CHECKS = (_private, _space, _processes, _confinement, _executor, _fence, _assets, _recall, _models, *FAILURE_CHECKS)
