@@ -15,7 +15,8 @@ Role = Literal["what", "who", "rare", "frame", "unknown"]
 NAMES_SHARE_MAX = 0.7  # Where more of the words than this are capitalised, a capital says nothing.
 NOUNS_ARE_CAPITAL = frozenset(("de",))
 _WORD = re.compile(r"\w+")
-_OWNER = re.compile(r"^['’]s\b")
+_OWNER = re.compile(r"['’]s\b")
+_ASKING = "what who it that there how where when why let he she here"  # What's: that is no possessive, nor a name.
 _NUMBER = re.compile(r"(19|20)\d\d|[0-3]?\d(st|nd|rd|th)?")
 _DATES = (
     "january february march april may june july august september october november december monday tuesday wednesday"
@@ -27,24 +28,23 @@ _KINDS = "name names called favourite favorite long often"
 _TITLES = "frau herr herrn mr mrs ms miss dr prof señor señora senor senora sr sra madame monsieur mme signor signora"
 _WHATEVER = "news latest update updates information details notes status anything everything something"
 _BEFORE_NAMES = frozenset(_TITLES.split())
+_NO_NAMES = frozenset(_ASKING.split())
 _FRAME = frozenset((*_DATES.split(), *_KINDS.split(), *_WHATEVER.split(), *_BEFORE_NAMES))
 
 
 def names_in(question: str, language: str) -> frozenset[str]:
-    """The words written as names, as they are written. The first word of a question is one only with 's behind it.
+    """The words that are names, as they are written: with a capital that is not the question's own, or with 's behind.
 
     Where a capital says nothing, a name is what has a title before it.
     """
     found = list(_WORD.finditer(question))
-    capital = [word for word in found if word.group()[0].isupper()]
-    if not capital or language in NOUNS_ARE_CAPITAL or len(capital) > NAMES_SHARE_MAX * len(found):
-        return frozenset(
-            word.group()
-            for title, word in itertools.pairwise(found)
-            if title.group().lower() in _BEFORE_NAMES and word.group()[0].isupper()
-        )
-    first = found[0]
-    return frozenset(word.group() for word in capital if word is not first or _OWNER.match(question[word.end() :]))
+    owners = {word.group() for word in found if _OWNER.match(question, word.end())}
+    capital = {word.group() for word in found[1:] if word.group()[0].isupper()}
+    written_so = sum(word.group()[0].isupper() for word in found)
+    if language in NOUNS_ARE_CAPITAL or written_so > NAMES_SHARE_MAX * len(found):
+        pairs = itertools.pairwise(word.group() for word in found)
+        capital = {word for title, word in pairs if title.lower() in _BEFORE_NAMES and word in capital}
+    return frozenset(word for word in owners | capital if word.lower() not in _NO_NAMES)
 
 
 def without(question: str, names: Collection[str]) -> str:
