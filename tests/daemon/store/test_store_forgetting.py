@@ -15,9 +15,12 @@ import pytest
 
 from quarterdeck_daemon.core.commit import Commit
 from quarterdeck_daemon.core.entities import Alias, Document, Fact, Link, Memory
+from quarterdeck_daemon.recall.api import Find, Question
+from quarterdeck_daemon.service.hits import hits
 from quarterdeck_daemon.store import sealing
 from quarterdeck_daemon.store.api import Removal
 from quarterdeck_daemon.store.backup import hand_over_keys
+from quarterdeck_daemon.store.cache import EntityCache
 from quarterdeck_daemon.store.content_keys import ContentKeys
 from quarterdeck_daemon.store.database import FAMILIES
 from quarterdeck_daemon.store.errors import LogCorrupt
@@ -154,6 +157,28 @@ def test_the_twin_without_taking_out_keys_leaves_it_readable(tmp_path: Path, mon
     store.erase(REMOVAL)
     assert TEXT in str([one.body for one in store.events(before=4)])
     store.close()
+
+
+def shown_after_forgetting(home: Path) -> list[object]:
+    """What a search shows of a memory that was read, and so decoded, just before it was forgotten."""
+    store = RocksStore.open(home)
+    story(store)
+    question, find = Question(query="workshop"), Find(id="m1", entity="memory:m1", score=1.0)
+    assert [one["text"] for one in hits(store, question, [find], now_us=1)] == [TEXT]
+    store.erase(REMOVAL)
+    after = [one["text"] for one in hits(store, question, [find], now_us=1)]
+    store.close()
+    return after
+
+
+def test_what_was_shown_a_moment_ago_is_not_shown_once_it_is_forgotten(tmp_path: Path) -> None:
+    """The index may name it still; the text is at hand no more."""
+    assert shown_after_forgetting(tmp_path / "home") == []
+
+
+def test_the_twin_that_keeps_decoded_values_shows_it_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EntityCache, "clear", lambda cache: None)
+    assert shown_after_forgetting(tmp_path / "home") == [TEXT]
 
 
 def test_the_twin_that_rewrites_no_files_leaves_names_in_them(tmp_path: Path) -> None:
