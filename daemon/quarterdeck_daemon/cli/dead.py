@@ -12,7 +12,7 @@ from .session import Session
 from .text import counted, line
 from .times import local
 from .values import pairs
-from .words import changes, noun, reads, verb_of
+from .words import changes, noun, past, reads, verb_of
 
 dead = noun("dead", "Work that gave up: list, show, retry, edit, reroute, compensate, drop.", default="list")
 REMEDIES = ("retry", "edit", "reroute", "compensate", "drop")
@@ -94,7 +94,7 @@ def _apply(session: Session, id: str, remedy: str, more: Plain | None = None) ->
     result = session.change("deadletter.resolve", params, does=f"{remedy} {id}")
     if result is not None:
         undo = "quarterdeck undo --list" if remedy == "compensate" else "start its playbook again"
-        session.done(result, id, f"{remedy} {id}", then=THEN[remedy], undo=undo)
+        session.done(result, id, past(f"{remedy} {id}"), then=THEN[remedy], undo=undo)
 
 
 @verb_of(dead, "retry", examples=("quarterdeck dead retry dead2",))

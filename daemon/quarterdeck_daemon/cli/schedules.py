@@ -11,7 +11,7 @@ from .session import Session
 from .text import line
 from .times import local
 from .values import pairs
-from .words import changes, noun, reads, verb_of
+from .words import changes, noun, past, reads, verb_of
 
 schedules = noun(
     "schedules", "Playbooks that run by themselves: list, show, add, pause, resume, remove, next.", default="list"
@@ -164,12 +164,12 @@ def _begins(row: Plain) -> str:
     return "" if text(row, "begins_at") == text(row, "at") else local(row.get("begins_at"))
 
 
-def _steer(session: Session, method: str, id: str, did: str, undo: str) -> None:
-    result = session.change(f"schedule.{method}", {"id": id}, does=did)
+def _steer(session: Session, method: str, id: str, does: str, so: str, undo: str) -> None:
+    result = session.change(f"schedule.{method}", {"id": id}, does=does)
     if result is not None:
         times = strings(result.result.get("next"))
         then = f"it runs at {times[0]}" if times else session.command(f"schedules show {id}")
-        session.done(result, id, did, then=then, undo=undo)
+        session.done(result, id, f"{past(does)}; {so}", then=then, undo=undo)
 
 
 @verb_of(schedules, "pause")
@@ -177,7 +177,7 @@ def _steer(session: Session, method: str, id: str, did: str, undo: str) -> None:
 @changes
 def pause(session: Session, id: str) -> None:
     """Let schedule ID start nothing until it is resumed."""
-    _steer(session, "pause", id, f"pause {id}", session.command(f"schedules resume {id}"))
+    _steer(session, "pause", id, f"pause {id}", "it starts nothing", session.command(f"schedules resume {id}"))
 
 
 @verb_of(schedules, "resume")
@@ -185,7 +185,8 @@ def pause(session: Session, id: str) -> None:
 @changes
 def resume(session: Session, id: str) -> None:
     """Let schedule ID start runs again, from now on; what it missed meanwhile is not made up for."""
-    _steer(session, "resume", id, f"resume {id}", session.command(f"schedules pause {id}"))
+    undo = session.command(f"schedules pause {id}")
+    _steer(session, "resume", id, f"resume {id}", "it starts runs again", undo)
 
 
 @verb_of(schedules, "remove")
@@ -193,4 +194,4 @@ def resume(session: Session, id: str) -> None:
 @changes
 def remove(session: Session, id: str) -> None:
     """Remove schedule ID; what it did stays in the log."""
-    _steer(session, "delete", id, f"remove {id}", "add it again: quarterdeck schedules add")
+    _steer(session, "delete", id, f"remove {id}", "what it started goes on", "add it again: quarterdeck schedules add")

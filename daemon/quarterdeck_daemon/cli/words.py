@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -182,3 +182,16 @@ def noun(name: str, help: str, *, default: str = "") -> Noun:
     made = Noun(name=name, help=help)
     made.default = default
     return made
+
+
+PAST: Final = {
+    "pause": "paused", "resume": "resumed", "cancel": "cancelled", "kill": "killed", "retry": "retried",
+    "skip": "skipped", "signal": "signalled", "edit": "edited", "reassign": "reassigned", "remove": "removed",
+    "reroute": "rerouted", "compensate": "compensated", "drop": "dropped",
+}  # fmt: skip
+
+
+def past(does: str) -> str:
+    """`paused r47` for `pause r47`: what is said once it was done."""
+    verb, _, rest = does.partition(" ")
+    return f"{PAST[verb]} {rest}"

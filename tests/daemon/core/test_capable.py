@@ -33,7 +33,7 @@ def team(**heads: str) -> RunBench:
 
 
 def _file(kind: str, name: str, text: str) -> AssetFile:
-    return AssetFile(asset_kind=kind, name=name, path=name, text=text, hash=text_hash(text))  # type: ignore[arg-type]  # Names are given.
+    return AssetFile(asset_kind=kind, name=name, path=name, text=text, hash=text_hash(text))
 
 
 def rerouted(bench: RunBench) -> list[Plain]:
