@@ -324,7 +324,7 @@ class RunBudget(Params, frozen=True, kw_only=True):
 class RunStart(Change, frozen=True, kw_only=True):
     """run_id: the caller's own id for it.  dry_run: say what it would do.
 
-    budget: in place of that of its playbook.
+    budget, mode: in place of those of its playbook.
 
     objective: what it serves.
 
@@ -338,6 +338,7 @@ class RunStart(Change, frozen=True, kw_only=True):
     namespace: Short = ""
     objective: Short = ""
     budget: RunBudget | None = None
+    mode: Literal["", "deterministic", "exploratory", "creative"] = ""
 
 
 class RunList(Listing, frozen=True, kw_only=True):
@@ -491,8 +492,11 @@ class TimelineEvent(Params, frozen=True, kw_only=True):
 
 
 class CostReport(Read, frozen=True, kw_only=True):
+    """by: only lines of this kind; `outcome` is how a run ended."""
+
     since: Short | None = None
     until: Short | None = None
+    by: Literal["", "agent", "connector", "run", "model", "purpose", "outcome"] = ""
 
 
 class IngestWait(Params, frozen=True, kw_only=True):

@@ -88,6 +88,8 @@ class Status(Shape, frozen=True, kw_only=True):
     active_runs: int
     dead_letters: int
     cost_today: str = "0"
+    mode: str = "creative"  # Of runs for which nothing else is said.
+    models_ready: int = 0
     open_breakers: int = 0
     queued: int = 0
     alerts: list[Alert] = []
@@ -424,6 +426,8 @@ class CostLine(Shape, frozen=True, kw_only=True):
 
 
 class Costs(Shape, frozen=True, kw_only=True):
+    """models: what they did on these days, how often a known answer did, what that saved.  forecast: of this month."""
+
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -431,6 +435,8 @@ class Costs(Shape, frozen=True, kw_only=True):
     items: list[CostLine] = []
     budgets: list[Plain] = []
     complete: bool = True
+    models: Plain = {}
+    forecast: Plain = {}
 
 
 class Ingested(Shape, frozen=True, kw_only=True):

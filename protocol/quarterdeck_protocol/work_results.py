@@ -37,6 +37,8 @@ class StepView(Shape, frozen=True, kw_only=True):
     run: str = ""  # The run that is its work.
     agent_version: str = ""
     given: bool = False  # Its output is the operator's word.
+    mode: str = ""  # In force when it began.
+    calls: list[Plain] = []  # {id, purpose, model, status, why, reused, tokens, money}: what it asked models.
 
 
 class RunLine(Shape, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class RunLine(Shape, frozen=True, kw_only=True):
     objective: str = ""  # What it serves.
     gates: list[Plain] = []  # {id, step, text}: what waits for the operator's yes; `id` as approval.list has it.
     trouble: str = ""  # Why it is in quarantine.
+    mode: str = ""  # How far models take part; "" in a list: as the workspace says.
 
 
 class Runs(Page, frozen=True, kw_only=True):

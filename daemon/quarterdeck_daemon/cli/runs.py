@@ -43,13 +43,19 @@ runs = noun("runs", "Look at runs and steer them.", default="list")
     default="",
     help="The most that it may use: calls=20,minutes=5,tokens=…,money=…,over=stop.",
 )
+@click.option(
+    "--mode",
+    type=click.Choice(("deterministic", "exploratory", "creative")),
+    default=None,
+    help="How far models take part, in place of what its playbook says.",
+)
 @click.option("--wait", is_flag=True, help="Until it ends (0, or 1) or waits for approval (5).")
 @click.option("--timeout", metavar="TIME", default="60s", show_default=True, help="With --wait; then 124.")
 @changes
 @click.pass_context
 def run(
     ctx: click.Context, session: Session, playbook: str, inputs: tuple[str, ...], run_id: str | None,
-    namespace: str, objective: str, budget: str, wait: bool, timeout: str,
+    namespace: str, objective: str, budget: str, mode: str | None, wait: bool, timeout: str,
 ) -> None:  # fmt: skip
     """Start PLAYBOOK with inputs: name=text, name:=JSON, name=@FILE."""
     params: Plain = {"playbook": playbook, "inputs": pairs(inputs)}
@@ -61,6 +67,8 @@ def run(
         params["objective"] = objective
     if budget:
         params["budget"] = budget_of(budget)
+    if mode:
+        params["mode"] = mode
     if session.dry_run:
         _show_plan(session, session.ask("run.start", params | {"dry_run": True}))
         return
@@ -123,10 +131,20 @@ def waits_for_approval(found: Plain) -> bool:
     return waiting and not any(one.get("status") in ("started", "asking", "recalling", "backoff") for one in steps)
 
 
+def _asked(step: Plain) -> Iterator[str]:
+    """What a step asked models, and what came of it."""
+    for call in records(step.get("calls")):
+        who = f"{text(call, 'model')}: " if text(call, "model") else ""
+        came = "known answer" if text(call, "reused") else text(call, "status")
+        why = f" ({text(call, 'why')})" if text(call, "status") in ("refused", "failed") else ""
+        yield line(f"{text(step, 'id')} asked {who}{text(call, 'purpose')}, {came}{why}")
+
+
 def lines_of(session: Session, found: Plain) -> Iterator[str]:
     id = line(text(found, "run_id", "id"))
     reason = text(found, "reason")
-    yield f"{id}  {line(text(found, 'playbook'))}  {line(text(found, 'status'))}" + (
+    mode = f"  {line(text(found, 'mode'))}" if text(found, "mode") else ""
+    yield f"{id}  {line(text(found, 'playbook'))}  {line(text(found, 'status'))}{mode}" + (
         f"  ({line(reason)})" if reason else ""
     )
     if text(found, "trouble"):
@@ -140,6 +158,7 @@ def lines_of(session: Session, found: Plain) -> Iterator[str]:
         for one in steps_of(found)
     ]  # fmt: skip
     yield from session.printer.table(("STEP", "STATUS", "TRIES", "AGENT", "OUTCOME"), rows)
+    yield from (asked for one in steps_of(found) for asked in _asked(one))
     for gate in records(found.get("gates")):
         yield line(f"asks you: {text(gate, 'text')}")
         words = f"approve {text(gate, 'id')}"

@@ -96,6 +96,8 @@ def _numbers(session: Session, status: Plain) -> Iterator[str]:
         yield f"{name:<11}{count}" + (f"  ({command})" if count else "")
     if number(status, "workers") and text(status, "confinement") != "full":
         yield f"workers    {number(status, 'workers')}, shut in: {line(text(status, 'confinement'))}  (quarterdeck doctor)"
+    ready = number(status, "models_ready")
+    yield f"mode       {line(text(status, 'mode'))}, {counted(ready, 'model') if ready else 'no model'}"
     yield f"cost today ${line(text(status, 'cost_today') or '0')}"
     yield f"log        {counted(number(status, 'seq'), 'event')}"
     for alert in records(status.get("alerts")):

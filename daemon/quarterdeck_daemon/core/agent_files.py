@@ -215,6 +215,7 @@ def declared_by(agent: AgentFile, version: str) -> Declared:
         context_tokens=form.context.tokens,
         context_query=form.context.query,
         version=version,
+        mode=form.mode,
     )
 
 

@@ -12,14 +12,16 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
-from .entities import KnownAnswer, ModelCall, ModelIdentity, Models, Plain
+from .entities import KnownAnswer, ModelCall, ModelDay, ModelIdentity, Models, Plain
 from .hashing import value_hash
+from .moments import day_of
 from .orders import ModelReply, ModelRequest
 from .table import Draft
 from .turn import Applier, strings, take_number
 
 replace = msgspec.structs.replace
 NOT_THE_QUESTION = ("labels", "value_minor", "again")
+DAY_US = 86_400_000_000
 ANSWERS = "answer"  # Counter of the answers that may be used again.
 
 
@@ -99,6 +101,7 @@ def _answered(draft: Draft, event: Event) -> None:
         draft, event, "answered", key=body["key"], tokens_in=reply.tokens_in, tokens_out=reply.tokens_out,
         ms=reply.ms, money=body["money"],
     )  # fmt: skip
+    _count(draft, event, call.model, calls=1, tokens=call.tokens_in + call.tokens_out, ms=call.ms, money=call.money)
     identity = draft.get(ModelIdentity, call.model)
     if identity is None or identity.model != reply.model:
         draft.put(ModelIdentity(id=call.model, seq=event.seq, model=reply.model))
@@ -122,6 +125,8 @@ def _reused(draft: Draft, event: Event) -> None:
     first = draft.get(ModelCall, str(body["from"]))
     fields: Plain = {"model": body["model"], "key": body["key"], "saved": body["saved"], "likeness": body["likeness"]}
     call = _over(draft, event, "answered", reused=body["from"], why=str(body["why"]), **fields)
+    saved = {f"saved_{name}": amount for name, amount in call.saved.items()}
+    _count(draft, event, call.model, reused=1, **saved)  # type: ignore[arg-type]  # Numbers, as they were recorded.
     if first is not None and first.run != call.run:
         by, of = (f"run:{one.run}" if one.run else f"model_call:{one.id}" for one in (call, first))
         draft.link(by, "derived_from", of, event.seq)
@@ -133,7 +138,16 @@ def _refused(draft: Draft, event: Event) -> None:
 
 
 def _failed(draft: Draft, event: Event) -> None:
-    _over(draft, event, "failed", error=event.body["error"])
+    call = _over(draft, event, "failed", error=event.body["error"])
+    _count(draft, event, call.model, failed=1)
+
+
+def _count(draft: Draft, event: Event, model: str, **more: float) -> None:
+    """Add to what the model did today."""
+    id = f"{day_of(event.at_us // DAY_US)}/{model}"
+    day = draft.get(ModelDay, id) or ModelDay(id=id)
+    sums = {name: getattr(day, name) + amount for name, amount in more.items()}
+    draft.put(replace(day, seq=event.seq, **sums))
 
 
 def _cancelled(draft: Draft, event: Event) -> None:

@@ -43,6 +43,7 @@ from .entities import (
     Memory,
     Meter,
     ModelCall,
+    ModelDay,
     ModelIdentity,
     Models,
     Objective,
@@ -338,6 +339,6 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
     **dict.fromkeys((Record, Reached, Attention), _none),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys(
-        (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity), _none
+        (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity, ModelDay), _none
     ),  # Ids, counts and times.
 }

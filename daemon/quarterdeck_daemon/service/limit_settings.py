@@ -15,7 +15,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Time = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(ms|s|m|h|d|w))+$")]
 TimeOrNever = Annotated[str, msgspec.Meta(pattern=r"^(([0-9]{1,9}(ms|s|m|h|d|w))+)?$")]
 Limited = Annotated[
-    str, msgspec.Meta(pattern=r"^(workspace|run|(agent|connector|model|purpose):(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63}))$")
+    str,
+    msgspec.Meta(pattern=r"^(workspace|run|(agent|connector|model|purpose):(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63}))$"),
 ]
 
 

@@ -20,6 +20,7 @@ from ..core.entities import (
     Evidence,
     Fact,
     Memory,
+    ModelCall,
     Plain,
     Run,
     Step,
@@ -28,6 +29,7 @@ from ..core.entities import (
 from ..core.gates import CONNECTOR, RISK, VERB, Gate, gates_of
 from ..core.hashing import text_hash, value_hash
 from ..core.kind_versions import lifted
+from ..core.modes import mode_of_run
 from ..core.quarantine import remedies_for
 from ..core.shown import rebuild, tokens_by_read
 from ..core.tokens import tokens_of
@@ -161,6 +163,7 @@ def run_row(run: Run) -> Plain:
         "objective": run.objective,
         "gates": [{"id": one.id, "step": one.step.id, "text": one.step.gate} for one in gates_of(run)],
         "trouble": run.trouble,
+        "mode": run.mode,
     }
 
 
@@ -178,6 +181,7 @@ def run_view(store: Store, run: Run, order: list[str]) -> Plain:
         "deadline_at": iso(run.deadline_us),
         "opens_at": iso(run.opens_us),
         "remedies": _remedies(run),
+        "mode": mode_of_run(store, run),
     }
     return run_row(run) | view
 
@@ -211,9 +215,29 @@ def _step_view(store: Store, step: Step) -> Plain:
         "run": step.child,
         "agent_version": step.agent_version,
         "given": step.given_output,
+        "mode": step.mode or ("creative" if step.input_seq else ""),
+        "calls": [call_row(call) for id in step.calls if (call := store.get(ModelCall, id)) is not None],
         "started_at": iso(step.started_us),
         "ended_at": iso(step.ended_us),
     }
+
+
+def call_row(call: ModelCall) -> Plain:
+    return {
+        "id": call.id,
+        "purpose": call.purpose,
+        "model": call.model,
+        "status": call.status,
+        "why": call.why,
+        "reused": call.reused,
+        "tokens": call.tokens_in + call.tokens_out,
+        "money": money_text(call.money),
+    }
+
+
+def money_text(minor: int) -> str:
+    """Money in major units, as it is shown: "0" for nothing."""
+    return f"{minor // 100}.{minor % 100:02d}" if minor else "0"
 
 
 def _queued_for(store: Store, step: Step) -> str:

@@ -29,6 +29,7 @@ from ..recall.weights import Weights
 from .executors.address import check_address
 from .grants import Grant
 from .limit_settings import BudgetSetting, Failures, LimitSetting
+from .model_rules import Asking
 from .model_settings import Fault as ModelFault
 from .model_settings import Models, Routes
 from .model_settings import check as check_models
@@ -183,6 +184,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failures: Failures = Failures()
     audit: Auditing = Auditing()
     executor: Executing = Executing()
+    asking: Asking = Asking()
     models: Models = {}
     routes: Routes = {}
     files: tuple[Files, ...] = ()
@@ -328,6 +330,11 @@ tls_key = ""
 [audit]
 heads_to = ""            # a second file for the daily heads of the log, best on another disk; "" is none
 report = "7d"            # how often a report about what agents did is announced; "" is never
+
+[asking]                 # of language models; see docs/models.md
+mode = "creative"        # of runs whose playbook says nothing: "deterministic" asks no model, "exploratory" drafts without
+answers = 10000          # so many answers are known, and used again for the same question; 0 is none
+answers_for = "30d"      # and for so long
 
 # Language models: none by default, and everything works without; see docs/models.md. One table for each:
 #

@@ -42,7 +42,7 @@ from .limits import (
 )
 from .links import Edge, Link
 from .memory import Alias, CaptureMark, Document, Memory, Place, Shelf, Tier, Upkeep, Use
-from .models import CallStatus, KnownAnswer, Mode, ModelCall, ModelIdentity, Models, ModelSpec
+from .models import CallStatus, KnownAnswer, Mode, ModelCall, ModelDay, ModelIdentity, Models, ModelSpec
 from .past import ClockMark, Erasure, Origin, Rewind, Snapshot
 from .planning import (
     OBJECTIVE_ENDED,
@@ -78,7 +78,7 @@ ENTITIES: dict[str, type[Entity]] = {
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
         Attention,
-        Models, ModelIdentity, ModelCall, KnownAnswer,
+        Models, ModelIdentity, ModelCall, ModelDay, KnownAnswer,
     )
 }  # fmt: skip
 
@@ -127,6 +127,7 @@ __all__ = [
     "Missed",
     "Mode",
     "ModelCall",
+    "ModelDay",
     "ModelIdentity",
     "ModelSpec",
     "Models",

@@ -104,6 +104,21 @@ class ModelCall(Entity, frozen=True, kw_only=True, omit_defaults=True):
         return self.status in ("queued", "asked")
 
 
+class ModelDay(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What one model did on one day, in UTC. Id `2026-11-21/small`. saved_: what known answers did not cost again."""
+
+    kind: ClassVar[str] = "model_day"
+    calls: int = 0  # That were answered by computing.
+    reused: int = 0
+    failed: int = 0
+    tokens: int = 0
+    ms: float = 0.0
+    money: int = 0
+    saved_tokens: int = 0
+    saved_ms: float = 0.0
+    saved_money: int = 0
+
+
 class KnownAnswer(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """Where the answer to a request lies. Its id is the key of the call; it is forgotten with that call."""
 

@@ -48,6 +48,7 @@ def handlers(house: House) -> dict[str, Handler]:
             namespace=params.namespace,
             objective=params.objective.removeprefix("objective:"),
             caps=caps_of_run(params.budget),
+            mode=params.mode,
         )
         reply, seq = await house.change(asked, command)
         return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)

@@ -15,6 +15,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ...core.commands import EngageStop, ReleaseStop
 from ...core.entities import Action, Breaker, Counter, DeadLetter, Document, Meter, Plain, Run, Stop
 from ...core.modes import models_of
+from ..costs import money_today
 from ..failure_checks import CHECKS as FAILURE_CHECKS
 from ..fence import read_fence
 from ..house import House
@@ -104,6 +105,7 @@ def _status(house: House) -> Plain:
     stop = house.store.get(Stop, "stop")
     runs = list(house.store.live(Run))
     letters = sum(1 for _ in house.store.live(DeadLetter))
+    models = models_of(house.store)
     return {
         "running": True,
         "stopped": stop is not None and stop.engaged,
@@ -112,7 +114,9 @@ def _status(house: House) -> Plain:
         "pending_approvals": len(waiting(house)),
         "active_runs": len(runs),
         "dead_letters": letters,
-        "cost_today": "0",
+        "cost_today": money_today(house.store, house.engine.now_us()),
+        "mode": models.mode,
+        "models_ready": sum(spec.ready for spec in models.specs),
         "open_breakers": sum(breaker.state != "closed" for breaker in house.store.scan(Breaker)),
         "queued": sum(meter.waiting for meter in house.store.live(Meter)),
         "alerts": _alerts(house),

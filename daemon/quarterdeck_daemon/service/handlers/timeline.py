@@ -17,7 +17,7 @@ from ...core.limits import began
 from ...core.shown import rebuild, tokens_by_read
 from ...store.scoped import versions_of
 from ..budget_view import budget_rows
-from ..costs import costs
+from ..costs import costs, forecast, models_report
 from ..house import House, time_us
 from ..rpc import Asked, Handler
 
@@ -41,7 +41,12 @@ def handlers(house: House) -> dict[str, Handler]:
         since = time_us(params.since) if params.since else began("day", now)
         until = time_us(params.until) if params.until else None
         before = (house.engine.durable_seq if as_of is None else as_of) + 1
-        return {**await costs(house, since, until, before), "budgets": budget_rows(house, as_of)}
+        return {
+            **await costs(house, since, until, before, params.by),
+            "budgets": budget_rows(house, as_of),
+            "models": models_report(house.store, since, until or now),
+            "forecast": forecast(house.store, now),
+        }
 
     return {
         "timeline.read": read,
