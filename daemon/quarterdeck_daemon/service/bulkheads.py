@@ -25,6 +25,8 @@ from ..core.orders import (
 
 TRUST_S = 10.0  # After an answer, a kind counts as one that answers for so long,
 SLOW_S = 1.0  # unless one of its orders has been under way for longer than this.
+QUICK_S = 0.02  # A kind whose orders take no longer may have several with one worker.
+FADES = 0.9  # How much of the longest time is left after each shorter one.
 HOG_S = 2.0
 HANDS_SHARE = 0.75
 KINDS_MAX = 10_000  # Remembered; the oldest is forgotten.
@@ -46,6 +48,7 @@ def kind_of(work: Work) -> str:
 class _Kind(msgspec.Struct):
     begun: dict[str, float] = {}  # Order -> when it began, monotonic seconds.
     answered_s: float = float("-inf")
+    took_s: float = float("inf")  # The longest of its orders; it fades.
 
 
 class Bulkheads:
@@ -59,16 +62,27 @@ class Bulkheads:
         self._of(kind).begun.setdefault(order, self._now_s())
 
     def ended(self, kind: str, order: str, *, answered: bool) -> None:
-        known = self._of(kind)
-        known.begun.pop(order, None)
+        known, now = self._of(kind), self._now_s()
+        begun = known.begun.pop(order, None)
         if answered:
-            known.answered_s = self._now_s()
+            known.answered_s = now
+            took_s = now - begun if begun is not None else 0.0
+            known.took_s = took_s if known.took_s == float("inf") else max(took_s, FADES * known.took_s)
 
     def answers(self, kind: str) -> bool:
         """Whether it has answered lately and nothing of it takes long."""
         known, now = self._of(kind), self._now_s()
         slow = any(now - at > SLOW_S for at in known.begun.values())
         return not slow and now - known.answered_s < TRUST_S
+
+    def is_quick(self, kind: str) -> bool:
+        """Whether its orders take so little that some may wait behind one of them."""
+        return self._of(kind).took_s <= QUICK_S and self.answers(kind)
+
+    def is_slow(self, kind: str, order: str) -> bool:
+        """Whether this order has been under way for long."""
+        begun = self._of(kind).begun.get(order)
+        return begun is not None and self._now_s() - begun > SLOW_S
 
     def may_have_worker(self, kind: str, *, with_it: int, workers: int, others_wait: bool) -> bool:
         """Whether one more worker is given to this kind, which has `with_it` of `workers`."""

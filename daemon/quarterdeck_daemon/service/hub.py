@@ -63,7 +63,8 @@ HOST_WAIT_S = (
 )
 LOAD_S = 600.0  # A large file on a slow disk.
 CANCEL_S = 3.0  # A host that has not ended what was cancelled by then hangs.
-CROWD = 8  # With so many orders waiting, each worker holds one more, so that it need not wait for the next.
+CROWD = 8  # For so many orders that wait, each worker holds one more, so that it need not wait for the next.
+HELD_MAX = 8  # More than one only of a kind that is quick; behind one that turns out slow they are taken back.
 
 log = logging.getLogger("quarterdeck.hub")
 
@@ -358,7 +359,7 @@ class Hub:
 
     def _next(self, lane: str, queue: OrderQueue) -> tuple[_Process | None, str | None]:
         """A process with room and an order that it may have; the least busy process first."""
-        more = lane == "worker" and len(queue) >= CROWD
+        more = min(HELD_MAX, len(queue) // CROWD) if lane == "worker" else 0
         free = [p for p in self._processes.values() if p.lane == lane and len(p.orders) < p.at_once + more]
         for process in sorted(free, key=lambda p: len(p.orders)):
             id = queue.take(lambda kind, process=process: self._may_have(process, kind))  # type: ignore[misc]  # Bound now.
@@ -372,8 +373,10 @@ class Hub:
             return True
         if process.role == "effector":
             return self._in_hands(kind) < HANDS_SHARE * ORDERS_AT_ONCE["effector"]
-        if process.orders:
-            return self._kinds_with(process) == {kind}  # What it holds waits for what it does: only its own kind.
+        if process.orders:  # What it holds waits for what it does: only its own kind.
+            first, *held = process.orders
+            may_wait = self._bulkheads.is_quick(kind) if held else not self._bulkheads.is_slow(kind, first)
+            return self._kinds_with(process) == {kind} and may_wait
         workers = [p for p in self._processes.values() if p.role == "worker"]
         with_it = sum(kind in self._kinds_with(worker) for worker in workers)
         others_wait = bool(self._queues["worker"].kinds() - {kind})
@@ -426,6 +429,7 @@ class Hub:
             self._bury_dead()
             await self._end_overdue()
             await self._break_hog()
+            self._take_back_held()
             self._answer_unhosted()
             if self._queues["worker"]:
                 self._dispatch("worker")  # A kind may have become one that answers, or the only one that waits.
@@ -471,6 +475,19 @@ class Hub:
             self._again(job, process, "timeout", f"no answer within {job.order.deadline_ms} ms")
             self._lose(process, "crash", "its process was ended for another order")
             await self._kill(process.pid, f"order {job.order.id} took too long")
+
+    def _take_back_held(self) -> None:
+        """What waits behind work that turned out slow goes to others. Should its worker do it all the same, nobody hears."""
+        for process in [p for p in self._processes.values() if p.role == "worker" and len(p.orders) > 1]:
+            first, *held = process.orders
+            doing = self._jobs.get(first)
+            if doing is None or not self._bulkheads.is_slow(doing.kind, first):
+                continue
+            for id in reversed(held):
+                del process.orders[id]
+                if (job := self._jobs.get(id)) is not None:
+                    job.tries, job.process = job.tries - 1, b""
+                    self._queues[job.lane].put(id, job.kind, job.priority, first=True)
 
     async def _break_hog(self) -> None:
         """Take a worker back from a kind that has had all of them for long while others wait."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 import zmq
 import zmq.asyncio
 
@@ -35,6 +37,7 @@ from quarterdeck_daemon.core.orders import (
     StepDone,
     Wanted,
 )
+from quarterdeck_daemon.service import bulkheads as bulkheads_module
 from quarterdeck_daemon.service.hub import CROWD, TRIES_MAX, Hub, Role
 
 TOKENS = {"worker": "w" * 32, "effector": "e" * 32}
@@ -409,6 +412,62 @@ async def test_in_a_crowd_a_worker_holds_one_more_order_that_its_death_costs_not
         for _ in asked[1:]:
             await heir.answer((await heir.order()).id)
         assert [type(await waited(task)) for task in asked[1:]] == [StepDone] * (CROWD + 1)
+
+
+async def quick_ones(on: Rig, worker: Process, count: int) -> None:
+    """Some orders that are answered at once: from then on their kind counts as quick."""
+    for n in range(count):
+        done = on.ask(f"quick{n}")
+        await worker.answer((await worker.order()).id)
+        assert isinstance(await waited(done), StepDone)
+
+
+async def test_of_a_kind_that_is_quick_a_worker_holds_several_and_their_order_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulkheads_module, "QUICK_S", 10.0)  # However busy the machine is.
+    async with rig(tmp_path) as on:
+        worker = await on.process().hello()
+        await quick_ones(on, worker, 1)
+        asked = [on.ask(f"o{n}") for n in range(6 * CROWD)]
+        got = [(await worker.order()).id for _ in range(5)]
+        assert got == ["o0", "o1", "o2", "o3", "o4"]
+        for id in got:
+            await worker.answer(id)
+        assert all([isinstance(await waited(task), StepDone) for task in asked[:5]])
+        for task in asked:
+            task.cancel()
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+async def test_what_is_held_behind_work_that_turns_out_slow_goes_to_another_worker(
+    taken_back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin leaves it where it is, and it waits as long as the slow one takes."""
+    monkeypatch.setattr(bulkheads_module, "QUICK_S", 10.0)
+    monkeypatch.setattr(bulkheads_module, "SLOW_S", 0.2)
+    if not taken_back:
+        monkeypatch.setattr(Hub, "_take_back_held", lambda self: None)
+    async with rig(tmp_path) as on:
+        stuck = await on.process().hello()
+        await quick_ones(on, stuck, 1)
+        asked = [on.ask(f"o{n}") for n in range(3 * CROWD)]
+        with_it = [(await stuck.order()).id for _ in range(3)]
+        other = await on.process().hello()
+        done: list[str] = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while True:
+                    done.append((await other.order()).id)
+                    await other.answer(done[-1])
+        assert (set(with_it[1:]) <= set(done), with_it[0] in done) == (taken_back, False)
+        await stuck.answer(with_it[1], StepDone(output={"by": "too late"}))
+        await stuck.answer(with_it[0])
+        assert await waited(asked[0]) == StepDone(output={"by": os.getpid()})
+        if taken_back:
+            assert await waited(asked[1]) == StepDone(output={"by": os.getpid()})
+        for task in asked:
+            task.cancel()
 
 
 async def test_the_time_of_a_held_order_runs_from_when_the_one_before_is_done(tmp_path: Path) -> None:
