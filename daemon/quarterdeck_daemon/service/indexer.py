@@ -10,6 +10,7 @@ Three threads: this one speaks and searches, one takes in rows and tidies files,
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -335,6 +336,7 @@ def main() -> None:
     harden(config.workers.indexer_bytes)
     sys.setswitchinterval(SWITCH_S)
     indexer = Indexer(launch, Shelf(launch, config))
+    gc.freeze()  # What is loaded stays; no search waits while it is looked through for garbage.
     signal.signal(signal.SIGTERM, indexer.end)
     indexer.run()
 
