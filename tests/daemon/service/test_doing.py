@@ -160,6 +160,7 @@ async def test_a_step_that_recalls_waits_for_an_index_that_is_away_and_then_goes
     async with started(RECALLING, AbsentIndex(away=3)) as rig:
         rig.hands.answers[0].set_result(StepDone(output={}))
         await until(lambda: rig.run.status == "succeeded")
+        assert (len(rig.hands.orders), rig.run.steps["a"].attempts) == (1, 1), "one wait, no second try"
 
 
 async def test_a_run_that_was_cancelled_meanwhile_asks_the_index_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,5 +174,8 @@ async def test_a_run_that_was_cancelled_meanwhile_asks_the_index_no_more(monkeyp
     await until(lambda: index.asked > 2)
     await rig.engine.execute(SteerRun(id="q", verb="cancel"))
     await until(lambda: rig.doing.busy == 0)
+    asked = index.asked
+    await asyncio.sleep(0.05)  # Fifty of its pauses.
+    assert (index.asked, rig.run.status, rig.hands.orders) == (asked, "cancelled", [])
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -59,6 +59,7 @@ def test_children_die_with_a_killed_supervisor(office: Office) -> None:
     os.kill(office.pid("daemon"), signal.SIGSTOP)
     os.kill(office.supervisor(), signal.SIGKILL)
     until(lambda: all(is_gone(pid) for pid in pids))
+    assert [pid for pid in pids if not is_gone(pid)] == []
 
 
 def test_twin_a_child_tied_to_nobody_survives_a_killed_supervisor(office: Office) -> None:
