@@ -83,7 +83,8 @@ def relevance(share: Shared, cosine: float, fluency: float, weights: Weights, *,
     """
     likeness = max(0.0, cosine - weights.floor_cosine) / max(1e-6, 1.0 - weights.floor_cosine)
     length: float = (max(words, 1) / WORDS_USUAL) ** weights.longer
-    return (share.telling + weights.floor_vector * likeness * fluency) * length + weights.known_names * share.names
+    names = weights.known_names * share.names * _asked_for(fluency, weights)
+    return (share.telling + weights.floor_vector * likeness * fluency) * length + names
 
 
 def shown(
@@ -95,7 +96,12 @@ def shown(
     falls far behind the best goes. Where likeness adds nothing, less is asked for.
     """
     sure = max(relevances[:SURE_ROWS], default=0.0)
-    if sure < weights.floor * (weights.words_alone + (1.0 - weights.words_alone) * fluency):
+    if sure < weights.floor * _asked_for(fluency, weights):
         return []
     score, near = weights.tail * scores[0], weights.tail_relevance * sure
     return [place for place in range(len(scores)) if scores[place] >= score and relevances[place] >= near]
+
+
+def _asked_for(fluency: float, weights: Weights) -> float:
+    """Where likeness cannot be read it adds nothing, so less is asked for; a name alone must not reach that either."""
+    return weights.words_alone + (1.0 - weights.words_alone) * fluency

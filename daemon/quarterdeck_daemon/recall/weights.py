@@ -41,8 +41,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     recency: Factor = 0.02
     half_life_days: Positive = 90.0
     candidates: Annotated[int, msgspec.Meta(ge=10, le=1_000)] = 60
-    floor: Factor = 0.62
-    words_alone: Share = 0.7
+    floor: Factor = 0.65
+    words_alone: Share = 0.3
     floor_cosine: Share = 0.05
     floor_vector: Factor = 2.5
     longer: Factor = 0.2

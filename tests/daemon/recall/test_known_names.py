@@ -40,7 +40,7 @@ ANSWERED = (
     ("How long does Berit Lunde take to settle a bill?", "forty days"),
     ("How should I contact Berit?", "before nine"),
     ("What went wrong with the shipment of Kestrel?", "wet"),
-    ("Who steers the truck of Kestrel?", "Iwan"),
+    ("Who drives the lorry of Kestrel?", "Iwan"),
     ("How was Otto injured?", "ankle"),
     ("who is Berit Lunde", "harbour hotel"),
     ("Iwan", "0170 555 0192"),

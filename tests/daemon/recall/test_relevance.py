@@ -75,14 +75,15 @@ def test_of_a_longer_question_a_row_needs_less_but_a_name_is_no_more_for_it() ->
     weights = Weights(longer=0.5, known_names=0.2)
     of_words = [relevance(Shared(0.4, 0.0), 0.0, 0.0, weights, words=words) for words in (0, 1, 3, 12)]
     assert of_words == pytest.approx([0.4 / 3**0.5, 0.4 / 3**0.5, 0.4, 0.8])
-    assert relevance(Shared(0.0, 1.0), 0.0, 0.0, weights, words=12) == pytest.approx(0.2)
+    assert relevance(Shared(0.0, 1.0), 0.0, 1.0, weights, words=12) == pytest.approx(0.2)
 
 
 def test_a_name_alone_is_below_the_floor_in_every_language() -> None:
     """Of the defaults: also where likeness cannot be read and less is asked for."""
     weights = Weights()
-    name = relevance(Shared(0.0, 1.0), 0.0, 0.0, weights, words=20)
-    assert [shown([1.0], [name], weights, fluency=fluency) for fluency in (0.0, 1.0)] == [[], []]
+    name = {fluency: relevance(Shared(0.0, 1.0), 0.0, fluency, weights, words=20) for fluency in (0.0, 0.5, 1.0)}
+    assert [shown([1.0], [near], weights, fluency=fluency) for fluency, near in name.items()] == [[], [], []]
+    assert shown([1.0], [name[1.0]], weights, fluency=0.0) == [0], "the twin: counted in full it would pass"
 
 
 def test_where_likeness_cannot_be_read_less_is_asked_for() -> None:
