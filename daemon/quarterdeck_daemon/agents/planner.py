@@ -1,50 +1,184 @@
-"""Planner: says when it is morning for each person who is to be written to, by the time zone in their contact fact."""
+"""Planner: composes a plan from agents whose contracts fit, when no playbook does what was asked.
+
+How    From the agent that was asked for back to what is known: an input that is another agent's output (`of` in its contract) is
+       made by a step of that agent, what the intent names fills the rest, and what nobody gives becomes an input of the plan,
+       which the operator is asked for. A model may choose the agents when the words did not; the contracts still decide what
+       fits. What cannot be composed is a question, never a half of a plan.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from dataclasses import dataclass, field
+from typing import Final
+
+import yaml
 
 from quarterdeck_daemon.core.entities import Plain
-from quarterdeck_daemon.core.orders import RunStep, StepDone
+from quarterdeck_daemon.core.orders import ModelRequest, RunStep, StepDone
 
-from .contract import Agent, AgentFailure, plain_map
+from .asking import ask
+from .contract import Agent, plain_map
+from .outside_text import one_line
+from .slots import Slots, fill, slots_in
 
-RECIPIENTS_MAX = 50
+STEPS_MAX: Final = 8
+CHOICES_MAX: Final = 24
+WHOLE: Final = frozenset(("map", "any"))
+
+
+@dataclass
+class _Draft:
+    """A plan in the making. inputs: of the playbook; given: what the intent fills of them."""
+
+    contracts: dict[str, Plain]
+    slots: Slots
+    steps: list[Plain] = field(default_factory=list)
+    inputs: Plain = field(default_factory=dict)
+    given: Plain = field(default_factory=dict)
+    question: str = ""
 
 
 def run(step: RunStep) -> StepDone:
-    wanted = step.input.get("recipients")
-    if not isinstance(wanted, list) or not 0 < len(wanted) <= RECIPIENTS_MAX:
-        raise AgentFailure("contract", "missing_input", f"`recipients` is a list of 1 to {RECIPIENTS_MAX} contacts")
-    known = _contacts(step.context.get("contacts"))
-    usual = str(plain_map(step.context.get("workspace")).get("timezone") or "UTC")
-    day, hour = str(step.input.get("day", "")), str(step.input.get("hour", "09:00"))
-    letters = [_letter(str(key), known, usual, day, hour) for key in wanted]
-    return StepDone(output={"letters": letters})
+    contracts = {str(one["name"]): one for one in _maps(step, "agents")}
+    intent = str(step.input.get("intent") or "")
+    slots = slots_in(intent, _maps(step, "contacts"), _maps(step, "clients"), step.now_us)
+    wanted, source = _wanted(step, contracts, intent)
+    if not wanted:
+        return StepDone(output={"text": "", "inputs": {}, "question": "", "why": {}, "source": ""})
+    draft = _Draft(contracts, slots)
+    for name in wanted:
+        _visit(draft, name, ())
+    if draft.question:
+        return StepDone(output={"text": "", "inputs": {}, "question": draft.question, "why": {}, "source": ""})
+    why: Plain = {"rule": "contracts that fit", "agents": [str(one["agent"]) for one in draft.steps]}
+    text = _text(intent, draft)
+    return StepDone(output={"text": text, "inputs": draft.given, "question": "", "why": why, "source": source})
 
 
-def _contacts(found: object) -> dict[str, Plain]:
-    facts = [plain_map(one) for one in found] if isinstance(found, list) else []
-    return {str(fact.get("key", "")): plain_map(fact.get("value")) for fact in facts}
+def _maps(step: RunStep, name: str) -> list[Plain]:
+    found = step.context.get(name)
+    return [plain_map(one) for one in found] if isinstance(found, list) else []
 
 
-def _letter(key: str, known: dict[str, Plain], usual: str, day: str, hour: str) -> Plain:
-    contact = known.get(key)
-    if contact is None or not contact.get("email"):
-        raise AgentFailure("contract", "unknown_contact", f"there is no contact {key!r} with an address")
-    zone = str(contact.get("zone") or usual)
-    at = _moment(zone, day, hour)
-    return {"key": key, "name": contact.get("name", key), "email": contact["email"], "zone": zone, "at": at}
+def _wanted(step: RunStep, contracts: dict[str, Plain], intent: str) -> tuple[list[str], str]:
+    """Which agents' outputs are wanted, and who said so."""
+    asked = step.input.get("wanted")
+    named = [str(one) for one in asked if str(one) in contracts] if isinstance(asked, list) else []
+    if named:
+        return named, "composed"
+    offered = [name for name, one in contracts.items() if one.get("intents")][:CHOICES_MAX]
+    told = "\n".join(f"- {name}: {contracts[name].get('purpose', '')}" for name in offered)
+    request = ModelRequest(
+        purpose="plan",
+        system="Name the agents whose results are wanted, in order. Name none when none of them does what is asked.",
+        prompt=f"{told}\n\nAsked: {intent}",
+        schema={
+            "type": "object", "additionalProperties": False, "required": ["agents"],
+            "properties": {"agents": {"type": "array", "items": {"enum": offered}, "maxItems": STEPS_MAX}},
+        },
+    )  # fmt: skip
+    reply = ask(step, request)
+    chosen = plain_map(reply.value).get("agents") if not reply.refused else None
+    return (list(dict.fromkeys(map(str, chosen))) if isinstance(chosen, list) else []), "model"
 
 
-def _moment(zone: str, day: str, hour: str) -> str:
-    """Local time with its offset, so that summer and winter are told by the zone and not by us."""
-    try:
-        moment = datetime.combine(datetime.fromisoformat(day).date(), time.fromisoformat(hour), ZoneInfo(zone))
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise AgentFailure("contract", "bad_value", f"{zone}, {day!r} at {hour!r}: {error}") from error
-    return moment.isoformat(timespec="minutes")
+def _visit(draft: _Draft, name: str, above: tuple[str, ...]) -> str:
+    """Add the step of this agent and of those whose output it takes; return the id of its step."""
+    known = next((str(one["id"]) for one in draft.steps if one["agent"] == name), "")
+    if known or draft.question:
+        return known
+    if name in above:
+        draft.question = f"{' needs '.join((*above, name))}: these agents wait for each other."
+        return ""
+    if name not in draft.contracts:
+        draft.question = f"There is no agent {name}, whose output {above[-1] if above else 'the plan'} needs."
+        return ""
+    contract = draft.contracts[name]
+    step: Plain = {"id": name.replace("-", "_"), "agent": name}
+    if purpose := contract.get("purpose"):
+        step["description"] = one_line(str(purpose), 200)
+    needs, given = _inputs(draft, contract, (*above, name))
+    reads = _reads(draft, contract)
+    if len(draft.steps) >= STEPS_MAX:
+        draft.question = f"That needs more than {STEPS_MAX} steps; write it as a playbook."
+    draft.steps.append(
+        step | {key: value for key, value in (("needs", needs), ("reads", reads), ("in", given)) if value}
+    )
+    return str(step["id"])
+
+
+def _inputs(draft: _Draft, contract: Plain, path: tuple[str, ...]) -> tuple[list[str], Plain]:
+    needs: list[str] = []
+    given: Plain = {}
+    for label, form in plain_map(contract.get("inputs")).items():
+        name, needed, spec = label.removesuffix("?"), not label.endswith("?"), plain_map(form)
+        source, _, part = str(spec.get("of") or "").partition(".")
+        if source and (needed or source in draft.contracts):
+            if wrong := _type_fault(draft, path[-1], name, spec, source, part):
+                draft.question = wrong
+                return needs, given
+            id = _visit(draft, source, path)
+            needs.append(id)
+            given[name] = f"${{steps.{id}.output{'.' + part if part else ''}}}"
+        elif needed or fill({name: spec}, draft.slots):
+            given[name] = _asked(draft, name, spec, needed)
+    return list(dict.fromkeys(needs)), given
+
+
+def _type_fault(draft: _Draft, agent: str, name: str, spec: Plain, source: str, part: str) -> str:
+    """Why what is made does not fit what is taken; "" when it does."""
+    taken = str(spec.get("type", "any"))
+    if not part:
+        return "" if taken in WHOLE else f"{agent} takes a {taken} as {name}, and the output of {source} is a map."
+    outputs = plain_map(draft.contracts.get(source, {}).get("outputs"))
+    made = plain_map(outputs.get(part) or outputs.get(f"{part}?"))
+    if not made:
+        return f"{agent} takes {source}.{part}, and {source} gives no {part}."
+    kind = str(made.get("type", "any"))
+    return (
+        ""
+        if "any" in (kind, taken) or kind == taken
+        else f"{agent} takes a {taken} as {name}; {source}.{part} is a {kind}."
+    )
+
+
+def _asked(draft: _Draft, name: str, spec: Plain, needed: bool) -> str:
+    """Make it an input of the plan, filled by what the intent names."""
+    if name not in draft.inputs:
+        kind = str(spec.get("type", "any"))
+        form: Plain = {"type": "string" if kind == "any" else kind}
+        if needed:
+            form["required"] = True
+        if about := spec.get("about"):
+            form["description"] = str(about)
+        draft.inputs[name] = form
+        draft.given |= fill({name: form | {"required": needed}}, draft.slots)
+    return f"${{inputs.{name}}}"
+
+
+def _reads(draft: _Draft, contract: Plain) -> Plain:
+    """What the contract says a composed plan reads for it. An input that it names becomes one of the plan."""
+    found: Plain = {}
+    for label, form in plain_map(contract.get("reads")).items():
+        read = plain_map(plain_map(form).get("read"))
+        if not read:
+            continue
+        for value in read.values():
+            if isinstance(value, str) and value.startswith("${inputs.") and value.endswith("}"):
+                name = value[len("${inputs.") : -1]
+                about = str(plain_map(form).get("about", ""))
+                _asked(
+                    draft, name, {"type": "string", "about": f"id of {about}" if name == "document" else about}, True
+                )
+        found[label.removesuffix("?")] = read
+    return found
+
+
+def _text(intent: str, draft: _Draft) -> str:
+    plain: Plain = {"name": "composed", "description": one_line(intent, 200)}
+    if draft.inputs:
+        plain["inputs"] = draft.inputs
+    return yaml.safe_dump({**plain, "steps": draft.steps}, sort_keys=False, allow_unicode=True, width=110)
 
 
 PLANNER = Agent(name="planner", run=run)

@@ -12,18 +12,19 @@ from .asking import turn
 from .clerk import CLERK
 from .composer import COMPOSER
 from .contract import Agent, AgentFailure
+from .coordinator import COORDINATOR
 from .corrector import CORRECTOR
 from .extractor import EXTRACTOR
 from .outreach import OUTREACH
 from .planner import PLANNER
 from .prompted import run_prompt
 from .qualifier import QUALIFIER
+from .scheduler import SCHEDULER
 
 PLUGINS: Final = "quarterdeck.agents"
 
-AGENTS: dict[str, Agent] = {
-    agent.name: agent for agent in (EXTRACTOR, QUALIFIER, COMPOSER, OUTREACH, CORRECTOR, CLERK, PLANNER)
-}
+_TEAM = (CLERK, COMPOSER, COORDINATOR, CORRECTOR, EXTRACTOR, OUTREACH, PLANNER, QUALIFIER, SCHEDULER)
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in _TEAM}
 
 
 _strangers_allowed = [False]  # Of this process; said once, by the worker, when it knows how far it is shut in.

@@ -25,12 +25,25 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 
 
+class ReadForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that it finds in its context. read: how a plan composed of agents reads it, as in a playbook's `reads`."""
+
+    about: str
+    read: Plain = {}
+
+
 class ValueForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One named value. nullable: it may be nothing. schema: JSON Schema for more than the type."""
+    """One named value.
+
+    nullable  it may be nothing      schema  JSON Schema for more than the type
+    of        of an input: the agent whose output it is, `composer`, or a part of that, `composer.body`; by this a plan
+              composes agents
+    """
 
     type: ValueType = "any"
     about: str = ""
     nullable: bool = False
+    of: str = ""
     schema: Plain = {}
 
 
@@ -104,7 +117,7 @@ class AgentForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     purpose: str
     intents: tuple[str, ...] = ()
     mode: Mode = "deterministic"
-    reads: dict[str, str] = {}
+    reads: dict[str, str | ReadForm] = {}
     inputs: dict[str, ValueForm] = {}
     outputs: dict[str, ValueForm] = {}
     effects: tuple[str, ...] = ()

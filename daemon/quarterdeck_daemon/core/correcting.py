@@ -23,6 +23,7 @@ from .compensations import Declared, Way, plain_correction, way_back
 from .entities import Action, Asset, Plain, Run
 from .hashing import text_hash
 from .lookup import find
+from .pinned import pin_text
 from .playbook import base_of, check_inputs, parse_playbook
 from .settings import settings_of
 from .starting import begin_run
@@ -81,10 +82,7 @@ def _ask_agent(turn: Turn, action: Action, said: Declared, way: Way, origin: str
     run = find(turn, Run, action.run)
     text = _playbook_for(run, base_of(action.step), said)
     playbook, hash = parse_playbook(text), text_hash(text)
-    id = f"playbook/{playbook.name}@{hash[:16]}"
-    if turn.draft.get(Asset, id) is None:
-        body: Plain = {"id": id, "asset_kind": "playbook", "name": playbook.name, "hash": hash, "text": text}
-        turn.emit("asset.pinned", body)
+    pin_text(turn, playbook.name, text, hash)
     inputs: Plain = {"action": action.id, "given": way.args, "shown": way.reads}
     begin_run(
         turn, f"r{turn.number('r')}", playbook, hash, inputs, _labels(action, run), namespace=action.namespaces[0],

@@ -48,6 +48,7 @@ from . import (
     model_calls,
     model_state,
     objectives,
+    plans,
     proposals,
     pruning,
     quarantine,
@@ -355,7 +356,7 @@ _MODULES = (
     memory, documents, facts, starting, runs, run_steering, run_edits, quarantine,
     actions, approvals, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
-    limits, budgets, breakers, dead_letters, grants, autonomy, model_calls,
+    limits, budgets, breakers, dead_letters, grants, autonomy, model_calls, plans,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -374,6 +375,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     waits.FOLLOW,
     runs.FOLLOW,
     RUN_ENDINGS,
+    plans.FOLLOW,
     approvals.FOLLOW,
     answering.FOLLOW,
     proposals.FOLLOW,
@@ -395,6 +397,7 @@ _APPLIERS: dict[str, Applier] = _merged(
     action_state.APPLY,
     stopping.APPLY,
     assets.APPLY,
+    plans.APPLY,
     time_travel.APPLY,
     forking.APPLY,
     alerts.APPLY,

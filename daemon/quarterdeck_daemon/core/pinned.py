@@ -6,7 +6,7 @@ import difflib
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .entities import Asset, Run
+from .entities import Asset, Plain, Run
 from .lookup import find
 from .playbook import Playbook, StepSpec, parse_playbook
 from .turn import Turn
@@ -22,6 +22,14 @@ def find_playbook(turn: Turn, name: str) -> Asset:
         hint = f"Did you mean {near[0]}?" if near else "List them: quarterdeck playbooks list"
         raise QuarterdeckError("not_found", f"there is no playbook {name!r}", hint=hint)
     return asset
+
+
+def pin_text(turn: Turn, name: str, text: str, hash: str) -> None:
+    """Keep the text of a playbook that no file has, for the run that begins with it."""
+    id = f"playbook/{name}@{hash[:16]}"
+    if turn.draft.get(Asset, id) is None:
+        body: Plain = {"id": id, "asset_kind": "playbook", "name": name, "hash": hash, "text": text}
+        turn.emit("asset.pinned", body)
 
 
 def loadable_playbook(turn: Turn, run: Run) -> Playbook | None:

@@ -27,7 +27,9 @@ FAN_OUT_MAX: Final = 200  # Children of one `each`.
 RUN_STEPS_MAX: Final = 1_000  # Of one run, with the children of its fan-outs.
 DEPTH_MAX: Final = 5  # Runs within runs.
 CHILDREN_MAX: Final = 500  # Runs that one run may start, their own not counted.
-READ_KINDS: Final = frozenset(("document", "fact", "facts", "template", "recall", "action", "tasks", "context"))
+READ_KINDS: Final = frozenset(
+    ("document", "fact", "facts", "template", "recall", "action", "tasks", "context", "playbooks", "agents", "plans")
+)
 TRIGGER_EVENTS: Final = frozenset(NEWS)
 
 Duration = Annotated[str, Meta(description="A length of time: 500ms, 8s, 30m, 2h, 7d.")]
@@ -213,6 +215,9 @@ class Playbook(
     steps: Annotated[tuple[StepSpec, ...], Meta(description="1 to 200 steps, in any order.")]
     version: int = 1
     description: str = ""
+    intents: Annotated[
+        tuple[str, ...], Meta(description="What people say when they want it; a plan finds the playbook by them.")
+    ] = ()
     triggers: Annotated[tuple[Trigger, ...], Meta(description="What starts a run by itself.")] = ()
     schedules: Annotated[tuple[ScheduleSpec, ...], Meta(description="When a run begins by itself.")] = ()
     inputs: Annotated[dict[str, Input], Meta(description="Parameters by name.")] = {}

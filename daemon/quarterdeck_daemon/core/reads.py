@@ -15,7 +15,7 @@ import msgspec
 from quarterdeck_protocol.labels import Labels
 
 from .context import BUDGET_TOKENS, Found, assemble, manifest, plain_context, recallable
-from .entities import Action, Asset, Document, Entity, Fact, Memory, Plain, Task
+from .entities import Action, Asset, Document, Entity, Fact, Memory, Plain, Plan, Task
 from .expressions import resolve
 from .hashing import value_hash
 from .playbook import CONTEXT_TOKENS_MAX
@@ -23,6 +23,8 @@ from .scopes import ScopedTable
 from .shown import HASH_SIGNS, SHAPES, Seen, Version
 
 FACTS_MAX: Final = 500  # Of one kind; more than that is for `recall` and queries, not for a context.
+ASSETS_MAX: Final = 300  # Playbooks or agents of one read.
+PLANS_MAX: Final = 200
 TASKS_MAX: Final = 100  # Of one `tasks` read.
 
 
@@ -177,6 +179,33 @@ def _action(reader: _Reader, read: Plain) -> _Seen | None:
     return None if action is None else _one(reader, "action", action)
 
 
+def _assets(reader: _Reader, kind: str, shape: str) -> _Seen:
+    """Every steering file of the kind that is in use, by name."""
+    found = [one for one in reader.table.scan(Asset, prefix=f"{kind}/") if not one.removed and "@" not in one.id]
+    for asset in found[:ASSETS_MAX]:
+        reader.saw(asset)
+    return _Seen(shape=shape, entities=tuple(found[:ASSETS_MAX]))
+
+
+def _playbooks(reader: _Reader, read: Plain) -> _Seen:
+    return _assets(reader, "playbook", "playbooks")
+
+
+def _agents(reader: _Reader, read: Plain) -> _Seen:
+    return _assets(reader, "agent", "agents")
+
+
+def _plans(reader: _Reader, read: Plain) -> _Seen:
+    """The operator's latest decisions about plans, newest first; `read` says how many."""
+    wanted = read["plans"]
+    most = min(max(wanted, 1), PLANS_MAX) if isinstance(wanted, int) else PLANS_MAX
+    decided = [plan for plan in reader.table.scan(Plan) if plan.status in ("approved", "rejected")]
+    found = sorted(decided, key=lambda plan: (-plan.decided_us, plan.id))[:most]
+    for plan in found:
+        reader.saw(plan)
+    return _Seen(shape="plans", entities=tuple(found))
+
+
 def _template(reader: _Reader, read: Plain) -> _Seen | None:
     name = str(read["template"])
     found: list[Asset] = []
@@ -259,4 +288,7 @@ READERS: dict[str, Callable[[_Reader, Plain], _Seen | None]] = {
     "template": _template,
     "action": _action,
     "tasks": _tasks,
+    "playbooks": _playbooks,
+    "agents": _agents,
+    "plans": _plans,
 }

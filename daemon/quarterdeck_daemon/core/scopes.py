@@ -73,6 +73,7 @@ CONTENT: Final = frozenset(
         "schedule",
         "task",
         "objective",
+        "plan",
         "model_call",
     )
 )

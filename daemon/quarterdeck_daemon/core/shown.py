@@ -13,18 +13,21 @@ from typing import Final
 
 import msgspec
 
+from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels
 
 from . import context as contexts
+from .agent_files import read_agent
 from .context import Piece
-from .entities import ENTITIES, Action, Asset, Document, Entity, Fact, Memory, Plain, Task
+from .entities import ENTITIES, Action, Asset, Document, Entity, Fact, Memory, Plain, Plan, Task
 from .hashing import value_hash
+from .playbook import parse_playbook
 from .tokens import tokens_of
 
 FORGOTTEN: Final = "[forgotten]"
 HASH_SIGNS: Final = 32
 
-Seen = Document | Fact | Memory | Action | Asset | Task
+Seen = Document | Fact | Memory | Action | Asset | Task | Plan
 Versions = Callable[[type[Entity], str, int], Entity | None]
 """(class, id, log position) -> the version of then, or None."""
 
@@ -132,6 +135,49 @@ def _plain_hit(version: Version, score: float) -> Plain:
     return {"id": one.id, "title": title, "text": text, "score": score, "source": one.source}
 
 
+def _show_playbooks(versions: list[Version], scores: Sequence[float]) -> object:
+    """What each is for and takes. One that cannot be read any more is not shown."""
+    texts = [version.entity.text for version in versions if isinstance(version.entity, Asset)]
+    return [shown for text in texts if (shown := _plain_playbook(text))]
+
+
+def _plain_playbook(text: str) -> Plain:
+    try:
+        playbook = parse_playbook(text)
+    except QuarterdeckError:
+        return {}
+    return {
+        "name": playbook.name,
+        "description": playbook.description,
+        "intents": list(playbook.intents),
+        "inputs": {name: msgspec.to_builtins(spec) for name, spec in playbook.inputs.items()},
+        "starts_on": [trigger.event for trigger in playbook.triggers],
+    }
+
+
+def _show_agents(versions: list[Version], scores: Sequence[float]) -> object:
+    """The contracts."""
+    texts = [version.entity.text for version in versions if isinstance(version.entity, Asset)]
+    return [shown for text in texts if (shown := _plain_agent(text))]
+
+
+def _plain_agent(text: str) -> Plain:
+    try:
+        contract: Plain = msgspec.to_builtins(read_agent(text).form)
+    except QuarterdeckError:
+        return {}
+    return contract
+
+
+def _show_plans(versions: list[Version], scores: Sequence[float]) -> object:
+    """What was asked before, and what the operator made of it."""
+    return [
+        {"intent": plan.intent, "playbook": plan.playbook, "source": plan.source, "status": plan.status}
+        for plan in (version.entity for version in versions)
+        if isinstance(plan, Plan)
+    ]
+
+
 SHAPES: dict[str, Callable[[list[Version], Sequence[float]], object]] = {
     "document": _show_document,
     "facts": _show_facts,
@@ -140,6 +186,9 @@ SHAPES: dict[str, Callable[[list[Version], Sequence[float]], object]] = {
     "action": _show_action,
     "tasks": _show_tasks,
     "recall": _show_recalled,
+    "playbooks": _show_playbooks,
+    "agents": _show_agents,
+    "plans": _show_plans,
 }
 
 
@@ -199,7 +248,7 @@ def _then(versions: Versions, name: str, seq: int, gone: list[str]) -> Seen | No
     if entity is None or entity.seq != seq or getattr(entity, "forgotten", False):
         gone.append(name)
         return None
-    assert isinstance(entity, Document | Fact | Memory | Action | Asset | Task), "only these are read by steps"
+    assert isinstance(entity, Document | Fact | Memory | Action | Asset | Task | Plan), "only these are read by steps"
     return entity
 
 

@@ -6,7 +6,7 @@
     a run, its steps, actions and dead letters    run:r1         (an action without a run: action:a3)
     what a run asked models, and their answers    run:r1         (a call without a run: model_call:c3)
     an alert, a receipt, a named snapshot         itself
-    a schedule, a task, an objective              itself
+    a schedule, a task, an objective, a plan      itself
     a link between facts, a steering file's text  each by itself
 
 What holds no content of anybody (stop, settings, counters, tombstones) is not sealed: None. The content of an
@@ -49,6 +49,7 @@ from .entities import (
     Objective,
     Origin,
     Part,
+    Plan,
     Reached,
     Receipt,
     Record,
@@ -197,6 +198,9 @@ _TASK_KINDS = (
 _OBJECTIVE_KINDS = (
     "objective.put", "objective.changed", "objective.replan_proposed", "objective.replanned", "objective.replan_dropped",
 )  # fmt: skip
+_PLAN_KINDS = (
+    "intent.submitted", "plan.drafted", "plan.edited", "plan.failed", "plan.approved", "plan.rejected",
+)  # fmt: skip
 SUBJECT_OF_KIND: dict[str, Subject] = {
     "memory.endorsed": _memory_or_fact,
     "memory.restored": _restored,
@@ -224,6 +228,7 @@ SUBJECT_OF_KIND: dict[str, Subject] = {
     **dict.fromkeys(_SCHEDULE_KINDS, _named("schedule", "id")),
     **dict.fromkeys(_TASK_KINDS, _named("task", "id")),
     **dict.fromkeys(_OBJECTIVE_KINDS, _named("objective", "id")),
+    **dict.fromkeys(_PLAN_KINDS, _named("plan", "id")),
     **dict.fromkeys(_MEMORY_KINDS, _named("memory", "id")),
     **dict.fromkeys(_DOCUMENT_KINDS, _named("document", "document")),
     **dict.fromkeys(_FACT_KINDS, _named("fact", "kind", "key")),
@@ -329,6 +334,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Receipt: _answer,
     Rewind: _own,
     Undoing: _own,
+    Plan: _own,
     Shelf: _version,
     Edge: _version,
     Refusals: _own,

@@ -38,6 +38,7 @@ from .past import (
     RewindRecords,
 )
 from .planning import Attach, DecideReplan, DecideTask, PutObjective, PutSchedule, PutTask, SteerSchedule
+from .plans import ApprovePlan, EditPlan, RejectPlan, SubmitIntent
 from .runs import (
     EditStep,
     ExamineRuns,
@@ -53,6 +54,7 @@ from .workspace import AnnounceReport, AssetFile, Configure, EngageStop, LetGo, 
 
 __all__ = [
     "AnnounceReport",
+    "ApprovePlan",
     "AskModelNow",
     "AssetFile",
     "Attach",
@@ -77,6 +79,7 @@ __all__ = [
     "DeclareScopes",
     "DocumentAnswered",
     "EditMemory",
+    "EditPlan",
     "EditStep",
     "EffectAnswered",
     "EffectStarted",
@@ -108,6 +111,7 @@ __all__ = [
     "ReassignStep",
     "RecallAnswered",
     "ReceiveDocument",
+    "RejectPlan",
     "ReleaseStop",
     "Remember",
     "RemoveSnapshot",
@@ -128,6 +132,7 @@ __all__ = [
     "SteerSchedule",
     "SteerStep",
     "StepAnswered",
+    "SubmitIntent",
     "SupersedeMemory",
     "TransactFacts",
     "Undo",

@@ -61,6 +61,7 @@ from .planning import (
     TaskUpdate,
     Watch,
 )
+from .plans import Plan, PlanSource, PlanStatus
 from .runs import RUN_ENDED, DeadLetter, Run, RunStatus, Step, StepStatus, Thread
 from .trust import Autonomy, Consent, Grant, Level, Reached, Record, Refusals, Scopes, Tally
 from .workspace import Alert, Asset, AssetKind, Counter, Receipt, Settings, Stop
@@ -77,6 +78,7 @@ ENTITIES: dict[str, type[Entity]] = {
         Schedule, Watch, Task, Objective, Part,
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
+        Plan,
         Attention,
         Models, ModelIdentity, ModelCall, ModelDay, KnownAnswer,
     )
@@ -140,6 +142,9 @@ __all__ = [
     "Per",
     "Place",
     "Plain",
+    "Plan",
+    "PlanSource",
+    "PlanStatus",
     "Priority",
     "Queued",
     "Reached",

@@ -1,0 +1,110 @@
+"""How near two sentences are that say what somebody wants: by their words, weighed by how rare these are here.
+
+Words are brought to a common stem and to one of several that mean the same in this work (write, draft, compose), so that
+"drop Ruth a line" finds "write a mail". What names a thing (a person, a date, an amount) is taken out before: it fills an
+input, and says nothing about what is wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Final
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_ENDINGS: Final = ("ings", "ing", "edly", "ed", "ies", "es", "ly", "er", "en", "s", "e", "n")
+STEM_CHARS_MIN: Final = 3
+
+STOP: Final = frozenset(
+    """a an the and or of to for in on at by with from about as it its is are was be been do does did has have had
+    i me my we us our you your they them their he him his she her this that these those there here please pls can
+    could would should will shall may might must let lets just now today want need like some any all every so if then
+    than but not no up out into over again more most much many
+    ein eine einen der die das den dem und oder zu fuer für mit von im in am an auf bitte mir mich uns ich wir du sie
+    es ist sind le la les un une et ou de du des pour avec dans sur s il te plait je nous vous""".split()  # noqa: SIM905
+)
+# Words of one line mean the same here. The first names them all.
+_SAME: Final = """
+write draft compose prepare word pen drop line schreib schreiben verfass entwurf ecrire rediger
+mail email e-mail letter message note post brief nachricht courriel
+answer reply respond response get-back antwort antworten repondre
+invoice bill billing rechnung facture
+remind reminder chase nudge dun mahnung mahnen erinner erinnerung rappel relance
+overdue late unpaid outstanding owe owing ueberfaellig
+pay paid payment settle zahlung bezahlt
+find search look lookup locate suche finden chercher
+know tell say explain what who when where which why how question ask wissen
+meeting appointment call slot calendar schedule book plan termin kalender
+task todo to-do chore aufgabe
+lead enquiry inquiry prospect anfrage
+client customer kunde
+summary summarise summarize sum recap brief digest overview zusammenfassung
+check review proofread verify look-over pruef pruefen
+publish launch release announce announcement
+send dispatch mailing schick schicken senden envoyer
+correct correction fix amend mend
+undo revert take-back rollback
+price fee rate quote quotation cost preis honorar
+contract agreement vertrag
+proposal offer angebot
+report status progress
+week day month
+reconcile match balance
+file save store
+"""
+
+
+@cache
+def _folded(word: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
+
+
+@cache
+def stem(word: str) -> str:
+    word = _folded(word).replace("'s", "").replace("'", "")
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= STEM_CHARS_MIN:
+            return word.removesuffix(ending)
+    return word
+
+
+@cache
+def _meanings() -> dict[str, str]:
+    """Stem -> the stem that stands for all that mean the same."""
+    found: dict[str, str] = {}
+    for line in _SAME.strip().splitlines():
+        words = [stem(word) for word in line.split()]
+        for word in words:
+            found.setdefault(word, words[0])
+    return found
+
+
+def words_in(text: str) -> list[str]:
+    """The stems of what carries meaning, in their order."""
+    meanings = _meanings()
+    stems = [stem(word) for word in _WORD.findall(text) if _folded(word) not in STOP]
+    return [meanings.get(word, word) for word in stems]
+
+
+class Sentences:
+    """Sentences to compare others with. A word that many of them have says little."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self._words = [frozenset(words_in(sentence)) for sentence in sentences]
+        self._count = Counter(word for words in self._words for word in words)
+
+    def weight(self, word: str) -> float:
+        return 1.0 + math.log((1 + len(self._words)) / (1 + self._count[word]))
+
+    def likeness(self, one: Sequence[str], other: Sequence[str]) -> float:
+        """0 to 1: the cosine of the two, each word once and by its weight."""
+        left, right = set(one), set(other)
+        if not left or not right:
+            return 0.0
+        shared = sum(self.weight(word) ** 2 for word in left & right)
+        norm = math.sqrt(sum(self.weight(word) ** 2 for word in left) * sum(self.weight(word) ** 2 for word in right))
+        return shared / norm
