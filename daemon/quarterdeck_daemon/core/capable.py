@@ -10,7 +10,7 @@ name: the same state always gives the same choice. Why the others were passed ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -93,7 +93,7 @@ def _names(values: dict[str, ValueForm]) -> dict[str, ValueForm]:
     return {name.removesuffix("?"): value for name, value in values.items()}
 
 
-def _needed(names: dict[str, ValueForm] | dict[str, str]) -> set[str]:
+def _needed(names: Mapping[str, object]) -> set[str]:
     return {name for name in names if not name.endswith("?")}
 
 
