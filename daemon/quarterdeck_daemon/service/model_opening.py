@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,12 +25,18 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
 
 
+def check(opening: Opening) -> None:
+    """Compare what can be in a moment: the head of a file, the handle of a key. Raises ModelFailure saying what is wrong."""
+    CHECK[opening.setting.backend](opening)
+
+
 def look(opening: Opening) -> str:
-    """Return the id of the model, after everything was compared that can be without loading it.
+    """Return the id of the model, after everything was compared that can be without loading it: the hash, too.
 
     Raises ModelFailure saying what keeps it from working.
     """
-    return LOOK[opening.setting.backend](opening)
+    check(opening)
+    return _hashed(opening) if opening.setting.local else _named(opening)
 
 
 def load(opening: Opening) -> Backend:
@@ -40,32 +47,27 @@ def load(opening: Opening) -> Backend:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _look_ctransformers(opening: Opening) -> str:
+def _check_ctransformers(opening: Opening) -> None:
     from ..models.gguf_check import llama_file
 
     _needed("ctransformers", "quarterdeck[local]")
     llama_file(opening.path)
-    return _hashed(opening)
 
 
-def _look_llama(opening: Opening) -> str:
+def _check_llama(opening: Opening) -> None:
     from ..models.gguf import read_head
 
     _needed("llama_cpp", "quarterdeck[llama]")
     read_head(opening.path)
-    return _hashed(opening)
 
 
-def _look_script(opening: Opening) -> str:
+def _check_script(opening: Opening) -> None:
     from ..models.scripted import read_script
 
     read_script(opening.path)
-    return _hashed(opening)
 
 
 def _needed(module: str, package: str) -> None:
-    import importlib.util
-
     if importlib.util.find_spec(module) is None:
         raise ModelFailure(
             "permanent", "not_ready", f"the Python package {module} is not installed", f"pip install '{package}'"
@@ -116,18 +118,21 @@ def _load_script(opening: Opening) -> Backend:
 # --- services -------------------------------------------------------------------------------------
 
 
-def _look_service(opening: Opening) -> str:
-    """The key is there, the address is one; whether somebody answers shows when it is asked."""
-    from ..models.openai import id_of
+def _check_service(opening: Opening) -> None:
+    """The key is there; whether somebody answers shows when it is asked."""
     from ..outward.secret_handles import resolve
 
-    setting = opening.setting
-    if setting.key:
+    if opening.setting.key:
         try:
-            resolve(setting.key, opening.home)
+            resolve(opening.setting.key, opening.home)
         except QuarterdeckError as error:
             raise ModelFailure("permanent", "unauthorized", error.message, error.hint) from error
-    return id_of(opening.name, setting.address.url, setting.model)
+
+
+def _named(opening: Opening) -> str:
+    from ..models.openai import id_of
+
+    return id_of(opening.name, opening.setting.address.url, opening.setting.model)
 
 
 def _load_service(opening: Opening) -> Backend:
@@ -148,11 +153,11 @@ def _load_service(opening: Opening) -> Backend:
     )
 
 
-LOOK: dict[BackendName, Callable[[Opening], str]] = {
-    "ctransformers": _look_ctransformers,
-    "llama-cpp": _look_llama,
-    "scripted": _look_script,
-    "openai": _look_service,
+CHECK: dict[BackendName, Callable[[Opening], None]] = {
+    "ctransformers": _check_ctransformers,
+    "llama-cpp": _check_llama,
+    "scripted": _check_script,
+    "openai": _check_service,
 }
 LOAD: dict[BackendName, Callable[[Opening], Backend]] = {
     "ctransformers": _load_ctransformers,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from quarterdeck_protocol.codes import QuarterdeckError
+from quarterdeck_protocol.labels import Sensitivity
 
 from ..core.durations import duration_us
 from ..core.entities.models import ModelSpec
@@ -53,6 +54,7 @@ class ModelSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     price_out: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)] = 0
     load: Literal["first", "start"] = "first"
     idle: Span = "10m"
+    sensitivity: Sensitivity | Literal[""] = ""
 
     @property
     def local(self) -> bool:
@@ -94,7 +96,7 @@ Models = dict[str, ModelSetting]
 Routes = dict[str, str]
 
 
-def spec_of(name: str, setting: ModelSetting, problem: str = "") -> ModelSpec:
+def spec_of(name: str, setting: ModelSetting, problem: str = "", id: str = "") -> ModelSpec:
     """What the kernel is told of it."""
     return ModelSpec(
         name=name,
@@ -108,6 +110,8 @@ def spec_of(name: str, setting: ModelSetting, problem: str = "") -> ModelSpec:
         call_s=max(setting.call_ms // 1_000, 1),
         ready=not problem,
         problem=problem,
+        id=id,
+        sensitivity=setting.sensitivity or ("private" if setting.remote else "secret"),
     )
 
 

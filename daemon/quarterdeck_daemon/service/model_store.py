@@ -48,6 +48,10 @@ def model_of(name: str) -> Model:
     return MODELS[name]
 
 
+def is_embedder(name: str) -> bool:
+    return name in MODELS
+
+
 def missing_for(home: Path, model: Model) -> tuple[str, str]:
     """Return what keeps the model from working, and what mends it; two empty texts when nothing does."""
     if not installed(home, model):

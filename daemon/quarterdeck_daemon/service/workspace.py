@@ -356,6 +356,7 @@ answers_for = "30d"      # and for so long
 # price_out = 0
 # load = "first"               # when it is asked first, or "start"
 # idle = "10m"                 # unloaded after so long without a question; "" is never
+# sensitivity = ""             # the highest that it is shown; "": "private" elsewhere, "secret" on this machine
 #
 # [routes]                     # who answers what: the name of a model, "tier:1", "tier:2" or "none"
 # draft = "small"

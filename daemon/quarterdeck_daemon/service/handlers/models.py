@@ -1,4 +1,4 @@
-"""model.*: what makes the vectors, and choosing another."""
+"""model.*: which models there are, choosing among them, asking one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import asyncio
 
 from quarterdeck_protocol import model_messages as m
 from quarterdeck_protocol import params as p
+from quarterdeck_protocol.codes import Code, QuarterdeckError
+from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import OPERATOR, Labels
 
-from ...core.entities import Plain
+from ...core.commands import AskModelNow, CancelCall
+from ...core.entities import ModelCall, Plain
+from ...core.modes import models_of
+from ...core.orders import ModelRequest
 from ..house import House
+from ..model_calls import reply_in
+from ..model_desk import ModelDesk
+from ..model_shelf import language_rows
 from ..models import model_rows, use_model
 from ..rpc import Asked, Handler
 from .pages import only_now
@@ -18,7 +27,11 @@ def handlers(house: House) -> dict[str, Handler]:
     async def listed(asked: Asked, params: p.Listing) -> object:
         only_now("model.list", params.as_of)
         index = _index(house)
+        hosted = house.hub.models
         rows = await asyncio.to_thread(model_rows, house.workspace, str(index["embedder"]))
+        rows += await asyncio.to_thread(language_rows, house.workspace, dict(hosted))
+        for row in rows:  # The kernel may keep one from answering that its host calls ready.
+            _add_problem(house, row)
         return {"items": rows, "next": None, "index": index}
 
     async def use(asked: Asked, params: m.ModelUse) -> object:
@@ -27,7 +40,113 @@ def handlers(house: House) -> dict[str, Handler]:
             await _restart_indexer(house)
         return {"id": params.id, "changed": changed}
 
-    return {"model.list": listed, "model.use": use}
+    async def ask(asked: Asked, params: m.ModelAsk) -> object:
+        return await _answer(house, asked, params)
+
+    async def cancel(asked: Asked, params: m.ModelCancel) -> object:
+        told, seq = await house.change(asked, CancelCall(call=params.id, reason=params.reason))
+        return {"id": params.id, "status": told["status"], "seq": seq}, seq
+
+    async def reload(asked: Asked, params: m.ModelReload) -> object:
+        desk = _desk(house)
+        await desk.reload()
+        return {"models": list(desk.settings)}
+
+    return {"model.list": listed, "model.reload": reload, "model.use": use, "model.ask": ask, "model.cancel": cancel}
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+REFUSALS: dict[str, Code] = {"budget_exceeded": "budget_exceeded", "mode": "policy_denied"}
+
+
+async def _answer(house: House, asked: Asked, params: m.ModelAsk) -> object:
+    """Have the kernel record and route it, pass the pieces on, and tell what is in the log at its end."""
+    desk = _desk(house)
+    if house.stopped:
+        raise QuarterdeckError("stopped", "everything is stopped; no model is asked", hint="quarterdeck resume")
+    labels = Labels(sensitivity="secret") if params.secret else OPERATOR
+    request = ModelRequest(
+        purpose=params.purpose, prompt=params.prompt, system=params.system, schema=params.schema,
+        choices=params.choices, tokens_max=params.tokens_max, temperature=params.temperature, seed=params.seed,
+        labels=labels,
+    )  # fmt: skip
+    begun, _ = await house.change(asked, AskModelNow(request=request))
+    call = str(begun["call"])
+    pieces = _Pieces(asked)
+    with desk.waiting(call, pieces.add) as end:
+        sending = asyncio.create_task(pieces.send())
+        try:
+            event = await end
+            await pieces.end(sending)
+        except asyncio.CancelledError:
+            await house.engine.execute(CancelCall(call=call, reason="its time was over"), actor=asked.actor)
+            raise
+        finally:
+            sending.cancel()
+    return _told(house, call, event), event.seq
+
+
+class _Pieces:
+    """Pieces on their way to who asked: what comes while one is being sent goes with the next."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked, self._held, self._try = asked, "", 0
+        self._there = asyncio.Event()
+        self._ended = False
+
+    def add(self, tried: int, piece: str) -> None:
+        self._held = piece if tried != self._try else self._held + piece
+        self._try = tried
+        self._there.set()
+
+    async def send(self) -> None:
+        while not self._ended or self._held:
+            await self._there.wait()
+            self._there.clear()
+            held, self._held = self._held, ""
+            if held:
+                await self._asked.send({"text": held, "try": self._try})
+
+    async def end(self, sending: asyncio.Task[None]) -> None:
+        self._ended = True
+        self._there.set()
+        await sending
+
+
+def _told(house: House, id: str, event: Event) -> Plain:
+    """The answer as the log has it. Raises QuarterdeckError for a question that got none."""
+    call = house.engine.store.get(ModelCall, id)
+    assert call is not None, "its end was told"
+    origin = house.engine.store.get(ModelCall, call.reused) if call.reused else call
+    found = house.engine.store.event(origin.over_seq) if origin is not None else None
+    reply = reply_in(found) if found is not None else None
+    if call.status != "answered" or reply is None:
+        error = call.error
+        code = REFUSALS.get(
+            str(error.get("code")), "deadline" if error.get("failure") == "timeout" else "unavailable"
+        )
+        message = str(error.get("message") or f"the call was {call.status}")
+        hint = str(error.get("hint") or "quarterdeck models list")
+        raise QuarterdeckError(code, message, hint=hint, details={"call": id, "status": call.status})
+    return {
+        "call": id, "seq": event.seq, "model": reply.model, "text": reply.text, "value": reply.value,
+        "scores": reply.scores, "finish": reply.finish, "why": call.why, "tokens_in": reply.tokens_in,
+        "tokens_out": reply.tokens_out, "first_ms": reply.first_ms, "ms": reply.ms, "money": call.money,
+        "cached": bool(call.reused),
+    }  # fmt: skip
+
+
+def _desk(house: House) -> ModelDesk:
+    if house.models is None:
+        raise QuarterdeckError("unavailable", "this daemon has no models")
+    return house.models
+
+
+def _add_problem(house: House, row: Plain) -> None:
+    spec = next((one for one in models_of(house.engine.store).specs if one.name == row["id"]), None)
+    if row["kind"] == "language" and spec is not None and row["ready"] and not spec.ready:
+        row |= {"ready": False, "problem": spec.problem, "fix": "quarterdeck resume"}
 
 
 def _index(house: House) -> Plain:
