@@ -25,7 +25,7 @@ from ..core.orders import (
 
 TRUST_S = 10.0  # After an answer, a kind counts as one that answers for so long,
 SLOW_S = 1.0  # unless one of its orders has been under way for longer than this.
-QUICK_S = 0.02  # A kind whose orders take no longer may have several with one worker.
+QUICK_S = 0.01  # A kind whose orders take no longer may have several with one worker.
 FADES = 0.9  # How much of the longest time is left after each shorter one.
 HOG_S = 2.0
 HANDS_SHARE = 0.75
