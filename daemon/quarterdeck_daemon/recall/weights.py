@@ -12,7 +12,8 @@ Factor = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Defaults as measured by bench/recall_quality.py.
+    """Defaults as measured by bench/recall_quality.py; `floor`, `floor_cosine`, `floor_vector`, `longer` and
+    `known_names` as bench/recall_floor.py chose them; `words_alone` leaves the floor of words where it was, at 0.2.
 
     vector           share of the vectors in a score, before the embedder's fluency; the rest is the words'
     rule             how a side is brought to one scale: by its best score, or by how far a score stands out
