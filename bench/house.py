@@ -22,6 +22,7 @@ QUIET_S = 0.4  # No process used more than QUIET_CPU_S in this time: start-up wo
 QUIET_CPU_S = 0.02
 QUIET_WAIT_S = 20.0
 DEAD_WAIT_S = 10.0
+_BYTECODE = tempfile.TemporaryDirectory(prefix="qd-bench-bytecode-")  # Removed at the end.
 
 CONFIG = """
 [workspace]
@@ -97,6 +98,9 @@ class House:
 def new_house(files: Mapping[str, str] | None = None) -> Iterator[House]:
     """A workspace that does not run yet; `files` are texts by path inside it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # So that it cleans up then too.
+    # Installed packages are compiled; where bytecode is not written, each start would compile all modules again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = _BYTECODE.name
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as base:
         folder = Path(base) / "house"
         folder.mkdir()

@@ -2,8 +2,10 @@
 
 Method   notes of sixty words of English vocabulary are remembered over the wire by many clients at once (`ingest`:
          until the index has all of them), then single notes one after the other (`durable_add`), then questions of
-         three words of one note each, in each mode, through a raw socket. Floor of ingest and of opening:
-         bare_recall.py in this process. Floor of a search: bare_recall.py's, plus one empty round trip of the wire.
+         three words of one note each, in each mode, through a raw socket, once nothing else is under way. Floor of
+         ingest and of opening: bare_recall.py in this process. Floor of a search: bare_recall.py's, plus one empty
+         round trip of the wire.
+         cpu: processor time of daemon and indexer for one search, nearly free of what else runs; floor: bare_recall.py's.
          open: from starting the processes again to the first answered search; floor: the same libraries opened mapped,
          to the first answer. bytes: all of `.quarterdeck` by the number of notes, after a clean end. as_of: a fact of
          10,000 versions read as of the middle; floor: the same fact read as of now.
@@ -100,18 +102,25 @@ def single(house: House, texts: Sequence[str], name: str) -> None:
 
 
 def searches(house: House, bare: BareRecall, texts: Sequence[str], wire_s: float, name: str) -> None:
+    house.settle()  # The graph of vectors is built in quiet moments; that is work of the ingest.
     asked = questions(texts)
     token = house.connection.token
     for mode, least in (("keyword", bare.keyword), ("vector", bare.vector), ("hybrid", bare.hybrid)):
-        ours, floor = [], []
+        ours, floor, bare_cpu_s = [], [], 0.0
+        before = house.cpu_s()
         with Load(house.connection.rpc) as load:
             for question in asked:
+                began_s = time.process_time()
                 floor.append(timed(lambda: least(question)))  # noqa: B023 - called at once
+                bare_cpu_s += time.process_time() - began_s
                 body = request(token, "memory.search", {"query": question, "limit": 10, "mode": mode})
                 ours.append(timed(lambda: load.ask(body)))  # noqa: B023 - called at once
         for figure, share in (("p50", 0.5), ("p99", 0.99)):
             value, under = percentile(ours, share) * 1e3, (percentile(floor, share) + wire_s) * 1e3
             report("memory", f"{name}_{mode}_{figure}", value, "ms", floor=under, n=len(asked))
+        after = house.cpu_s()
+        used = sum(after[role] - before[role] for role in ("daemon", "indexer")) / len(asked) * 1e3
+        report("memory", f"{name}_{mode}_cpu", used, "ms", floor=bare_cpu_s / len(asked) * 1e3, n=len(asked))
 
 
 def wire() -> float:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from ..core.entities import Breaker, Counter, Entity, Memory, Meter, Reservation, Run, Waiter
 
-BYTES_MAX = 6 << 20
+BYTES_MAX = 4 << 20
 ENTITY_BYTES = 1_024  # What a decoded entity takes besides its stored bytes, counted for each.
 VALUE_BYTES_MAX = 8_192
 ABSENT_MAX = 4_096
