@@ -21,7 +21,7 @@ from lines import Line, parse, text_of
 
 FOLDER = Path(__file__).parent
 QUICK = ("log_append", "rpc", "events", "kernel", "start_idle", "memory")  # The kernel calls five more.
-BENCHES = (*QUICK, "recall_quality", "time_travel", "context", "embedders")
+BENCHES = (*QUICK, "recall_quality", "time_travel", "context", "embedders", "models")
 PARTS = ("runs", "approval", "recovery", "stop", "policy")
 BENCH_S_MAX = {"--quick": 240.0, "--full": 3_600.0}
 

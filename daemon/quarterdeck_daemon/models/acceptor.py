@@ -9,18 +9,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .grammar import EMPTY, Choice, Grammar, Items, Literal, Pairs, Repeat, Sequence
+from .grammar import EMPTY, NODES_MAX, Choice, Grammar, Items, Literal, Pairs, Repeat, Sequence
 from .numerals import Number
 
 NOWHERE = 0  # The state of a text that is wrong.
 UNKNOWN = -1  # In the table: this row was not needed yet.
-STATES_MAX = 200_000
+STATES_MAX = 200_000  # A single token meets fewer than this.
+STATES_KEPT, STACKS_KEPT = 20_000, 300_000
 _DONE = 0  # The empty stack.
 Row = npt.NDArray[np.int32]
-
-
-class TooManyStates(Exception):
-    """The text can be read in more ways than STATES_MAX."""
 
 
 class Acceptor:
@@ -32,18 +29,30 @@ class Acceptor:
         self._stack_numbers: dict[tuple[int, int], int] = {}
         self._lengths = [0]  # Of the shortest end of each stack.
         self._closed: dict[int, frozenset[int]] = {_DONE: frozenset([_DONE])}
-        self._root = self._close(self._push(root, _DONE))
-        self.forget()
-
-    def crowded(self, states: int) -> bool:
-        return len(self._states) > states
-
-    def forget(self) -> None:
-        """Begin anew with the numbers of states; those given before mean nothing any more."""
         self._states: list[frozenset[int]] = [frozenset()]
+        self.forget()
+        self._root = self._close(self._push(root, _DONE))
+
+    @property
+    def start(self) -> int:
+        return self._state(self._root)
+
+    @property
+    def crowded(self) -> bool:
+        return len(self._states) > STATES_KEPT
+
+    @property
+    def worn(self) -> bool:
+        """Whether it has met so much that a new one is better than this."""
+        return self.crowded or len(self.stacks) > STACKS_KEPT or len(self._grammar.nodes) > NODES_MAX // 2
+
+    def forget(self, kept: int = NOWHERE) -> int:
+        """Number the states anew; returns the new number of the one that is kept."""
+        readings = self._states[kept]
+        self._states = [frozenset()]
         self._state_numbers: dict[frozenset[int], int] = {frozenset(): NOWHERE}
         self.table: Row = np.zeros((64, 256), np.int32)
-        self.start = self._state(self._root)
+        return self._state(readings)
 
     def may_end(self, state: int) -> bool:
         return _DONE in self._states[state]
@@ -135,8 +144,7 @@ class Acceptor:
         found = self._state_numbers.get(readings)
         if found is None:
             found = self._state_numbers[readings] = len(self._states)
-            if found >= STATES_MAX:
-                raise TooManyStates
+            assert found < STATES_MAX, "what is crowded is forgotten between tokens"
             self._states.append(readings)
             if found >= len(self.table):
                 self.table = np.concatenate([self.table, np.zeros_like(self.table)])

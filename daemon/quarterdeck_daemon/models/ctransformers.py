@@ -19,7 +19,7 @@ import numpy as np
 
 from .api import ModelFailure
 from .draw import Logits
-from .gguf import BadModel, digest
+from .gguf import HASHED, BadModel, digest
 from .gguf_check import llama_file
 from .local import LocalBackend
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ctransformers.llm import LLM
 
 BATCH = 64  # Tokens evaluated at once.
-HASHED = 12  # Characters of a hash in the id of a model.
 
 
 class CTransformersBackend(LocalBackend):

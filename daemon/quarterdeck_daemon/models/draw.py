@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
 import numpy.typing as npt
 
 TOP_TOKENS, TOP_SHARE = 40, 0.95  # Of these one is drawn when the temperature is above 0.
+NEGLIGIBLE = 12.0  # exp(-12): what is that much less likely than the best is not looked at.
 Logits = npt.NDArray[np.float32]
 
 
@@ -19,19 +21,19 @@ class Draw:
         """Return a token whose logit is a number; None when there is none."""
         if self._temperature == 0:
             token = int(logits.argmax())
-            return token if np.isfinite(logits[token]) else _likeliest(logits)
-        top = (
-            np.argpartition(logits, -TOP_TOKENS)[-TOP_TOKENS:] if len(logits) > TOP_TOKENS else np.arange(len(logits))
-        )
-        top = top[np.isfinite(logits[top])]
-        if not len(top):
+            return token if math.isfinite(logits[token]) else _likeliest(logits)
+        best = float(np.fmax.reduce(logits))
+        if not math.isfinite(best):
             return _likeliest(logits)
-        top = top[np.lexsort((top, -logits[top]))]  # Ties in the order of the vocabulary, so that a seed says all.
-        weights = np.exp((logits[top] - logits[top[0]]).astype(np.float64) / self._temperature)
-        sums = np.cumsum(weights)
-        kept = int(np.searchsorted(sums, TOP_SHARE * sums[-1])) + 1
-        at = int(np.searchsorted(sums[:kept], self._random.random() * sums[min(kept, len(sums)) - 1], side="right"))
-        return int(top[min(at, kept - 1, len(top) - 1)])
+        top = np.flatnonzero(logits >= best - NEGLIGIBLE * self._temperature)
+        if len(top) > TOP_TOKENS:
+            top = top[np.argpartition(logits[top], -TOP_TOKENS)[-TOP_TOKENS:]]
+        top.sort()  # Ties in the order of the vocabulary, so that a seed says all.
+        values = logits[top]
+        ranked = np.argsort(-values, kind="stable")
+        sums = np.exp((values[ranked] - best) / self._temperature).cumsum()
+        kept = sums.searchsorted(TOP_SHARE * sums[-1])
+        return int(top[ranked[sums.searchsorted(self._random.random() * sums[kept], side="right")]])
 
 
 def _likeliest(logits: Logits) -> int | None:

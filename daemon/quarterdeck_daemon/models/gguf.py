@@ -26,6 +26,7 @@ STRING_BYTES_MAX = 1 << 20  # The longest are chat templates.
 ITEMS_MAX = 1 << 21  # Of an array: tokens, merges.
 DIMENSIONS_MAX = 4
 DEFAULT_ALIGNMENT = 32
+HASHED = 12  # Characters of a hash in the id of a model.
 
 Value = int | float | bool | str | list["Value"]
 
@@ -43,6 +44,8 @@ TENSOR_TYPES = {
     13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74),
     18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110),
     22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
+    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8), 34: ("TQ1_0", 256, 54),
+    35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
 }  # fmt: skip
 
 

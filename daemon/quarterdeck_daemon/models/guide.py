@@ -19,8 +19,7 @@ from .masks import Masks, Vocabulary
 from .schema_grammar import BadSchema, Schema, compile_schema
 
 TRIES = 8
-KEPT_MAX = 16
-STATES_KEPT = 20_000
+KEPT_MAX = 8
 
 
 class Guides:
@@ -33,7 +32,9 @@ class Guides:
     def of(self, schema: Schema, room: int, end: int) -> Guide:
         """Raises ModelFailure `contract`: bad_schema, or too_long when no answer fits into `room` tokens."""
         key = msgspec.json.encode(schema)
-        made = self._kept.pop(key, None) or self._made(schema)
+        made = self._kept.pop(key, None)
+        if made is None or made[0].worn:
+            made = self._made(schema)
         self._kept[key] = made
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
@@ -62,9 +63,6 @@ class Guide:
     def __init__(self, made: tuple[Acceptor, Masks, Validator], vocabulary: Vocabulary, room: int, end: int) -> None:
         self._acceptor, self._masks, self._wrong = made
         self._pieces, self._room, self._end = vocabulary.pieces, room, end
-        if self._acceptor.crowded(STATES_KEPT):
-            self._acceptor.forget()
-            self._masks.forget()
         self._state = self._acceptor.start
         self._ending: list[int] = []
         self.hurried = False  # Whether something was not written for want of room.
@@ -82,6 +80,9 @@ class Guide:
 
     def choose(self, logits: Logits, draw: Draw) -> int | None:
         """Return the next token, None where the answer ends."""
+        if self._acceptor.crowded:
+            self._state = self._acceptor.forget(self._state)
+            self._masks.forget()
         if not self._ending:
             chosen = self._free(logits, draw)
             if chosen is not None:

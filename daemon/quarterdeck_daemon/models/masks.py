@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .acceptor import NOWHERE, UNKNOWN, Acceptor
 
 PIECE_BYTES_MAX = 48  # Longer tokens (runs of spaces, mostly) are not used under a schema.
-MASKS_MAX = 512
+MASKS_MAX = 256
 Mask = npt.NDArray[np.bool_]
 
 

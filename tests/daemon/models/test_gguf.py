@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import gguf
 import pytest
 
-from quarterdeck_daemon.models.gguf import BadModel, digest, read_head
+from quarterdeck_daemon.models.gguf import TENSOR_TYPES, BadModel, digest, read_head
 from quarterdeck_daemon.models.gguf_check import llama_file
 
 from .tiny_gguf import LAYERS, TOKENS, vocabulary, write_tiny
@@ -184,6 +185,11 @@ def test_what_the_preflight_lets_through_of_random_damage_does_not_kill(tiny: Pa
             path.unlink()
     assert len(passed) < 120
     assert [path.name for path in passed[:: max(1, len(passed) // 8)] if dies(path)] == []
+
+
+def test_sizes_of_weights_are_those_of_the_format() -> None:
+    sizes = {int(kind): (kind.name, *size) for kind, size in gguf.GGML_QUANT_SIZES.items()}
+    assert {kind: sizes[kind] for kind in TENSOR_TYPES} == TENSOR_TYPES
 
 
 def test_the_vocabulary_of_the_tests_has_no_token_twice() -> None:

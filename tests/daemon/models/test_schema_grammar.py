@@ -205,6 +205,17 @@ def test_every_whole_number_between_the_limits_and_no_other_can_be_written() -> 
     assert found == set(range(-13, 118))
 
 
+def test_states_numbered_anew_in_the_middle_change_nothing() -> None:
+    acceptor, masks = masks_of(PERSON)
+    state = acceptor.advance(acceptor.start, b'{"name":"A')
+    before, need = masks.mask(state).copy(), masks.need(state)
+    state = acceptor.forget(state)
+    masks.forget()
+    assert (masks.mask(state) == before).all()
+    assert masks.need(state) == need
+    assert acceptor.may_end(acceptor.advance(state, b'na"}'))
+
+
 def test_a_text_is_spelled_with_the_fewest_tokens() -> None:
     assert [WORDS.pieces[token] for token in WORDS.spell(b'{"name":"')] == [b'{"', b"name", b'":"']
     assert WORDS.spell("日é".encode()) == [WORDS.pieces.index("日".encode()), WORDS.pieces.index("é".encode())]
