@@ -16,6 +16,7 @@ from quarterdeck_tui.views import (
     BenchView,
     Decision,
     DeedView,
+    LessonView,
     LogLine,
     Shown,
     SourceView,
@@ -68,6 +69,7 @@ class Decided:
     edits: Mapping[str, str] | None = None
     reason: str = ""
     until: str = ""
+    lesson: LessonView | None = None
 
 
 @dataclass
@@ -104,8 +106,9 @@ class FakeSession:
         reason: str = "",
         until: str = "",
         confirm: str = "",
+        lesson: LessonView | None = None,
     ) -> tuple[Verdict, ...]:
-        self.decided.append(Decided(items, decision, edits, reason, until))
+        self.decided.append(Decided(items, decision, edits, reason, until, lesson))
         verdicts = tuple(self._verdict(one) for one in items)
         done = {verdict.id for verdict in verdicts if verdict.ok}
         for one in items:

@@ -252,3 +252,21 @@ STOPPED = replace(
     deeds=(FLYING, *DEEDS),
     stop=StopView(engaged=True, reason="key ctrl+g", by="you", at_us=NOW_US, in_flight=("a15",)),
 )
+
+
+def _alike(number: int, name: str, *, outlier: str = "") -> ApprovalView:
+    item = mail(number, f"Reply to {name}", f"{name.lower()}@shop.test", "Your enquiry", "Dear friend")
+    return replace(
+        item, group="mail.send-c4b2e5", group_items=("a31", "a32", "a33"), ticked=not outlier, outlier=outlier
+    )
+
+
+ALIKE = (_alike(31, "Ana"), _alike(32, "Bo"), _alike(33, "Cy", outlier="new recipient: cy@shop.test"))
+ASKED = replace(
+    mail(0, "Publish “Spring”?", "", "", "", why="Run r7 of launch waits here; what comes after goes on after a yes."),
+    id="r7/review", shown_hash="hash-review", connector="run", verb="go_on", risk="medium", targets=(), gate=True, run="r7",
+    step="review", args={"question": "Publish “Spring”?", "draft.text": "Hello, all"}, hold_s=None, rule="review",
+    rule_where="playbooks/launch", rule_reasons=("its playbook asks you here; actions after it still meet your rules",),
+    undo="an answer stands; a yes is taken back by rolling the run back", confidence=None,
+)  # fmt: skip
+TOGETHER = BenchView("live", "", STATUS, (ASKED, *ALIKE))

@@ -16,7 +16,7 @@ from tests.tui.toy_daemon import Plain, item
 from quarterdeck_protocol.client import Client
 from quarterdeck_tui.app import QuarterdeckApp
 from quarterdeck_tui.live_session import LiveSession
-from quarterdeck_tui.views import BenchView, Shown
+from quarterdeck_tui.views import BenchView, LessonView, Shown
 
 TOY = Path(__file__).with_name("toy_daemon.py")
 WAIT_S = 20.0
@@ -129,6 +129,29 @@ async def test_an_approval_is_held_and_can_be_taken_back(toy: Toy, watched: Watc
     done = (await asyncio.to_thread(toy.look))["done"]
     assert isinstance(done, dict)
     assert (done["a1"]["status"], done["a1"]["edits"]) == ("withdrawn", {"body": "Dear Ines"})
+
+
+async def test_who_learns_a_no_goes_with_it(toy: Toy, watched: Watched) -> None:
+    await watched.session.decide((A1,), "reject", reason="no discount", lesson=LessonView(to="ines@northwind.test"))
+    done = (await asyncio.to_thread(toy.look))["done"]
+    assert isinstance(done, dict)
+    assert done["a1"]["lesson"] == {"to": "ines@northwind.test", "everybody": False}
+    assert "--lesson --lesson-to ines@northwind.test" in watched.session.log[-1].text
+
+
+async def test_the_answer_to_a_run_is_not_taken_back_nor_is_what_was_decided_before_it(
+    toy: Toy, watched: Watched
+) -> None:
+    await watched.session.decide((A1,), "approve")
+    question = {**item(5), "id": "r7/ask", "gate": True, "run": "r7", "step": "ask"}
+    await asyncio.to_thread(toy.ask, "toy.put", {"item": question})
+    await watched.until(lambda view: any(one.gate for one in view.approvals))
+    (answered,) = await watched.session.decide((Shown("r7/ask", "hash-5"),), "approve")
+    assert answered.ok
+    refused = await watched.session.undo()
+    assert (refused.id, refused.code, refused.hint.endswith("runs rollback r7")) == ("r7/ask", "conflict", True)
+    assert (await asyncio.to_thread(toy.look))["done"]["a1"]["status"] == "held"  # type: ignore[index]  # Plain.
+    assert (await watched.session.undo()).id == "a1"
 
 
 async def test_a_stale_hash_is_a_conflict_and_changes_nothing(toy: Toy, watched: Watched) -> None:

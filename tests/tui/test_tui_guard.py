@@ -18,7 +18,7 @@ from quarterdeck_tui.arrangement import Arrangement
 from quarterdeck_tui.guard import WAIT_MS, Guard
 from quarterdeck_tui.screens.bench import BenchScreen
 from quarterdeck_tui.screens.deciding import DecidingScreen
-from quarterdeck_tui.views import ApprovalView, BenchView, Decision, Shown, Verdict
+from quarterdeck_tui.views import ApprovalView, BenchView, Decision, LessonView, Shown, Verdict
 from quarterdeck_tui.widgets.approval_list import ApprovalList
 
 PRESSES = thorough(30, 200)
@@ -196,6 +196,7 @@ class WitnessSession(FakeSession):
     async def decide(
         self, items: tuple[Shown, ...], decision: Decision, *, edits: object = None, reason: str = "", until: str = "",
         confirm: str = "",
+        lesson: LessonView | None = None,
     ) -> tuple[Verdict, ...]:  # fmt: skip
         self.decided.append(Decided(items, decision))
         for one in items:

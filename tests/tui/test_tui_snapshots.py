@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 from tests.tui.fake import fake_app, painted, settle
-from tests.tui.studio import MORNING, STOPPED
+from tests.tui.studio import MORNING, STOPPED, TOGETHER
 from textual.pilot import Pilot
 
 from quarterdeck_tui.app import QuarterdeckApp
@@ -21,6 +21,9 @@ SCREENS: dict[str, tuple[BenchView, tuple[str, ...]]] = {
     "why": (MORNING, (*TO_INES, "w")),
     "stop": (replace(MORNING, deeds=STOPPED.deeds), ("ctrl+g",)),
     "help": (MORNING, ("question_mark",)),
+    "question": (TOGETHER, ()),
+    "group": (TOGETHER, ("j", "A")),
+    "lesson": (TOGETHER, ("j", "r", "ctrl+l")),
 }
 
 
@@ -66,7 +69,7 @@ def test_screens_without_colour_look_as_accepted(
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
-    "pressed", [(), ("w",), ("question_mark",), ("r",), ("j", "e"), ("s",), ("at",), ("ctrl+g",), ("ctrl+p",)]
+    "pressed", [(), ("w",), ("question_mark",), ("r",), ("j", "e"), ("s",), ("at",), ("ctrl+g",), ("ctrl+p",), ("A",)]
 )
 async def test_ascii_mode_draws_nothing_but_ascii(size: tuple[int, int], pressed: tuple[str, ...]) -> None:
     app, _, clock = fake_app(MORNING, ascii_only=True)

@@ -163,10 +163,13 @@ class Toy:
         if decision == "approve" and self.state["stopped"]:
             return {"id": id, "ok": False, "error": "stopped", "message": "all is stopped", "hint": ""}
         del self.items[id]
-        release = time.time_ns() // 1000 + HOLD_US if decision == "approve" else None
+        release = time.time_ns() // 1000 + HOLD_US if decision == "approve" and not known.get("gate") else None
         status = {"approve": "held", "snooze": "proposed", "reject": "rejected"}[decision]
-        extra: Plain = {name: params[name] for name in ("edits", "reason", "until") if name in params}
+        extra: Plain = {name: params[name] for name in ("edits", "reason", "until", "lesson") if name in params}
         at = None if release is None else iso(release)
+        if known.get("gate"):
+            self.emit("gate.decided", {"run": known["run"], "step": known["step"]})
+            return {"id": id, "ok": True, "status": "succeeded", "releases_at": None}
         self.done[id] = {"status": status, "releases_at": at, "item": known, "count": 1, **extra}
         self.emit(f"approval.{DECIDED[decision]}", {"action": id})
         return {"id": id, "ok": True, "status": status, "releases_at": at}

@@ -112,6 +112,7 @@ class QuarterdeckApp(App[None]):
             reason=request.reason,
             until=request.until,
             confirm=request.confirm,
+            lesson=request.lesson,
         )
         self.context.on_its_way.difference_update(request.items)
         for verdict in verdicts:

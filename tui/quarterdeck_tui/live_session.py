@@ -28,6 +28,7 @@ from .views import (
     BenchView,
     Decision,
     DeedView,
+    LessonView,
     LogLine,
     Shown,
     SourceView,
@@ -66,6 +67,7 @@ class LiveSession:
         self._deeds = Deeds()
         self._dirty = asyncio.Event()
         self._ever_live = False
+        self._answered: DeedView | None = None  # The last decision, when it was about a question of a run.
         self._decided = 0  # Counts decisions shown here, so that an older reading does not bring a row back.
 
     @property
@@ -232,9 +234,11 @@ class LiveSession:
         reason: str = "",
         until: str = "",
         confirm: str = "",
+        lesson: LessonView | None = None,
     ) -> tuple[Verdict, ...]:
-        line = typed_lines.decision_line(items, decision, edits, reason, until)
+        line = typed_lines.decision_line(items, decision, edits, reason, until, lesson)
         optional: Plain = {"edits": dict(edits or {}), "reason": reason, "until": until, "confirm": confirm}
+        optional["lesson"] = None if lesson is None else {"to": lesson.to, "everybody": lesson.everybody}
         params: Plain = {
             "items": [{"id": one.id, "shown_hash": one.shown_hash} for one in items],
             "decision": decision,
@@ -265,13 +269,23 @@ class LiveSession:
             ", ".join(item.targets) if item else "",
             shown.shown_hash,
         )
-        self._deeds.decided(deed)
+        if item is not None and item.gate:
+            self._answered = deed  # No action that could be read again: the answer to a question of a run.
+        else:
+            self._answered = None
+            self._deeds.decided(deed)
         waiting = tuple(view for view in self._view.approvals if view.id != shown.id)
         self._decided += 1
         self._show(replace(self._view, deeds=self._deeds_but(waiting), approvals=waiting))
 
     async def undo(self) -> Verdict:
-        deed = to_take_back(self._view.deeds)
+        deed = self._answered or to_take_back(self._view.deeds)
+        if self._answered is not None and self._answered.done != "snoozed":
+            self._answered = None  # Said once; the next press is about the decision before it.
+            run = deed.id.partition("/")[0] if deed is not None else ""
+            hint = f"A yes is taken back by: quarterdeck runs rollback {run}"
+            return Verdict(deed.id if deed else "", "conflict", "was answered, and an answer to a run stands", hint)
+        self._answered = None
         if deed is None:
             return Verdict("", "not_found", "there is nothing to take back", "What was rejected stays rejected.")
         if deed.done == "snoozed" and not deed.held:

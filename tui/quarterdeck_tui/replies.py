@@ -81,6 +81,10 @@ class _Approval(msgspec.Struct, frozen=True):
     expires_at: Time = None
     confirm: str = ""
     returned: tuple[str, ...] = ()
+    gate: bool = False
+    group_items: tuple[str, ...] = ()
+    ticked: bool = False
+    outlier: str = ""
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -269,7 +273,7 @@ def _approval(item: _Approval) -> ApprovalView:
         connector=item.action.connector,
         verb=item.action.verb,
         risk=item.risk,
-        args=item.action.args,
+        args=_of_gate(item.action.args) if item.gate else item.action.args,
         targets=item.action.targets,
         agent=item.agent,
         why=item.why,
@@ -292,7 +296,20 @@ def _approval(item: _Approval) -> ApprovalView:
         expires_us=_moment(item.expires_at),
         confirm=item.confirm,
         returned=item.returned,
+        gate=item.gate,
+        group_items=item.group_items,
+        ticked=item.ticked,
+        outlier=item.outlier,
     )
+
+
+def _of_gate(args: Plain) -> Plain:
+    """The question of a run and what the steps before it gave, each by its name: `draft.text`."""
+    found: Plain = {"question": args.get("question", "")}
+    after = args.get("after")
+    for step, output in after.items() if isinstance(after, dict) else ():
+        found |= {f"{step}.{name}": value for name, value in output.items()} if isinstance(output, dict) else {}
+    return found
 
 
 def _run(item: _Run) -> RunView:

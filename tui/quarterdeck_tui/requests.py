@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from .views import ApprovalView, Decision, EvidenceView, Shown
+from .views import ApprovalView, Decision, EvidenceView, LessonView, Shown
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Decide(Message):
     reason: str = ""
     until: str = ""
     confirm: str = ""  # What was typed for a high risk.
+    lesson: LessonView | None = None
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from .views import BenchView, Decision, LogLine, Shown, SourceView, Verdict
+from .views import BenchView, Decision, LessonView, LogLine, Shown, SourceView, Verdict
 
 OnChange = Callable[[BenchView], None]
 
@@ -37,8 +37,12 @@ class Session(Protocol):
         reason: str = "",
         until: str = "",
         confirm: str = "",
+        lesson: LessonView | None = None,
     ) -> tuple[Verdict, ...]:
-        """Send one decision over exactly what was shown; `confirm` is what was typed for it. One verdict an item."""
+        """Send one decision over exactly what was shown; `confirm` is what was typed for it. One verdict an item.
+
+        lesson: who learns the reason of a no.
+        """
         ...
 
     async def undo(self) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from .views import Decision, Shown
+from .views import Decision, LessonView, Shown
 
 READS: dict[str, str] = {
     "system.status": "quarterdeck status",
@@ -15,12 +15,20 @@ READS: dict[str, str] = {
 
 
 def decision_line(
-    items: tuple[Shown, ...], decision: Decision, edits: Mapping[str, str] | None, reason: str, until: str
+    items: tuple[Shown, ...],
+    decision: Decision,
+    edits: Mapping[str, str] | None,
+    reason: str,
+    until: str,
+    lesson: LessonView | None = None,
 ) -> str:
     words = ["quarterdeck", "edit" if edits else decision, *(item.id for item in items)]
     words += [f"--{name}={text[:20] + '...' * (len(text) > 20)}" for name, text in (edits or {}).items()]
     words += ["--reason", reason] if reason else []
     words += ["--until", until] if until else []
+    if lesson is not None:
+        words += ["--lesson", *(["--lesson-to", lesson.to] if lesson.to else [])]
+        words += ["--lesson-all"] if lesson.everybody else []
     return shlex.join(words)
 
 

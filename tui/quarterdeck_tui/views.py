@@ -69,6 +69,10 @@ class ApprovalView:
     expires_us: int | None = None
     confirm: str = ""  # What the daemon wants typed for a yes; "" for nothing.
     returned: tuple[str, ...] = ()  # What had changed when it came back from cooling off.
+    gate: bool = False  # A question of a run: nothing to edit, in no group.
+    group_items: tuple[str, ...] = ()  # Ids that can be decided together with it.
+    ticked: bool = False  # Whether its group's yes takes it along.
+    outlier: str = ""  # Why not, in words.
 
     @property
     def typed(self) -> bool:
@@ -99,6 +103,22 @@ class ApprovalView:
         if amount is not None:
             return str(amount)
         return self.targets[0].rpartition("@")[2] if self.targets else self.verb
+
+
+@dataclass(frozen=True, slots=True)
+class LessonView:
+    """Who learns from a no: whoever proposed it, about one recipient only, or everybody."""
+
+    to: str = ""
+    everybody: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A no with its reason; `lesson` when somebody shall learn from it."""
+
+    reason: str
+    lesson: LessonView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from textual.binding import Binding
 from ..guard import WAIT_MS
 from ..requests import Decide, TakeBack
 from ..until import moment
-from ..views import ApprovalView, Decision, Shown
+from ..views import ApprovalView, Decision, LessonView, Rejection, Shown
 from .confirm import ConfirmScreen
 from .edit import EditScreen
 from .frame import FrameScreen
+from .group import GroupScreen, Together
 from .reject import RejectScreen
 from .snooze import SnoozeScreen
 
@@ -28,6 +29,7 @@ class DecidingScreen(FrameScreen):
 
     BINDINGS = [
         Binding("a", "approve", "ok", id="approve", tooltip="Approve what is under the cursor, or all marked"),
+        Binding("A", "group", "group", id="group", tooltip="Decide together about all that is like this one"),
         Binding("e", "edit", "edit", id="edit", tooltip="Change the text, then approve it"),
         Binding("r", "reject", "reject", id="reject", tooltip="Say no, with a reason"),
         Binding("s", "snooze", "snooze", id="snooze", tooltip="Ask me again later"),
@@ -93,22 +95,45 @@ class DecidingScreen(FrameScreen):
         if self._refused(items):
             return
 
-        def rejected(reason: str | None) -> None:
-            if reason:
-                self._send(items, "reject", reason=reason)
+        self._reject(items)
 
-        self.app.push_screen(RejectScreen(self._title(items)), rejected)
+    def _reject(self, items: tuple[Shown, ...]) -> None:
+        def rejected(no: Rejection | None) -> None:
+            if no is not None:
+                self._send(items, "reject", reason=no.reason, lesson=no.lesson)
+
+        self.app.push_screen(RejectScreen(self._title(items), self._readable(items)), rejected)
 
     def action_snooze(self) -> None:
         items = self.chosen()
         if self._refused(items):
             return
+        self._snooze(items)
+
+    def _snooze(self, items: tuple[Shown, ...]) -> None:
 
         def snoozed(words: str | None) -> None:
             if words:
                 self._send(items, "snooze", until=moment(words, self.context.clock.local()))
 
         self.app.push_screen(SnoozeScreen(self._title(items)), snoozed)
+
+    def action_group(self) -> None:
+        """Open the sheet of the group that the shown item is in."""
+        item = self._single()
+        members = [view for view in self.view.approvals if item is not None and view.id in item.group_items]
+        if item is not None and len(members) < 2:
+            self.say(f"{item.id} is decided by itself: nothing that waits is like it.")
+        elif item is not None:
+            self.app.push_screen(GroupScreen(self.context, members), self._together)
+
+    def _together(self, told: Together | None) -> None:
+        if told is None:
+            return
+        if told.decision == "approve":
+            self._approve(told.items)
+        elif not self._refused(told.items):
+            (self._reject if told.decision == "reject" else self._snooze)(told.items)
 
     def action_take_back(self) -> None:
         self.post_message(TakeBack())
@@ -159,6 +184,7 @@ class DecidingScreen(FrameScreen):
         reason: str = "",
         until: str = "",
         confirm: str = "",
+        lesson: LessonView | None = None,
     ) -> None:
         if refusal := self._why_not(decision):
             self.say(f"Not sent: {refusal}.", alarm=True)
@@ -170,7 +196,7 @@ class DecidingScreen(FrameScreen):
         self.context.on_its_way.update(fresh)
         if decision == "approve":
             self.context.guard.approved(self.context.clock.mono_ms())
-        self.post_message(Decide(fresh, decision, edits, reason, until, confirm))
+        self.post_message(Decide(fresh, decision, edits, reason, until, confirm, lesson))
         self.sent(frozenset(item.id for item in fresh))
 
     def _refused(self, items: tuple[Shown, ...]) -> bool:
