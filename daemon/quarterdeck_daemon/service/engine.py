@@ -35,7 +35,7 @@ from ..store.errors import LogCorrupt, StoreFailed
 QUEUE_MAX = 10_000  # Commands that wait; beyond it the caller is told `busy`.
 URGENT = (EngageStop, ReleaseStop)  # Written even when the disk is nearly full.
 BATCH_MAX = 512  # Commands that share one sync.
-SYNC_HERE_S = 0.001  # A disk that took less the last time is waited for here.
+SYNC_HERE_S = 0.005  # A disk that took less the last time is waited for here.
 SAME_US = 1_000  # A clock that stands still, or steps back by no more than that, is no clock that was set back.
 
 log = logging.getLogger("quarterdeck.engine")
