@@ -20,6 +20,7 @@ from . import limit_messages as lm
 from . import memory_params as mp
 from . import model_messages as mm
 from . import params as p
+from . import plan_messages as pm
 from . import planning_params as wp
 from . import planning_results as wr
 from . import policy_params as op
@@ -156,6 +157,15 @@ METHODS: dict[str, Method] = {
         role="operator",
     ),
     "backup.forget": _change(pp.BackupForget, pr.BackupForgotten, "Make a copy forget what the log has forgotten."),
+    "intent.submit": _change(pm.IntentSubmit, pm.IntentPlan, "Say what is to be done; the answer is a plan, never a deed."),
+    "plan.list": _read(pm.PlanList, pm.Plans, "Plans, newest first."),
+    "plan.get": _read(pm.PlanGet, pm.PlanView, "One plan: steps, effects, questions to come, risks."),
+    "plan.edit": _change(pm.PlanEdit, pm.PlanChanged, "Change inputs or playbook of a plan."),
+    "plan.approve": _change(pm.PlanApprove, pm.PlanStarted, "Start exactly what was shown."),
+    "plan.reject": _change(p.ChangeOne, pm.PlanChanged, "It is not to be done."),
+    "plan.save": Method(
+        params=pm.PlanSave, result=pm.PlanSaved, doc="Write the plan as a playbook of the workspace.", role="operator"
+    ),
     "run.start": _change(p.RunStart, r.RunStarted, "Start a playbook."),
     "run.get": _read(p.ReadOne, r.RunView, "Where a run stands, step by step."),
     "run.list": _read(p.RunList, r.Runs, "Runs, newest first."),

@@ -35,6 +35,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "resume": Entry("stop", "resume", "Open again after a stop."),
     },
     "Work": {
+        "ask": Entry("plans", "ask", "Ask a question, or say what is to be done."),
+        "plan": Entry("plans", "plan", "How something would be done: plan TEXT, list, show, edit, approve …"),
         "run": Entry("runs", "run", "Start a playbook."),
         "runs": Entry("runs", "runs", "Look at runs and steer them."),
         "schedules": Entry("schedules", "schedules", "Playbooks that run by themselves: list, add, next, pause …"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -79,7 +79,7 @@ def run(
         shown = session.command(f"runs show {id}")
         session.done(result, id, f"started {id}", then=shown, undo=session.command(f"runs cancel {id}"))
         return
-    ctx.exit(_wait(session, id, timeout))
+    ctx.exit(follow(session, id, timeout))
 
 
 def _show_plan(session: Session, plan: Plain) -> None:
@@ -93,15 +93,18 @@ def _plan_lines(plan: Plain) -> Iterator[str]:
         yield line(f"  {text(step, 'id')}  {text(step, 'agent')}" + (f"  after {needs}" if needs else ""))
 
 
-def _wait(session: Session, id: str, timeout: str) -> int:
-    """Poll until the run ends or waits for approval; print it and return the exit status."""
+Said = Callable[[Session, Plain], list[str] | None]
+
+
+def follow(session: Session, id: str, timeout: str, say: Said = lambda session, found: None) -> int:
+    """Poll until the run ends or waits for approval; print it, or what `say` has to say; return the exit status."""
     length = span(timeout)
     give_up = time.monotonic() + (length.total_seconds() if length else WAIT_S_DEFAULT)
     while True:
         found = session.ask("run.get", {"id": id})
         status = text(found, "status")
         if status in ENDED or waits_for_approval(found):
-            session.show(found, lines_of(session, found))
+            session.show(found, say(session, found) or lines_of(session, found))
             return _status_of(status)
         if time.monotonic() > give_up:
             raise QuarterdeckError(

@@ -130,15 +130,24 @@ class Verb(click.Command):
 
 
 class Noun(click.Group):
-    """A group of verbs. Without one it lists, so that `quarterdeck runs` is enough."""
+    """A group of verbs. Without one it lists, so that `quarterdeck runs` is enough.
+
+    free: words that are no verb, and look like none, go to the default
+    """
 
     default = ""
+    free = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        wants_help = bool(args) and args[0] in ("--help", "-h")
-        if self.default and not ctx.resilient_parsing and not wants_help and (not args or args[0].startswith("-")):
+        if self.default and not ctx.resilient_parsing and self._wants_default(ctx, args):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
+
+    def _wants_default(self, ctx: click.Context, args: list[str]) -> bool:
+        if not args or args[0].startswith("-"):
+            return not args or args[0] not in ("--help", "-h")
+        word, known = args[0], self.list_commands(ctx)
+        return self.free and word not in known and (" " in word or not near(word, known))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -177,10 +186,10 @@ def verb_of(noun: Noun, name: str, *, examples: Sequence[str] = ()) -> Callable[
     return decorate
 
 
-def noun(name: str, help: str, *, default: str = "") -> Noun:
-    """Return a group of verbs, `default` being the one that runs when none is named."""
+def noun(name: str, help: str, *, default: str = "", free: bool = False) -> Noun:
+    """Return a group of verbs, `default` being the one that runs when none is named. free: also for words that are none."""
     made = Noun(name=name, help=help)
-    made.default = default
+    made.default, made.free = default, free
     return made
 
 

@@ -54,7 +54,7 @@ def submit(turn: Turn, command: SubmitIntent) -> Plain:
         return _answer(turn, find(turn, Plan, command.plan), text)
     if sum(1 for _ in turn.draft.live(Plan)) >= OPEN_MAX:
         raise QuarterdeckError("busy", f"{OPEN_MAX} plans wait already", hint="quarterdeck plan list; reject some.")
-    id = f"p{turn.number('p')}"
+    id = f"plan{turn.number('plan')}"
     _work_out(turn, id, text, command.mode)
     return {"plan": id, "status": "drafting"}
 

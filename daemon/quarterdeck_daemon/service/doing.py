@@ -38,20 +38,17 @@ from ..core.orders import (
     Outcome,
     ParseDocument,
     ReconcileEffect,
-    RunStep,
 )
 from ..core.scopes import confined, declared_for
-from ..core.shown import rebuild
-from ..core.turn import strings
 from ..store.api import Store
 from ..store.scoped import versions_of
-from .agents import prompt_file
 from .engine import Engine
 from .executors.choice import Executors
 from .executors.local import LocalExecutor
 from .hub import Hub
 from .model_calls import Lane, no_host, order_for, replies_for
 from .recall import Recall
+from .step_work import step_work
 from .timers import Timers
 from .wall_timers import WallTimers
 
@@ -181,23 +178,9 @@ class Doing:
         assert run is not None, "needs name what exists"
         started = self._store.event(run.steps[need.step].input_seq)
         assert started is not None, "a started step has its input in the log"
-        body = started.body
         replies, asked = replies_for(self._store, run.steps[need.step])
-        work = RunStep(
-            run=run.id,
-            step=need.step,
-            attempt=need.attempt,
-            agent=str(body["agent"]),
-            input=_map(body["input"]),
-            context=rebuild(body, started.at_us, versions_of(self._store)).context,
-            now_us=started.at_us,
-            file=prompt_file(self._store, str(body["agent"]), str(body.get("agent_version", ""))),
-            purposes=strings(body.get("purposes", ())),
-            replies=replies,
-            asked=asked,
-            mode=str(body.get("mode", "")),
-        )
-        order = Order(id=need.key, work=work, deadline_ms=int(str(body["deadline_ms"])))
+        work = step_work(self._store, started, need.attempt, versions_of(self._store), replies, asked)
+        order = Order(id=need.key, work=work, deadline_ms=int(str(started.body["deadline_ms"])))
         stop = self._store.get(Stop, "stop")
         stopped = stop is not None and stop.engaged
         executor = self.executors.for_step(join((run.labels, run.steps[need.step].labels)), stopped=stopped)

@@ -33,7 +33,7 @@ class Desk(RunBench):
         if not route.get("found") and not route.get("agents"):
             self.answer("compose", StepDone(output={"text": ""}), run=plan.working)
 
-    def plan(self, id: str = "p1") -> Plan:
+    def plan(self, id: str = "plan1") -> Plan:
         plan = self.store.get(Plan, id)
         assert plan is not None, f"there is a plan {id}"
         return plan
@@ -62,7 +62,7 @@ def test_an_approved_plan_is_run_as_it_was_shown() -> None:
     plan = desk.ask(found="lead", inputs={"to": "ruth"})
     run = desk.approve(plan)
     assert desk.input_of("a", run) == {"to": "ruth"}
-    assert (desk.plan().status, desk.plan().run, desk.run(run).origin) == ("approved", run, "intent:p1")
+    assert (desk.plan().status, desk.plan().run, desk.run(run).origin) == ("approved", run, "intent:plan1")
 
 
 def test_a_change_of_the_file_after_the_look_changes_nothing() -> None:
@@ -75,8 +75,8 @@ def test_a_change_of_the_file_after_the_look_changes_nothing() -> None:
 def test_an_approval_of_something_else_than_is_shown_is_a_conflict() -> None:
     desk = Desk()
     before = desk.ask(found="lead", inputs={"to": "ruth"})
-    desk.do(EditPlan(id="p1", inputs={"to": "tom"}))
-    error = refusal(desk, ApprovePlan(id="p1", shown_hash=shown_hash(before)))
+    desk.do(EditPlan(id="plan1", inputs={"to": "tom"}))
+    error = refusal(desk, ApprovePlan(id="plan1", shown_hash=shown_hash(before)))
     assert error.code == "conflict"
     assert desk.approve(desk.plan()) != ""
 
@@ -85,8 +85,8 @@ def test_what_is_missing_is_asked_for_and_keeps_the_plan_from_starting() -> None
     desk = Desk()
     plan = desk.ask(found="lead")
     assert (plan.status, plan.question) == ("asks", "Still needed: whom")
-    assert refusal(desk, ApprovePlan(id="p1", shown_hash=shown_hash(plan))).code == "conflict"
-    desk.do(EditPlan(id="p1", inputs={"to": "ruth"}))
+    assert refusal(desk, ApprovePlan(id="plan1", shown_hash=shown_hash(plan))).code == "conflict"
+    desk.do(EditPlan(id="plan1", inputs={"to": "ruth"}))
     assert desk.plan().status == "ready"
 
 
@@ -94,7 +94,7 @@ def test_an_answer_belongs_to_the_intent_which_is_worked_out_anew() -> None:
     desk = Desk()
     asking = desk.ask("write", question="What shall be written?")
     assert (asking.status, asking.source) == ("asks", "")
-    desk.do(SubmitIntent(text="a letter to Ruth", plan="p1"))
+    desk.do(SubmitIntent(text="a letter to Ruth", plan="plan1"))
     again = desk.plan()
     assert (again.status, again.intent) == ("drafting", "write\na letter to Ruth")
     desk.routed(again, found="lead", inputs={"to": "ruth"})
@@ -129,21 +129,21 @@ def test_an_agent_that_fails_leaves_a_plan_that_says_why() -> None:
 def test_edits_are_checked_and_bound_to_what_was_seen() -> None:
     desk = Desk()
     plan = desk.ask(found="lead", inputs={"to": "ruth"})
-    assert refusal(desk, EditPlan(id="p1", inputs={"to": 7})).code == "schema"
-    assert refusal(desk, EditPlan(id="p1", inputs={"too": "x"})).code == "schema"
-    assert refusal(desk, EditPlan(id="p1", text="steps: 7")).code == "schema"
-    assert refusal(desk, EditPlan(id="p1", playbook="nobody")).code == "not_found"
-    desk.do(EditPlan(id="p1", text=BOOK.replace("agent: x", "agent: y"), seq=plan.seq))
+    assert refusal(desk, EditPlan(id="plan1", inputs={"to": 7})).code == "schema"
+    assert refusal(desk, EditPlan(id="plan1", inputs={"too": "x"})).code == "schema"
+    assert refusal(desk, EditPlan(id="plan1", text="steps: 7")).code == "schema"
+    assert refusal(desk, EditPlan(id="plan1", playbook="nobody")).code == "not_found"
+    desk.do(EditPlan(id="plan1", text=BOOK.replace("agent: x", "agent: y"), seq=plan.seq))
     assert (desk.plan().source, desk.plan().edited, desk.plan().version) == ("operator", True, 2)
-    assert refusal(desk, EditPlan(id="p1", inputs={"to": "tom"}, seq=plan.seq)).code == "conflict"
+    assert refusal(desk, EditPlan(id="plan1", inputs={"to": "tom"}, seq=plan.seq)).code == "conflict"
 
 
 def test_a_rejected_plan_stays_on_record_and_is_over() -> None:
     desk = Desk()
     desk.ask(found="lead", inputs={"to": "ruth"})
-    desk.do(RejectPlan(id="p1", reason="not now"))
+    desk.do(RejectPlan(id="plan1", reason="not now"))
     assert (desk.plan().status, desk.plan().reason) == ("rejected", "not now")
-    assert refusal(desk, EditPlan(id="p1", inputs={})).code == "conflict"
+    assert refusal(desk, EditPlan(id="plan1", inputs={})).code == "conflict"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 4_001])
@@ -162,4 +162,4 @@ def test_earlier_decisions_are_shown_to_the_coordinator_and_nothing_from_outside
     assert {name: read["shape"] for name, read in reads.items()} == {
         "playbooks": "playbooks", "agents": "agents", "past": "plans", "contacts": "facts", "clients": "facts",
     }  # fmt: skip
-    assert [name for name, _ in reads["past"]["of"]] == ["plan:p1"]
+    assert [name for name, _ in reads["past"]["of"]] == ["plan:plan1"]

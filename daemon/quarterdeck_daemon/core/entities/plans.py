@@ -13,7 +13,7 @@ PlanSource = Literal["", "playbook", "composed", "model", "operator"]
 
 
 class Plan(Entity, frozen=True, kw_only=True, omit_defaults=True):
-    """One intent and the plan for it. Id `p1`.
+    """One intent and the plan for it. Id `plan1`.
 
     asks      it cannot be planned as it stands; `question` says what is missing, `missing` which inputs
     source    a playbook of the workspace as it is, one composed from agents, one a model wrote, or the operator's edit
