@@ -76,6 +76,10 @@ def id_of(name: str, url: str, model: str) -> str:
     return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
+class _NobodyWaits(Exception):
+    """Raised between two pieces of an answer."""
+
+
 class OpenAIBackend:
     """`Backend` over HTTP. May be called from `at_once` threads; the requests themselves run in one loop of its own."""
 
@@ -138,11 +142,13 @@ class OpenAIBackend:
         said: list[str] = []
 
         def hear(piece: str) -> None:
+            if cancelled():
+                raise _NobodyWaits
             said.append(piece)
             if not request.choices:
                 sink(piece)
 
-        reply = self._awaited(self._asked(request, wrong, hear), cancelled)
+        reply = None if cancelled() else self._awaited(self._asked(request, wrong, hear), cancelled)
         if reply is None:
             text = "".join(said)
             reply = ModelReply(
@@ -171,7 +177,7 @@ class OpenAIBackend:
             except NotYet:
                 if future.done():
                     raise  # The work's own.
-            except CancelledError:
+            except (CancelledError, _NobodyWaits):
                 return None
             if cancelled():
                 future.cancel()
@@ -191,28 +197,33 @@ class OpenAIBackend:
         return await self._valued(request, wrong, hear)
 
     async def _valued(self, request: ModelRequest, wrong: Validator, hear: Sink) -> ModelReply:
-        """An answer under a schema; the first one that breaks it is handed back once, with what is wrong."""
+        """An answer under a schema; the first one that breaks it is handed back once, with what is wrong.
+
+        Its text is told at the end: before, nobody knows whether it counts.
+        """
         messages = _messages(request)
-        made = await self._in_a_way(request, messages, hear)
+        made = await self._in_a_way(request, messages)
         value, why = _checked(made, wrong)
-        if not why:
-            return msgspec.structs.replace(_reply(made, request), value=value)
-        _refuse_cut(made, request)
-        told = f"That breaks the schema: {why}. Answer again: one JSON value under the schema, nothing else."
-        before: Plain = {"role": "assistant", "content": made.text or made.arguments}
-        after: Plain = {"role": "user", "content": told}
-        again = [*messages, before, after]
-        better = await self._in_a_way(request, again, lambda piece: None)
-        value, why = _checked(better, wrong)
+        reply = _reply(made, request)
+        if why:
+            _refuse_cut(made, request)
+            told = f"That breaks the schema: {why}. Answer again: one JSON value under the schema, nothing else."
+            before: Plain = {"role": "assistant", "content": made.text or made.arguments}
+            after: Plain = {"role": "user", "content": told}
+            better = await self._in_a_way(request, [*messages, before, after])
+            value, why = _checked(better, wrong)
+            reply = _both(made, better, request)
         if why:
             raise ModelFailure("contract", "bad_answer", f"what it answered breaks the schema, twice: {why}")
-        return msgspec.structs.replace(_both(made, better, request), value=value)
+        text = msgspec.json.encode(value).decode()
+        hear(text)
+        return msgspec.structs.replace(reply, value=value, text=text)
 
-    async def _in_a_way(self, request: ModelRequest, messages: list[Plain], hear: Sink) -> Completion:
+    async def _in_a_way(self, request: ModelRequest, messages: list[Plain]) -> Completion:
         way = self._way
         while True:
             try:
-                made = await self._complete(self._body(request, messages, way), hear)
+                made = await self._complete(self._body(request, messages, way), lambda piece: None)
             except Refused as refused:
                 failed = self._failure(refused)
                 if refused.status not in NOT_TAKEN or failed.failure.code == "too_long":
@@ -305,7 +316,7 @@ class OpenAIBackend:
             "stream_options": {"include_usage": True},
         }
         if request.stop:
-            body["stop"] = list(request.stop)
+            body["stop"] = [_clean(one) for one in request.stop]
         if way == "format":
             named = {"name": ANSWER, "strict": True, "schema": request.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
@@ -334,8 +345,13 @@ class OpenAIBackend:
 
 
 def _messages(request: ModelRequest) -> list[Plain]:
-    system: list[Plain] = [{"role": "system", "content": request.system}] if request.system else []
-    return [*system, {"role": "user", "content": request.prompt}]
+    system: list[Plain] = [{"role": "system", "content": _clean(request.system)}] if request.system else []
+    return [*system, {"role": "user", "content": _clean(request.prompt)}]
+
+
+def _clean(text: str) -> str:
+    """Half of a character cannot be sent."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _whole(made: Completion) -> Completion:

@@ -33,7 +33,6 @@ from ..embedders.catalogue import FOLDER
 from ..outward.address import is_loopback
 from ..outward.services import said, usable_key
 
-PART_BYTES = 1 << 20
 FILE_BYTES_MAX = 400 << 30
 FREE_BYTES_MIN = 64 << 20
 TRIES_MAX = 6
@@ -119,6 +118,7 @@ def _fetched(client: httpx2.Client, url: str, part: IO[bytes], known: Found, not
             why = "it broke off"
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             why = said(str(error), "") or type(error).__name__
+            known = _noted(note, url)  # What the try learned before it ended.
         brought = os.fstat(part.fileno()).st_size - have
         tries = 1 if brought > 0 else tries + 1
         if tries >= TRIES_MAX:
@@ -149,7 +149,7 @@ def _one_try(client: httpx2.Client, url: str, part: IO[bytes], known: Found, not
         found = _found(url, answer, have) if answer.status_code == 200 else known
         note.write_bytes(msgspec.json.encode(found))
         _check_size(found, part, have)
-        for data in answer.iter_raw(PART_BYTES):
+        for data in answer.iter_raw():
             part.write(data)
             have += len(data)
             if have > found.size:

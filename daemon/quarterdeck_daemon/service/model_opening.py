@@ -96,7 +96,12 @@ def _load_ctransformers(opening: Opening) -> Backend:
 
     setting = opening.setting
     return ctransformers.CTransformersBackend(
-        opening.path, opening.name, context_tokens=setting.context_tokens, threads=setting.threads_used
+        opening.path,
+        opening.name,
+        context_tokens=setting.context_tokens,
+        threads=setting.threads_used,
+        call_s=setting.call_ms / 1_000,
+        sha256=setting.sha256,
     )
 
 
@@ -105,7 +110,12 @@ def _load_llama(opening: Opening) -> Backend:
 
     setting = opening.setting
     return llama_cpp.LlamaCppBackend(
-        opening.path, opening.name, context_tokens=setting.context_tokens, threads=setting.threads_used
+        opening.path,
+        opening.name,
+        context_tokens=setting.context_tokens,
+        threads=setting.threads_used,
+        call_s=setting.call_ms / 1_000,
+        sha256=setting.sha256,
     )
 
 

@@ -20,7 +20,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..core.entities import Plain
 from ..core.orders import HostedModel
-from ..core.routing import PURPOSES
+from ..core.routing import PURPOSES as PURPOSES
 from ..embedders.catalogue import FOLDER, MODELS
 from ..models.api import ModelFailure
 from ..models.gguf import digest
