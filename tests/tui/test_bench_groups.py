@@ -100,3 +100,14 @@ def test_a_question_of_a_run_is_read_with_what_the_steps_before_it_gave() -> Non
     }  # fmt: skip
     (view,), bad = replies.approvals({"items": [item]})
     assert (view.gate, view.args, bad) == (True, {"question": "Go on?", "draft.text": "Hello", "draft.words": 1}, 0)
+
+
+def test_a_run_that_waits_for_an_answer_does_not_move() -> None:
+    row = {
+        "run_id": "r7",
+        "playbook": "launch",
+        "status": "running",
+        "gates": [{"id": "r7/ask", "step": "ask", "text": "?"}],
+    }
+    (run,) = replies.runs({"items": [row]})
+    assert (run.waits_for, run.moving) == (("r7/ask",), False)

@@ -149,7 +149,7 @@ async def test_the_answer_to_a_run_is_not_taken_back_nor_is_what_was_decided_bef
     (answered,) = await watched.session.decide((Shown("r7/ask", "hash-5"),), "approve")
     assert answered.ok
     refused = await watched.session.undo()
-    assert (refused.id, refused.code, refused.hint.endswith("runs rollback r7")) == ("r7/ask", "conflict", True)
+    assert (refused.id, refused.code, refused.hint.endswith("runs rollback r7")) == ("r7/ask", "bad_value", True)
     assert (await asyncio.to_thread(toy.look))["done"]["a1"]["status"] == "held"  # type: ignore[index]  # Plain.
     assert (await watched.session.undo()).id == "a1"
 

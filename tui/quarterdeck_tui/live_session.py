@@ -284,7 +284,7 @@ class LiveSession:
             self._answered = None  # Said once; the next press is about the decision before it.
             run = deed.id.partition("/")[0] if deed is not None else ""
             hint = f"A yes is taken back by: quarterdeck runs rollback {run}"
-            return Verdict(deed.id if deed else "", "conflict", "was answered, and an answer to a run stands", hint)
+            return Verdict(deed.id if deed else "", "bad_value", "was answered, and an answer stands", hint)
         self._answered = None
         if deed is None:
             return Verdict("", "not_found", "there is nothing to take back", "What was rejected stays rejected.")

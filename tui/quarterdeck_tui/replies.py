@@ -87,6 +87,10 @@ class _Approval(msgspec.Struct, frozen=True):
     outlier: str = ""
 
 
+class _Gate(msgspec.Struct, frozen=True):
+    id: str = ""
+
+
 class _Run(msgspec.Struct, frozen=True):
     run_id: str = ""
     id: str = ""
@@ -95,6 +99,7 @@ class _Run(msgspec.Struct, frozen=True):
     steps_done: int = 0
     steps_total: int = 0
     waits_for: tuple[str, ...] = ()
+    gates: tuple[_Gate, ...] = ()
     at: Time = None
     cost: Number = None
 
@@ -321,7 +326,7 @@ def _run(item: _Run) -> RunView:
         total=item.steps_total,
         at_us=_moment(item.at),
         cost=_money(item.cost),
-        waits_for=item.waits_for,
+        waits_for=(*item.waits_for, *(gate.id for gate in item.gates)),
     )
 
 
