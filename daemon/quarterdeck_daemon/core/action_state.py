@@ -39,6 +39,7 @@ class _Proposed(msgspec.Struct):
     basis: str = ""
     seen: Plain = {}
     warn_us: int | None = None
+    rests: Plain = {}
 
 
 def _proposed(draft: Draft, event: Event) -> None:
@@ -104,7 +105,8 @@ def _approved(draft: Draft, event: Event) -> None:
         action = replace(
             action, proposed_args=action.args, args=args, targets=targets, shown_hash=approval.shown_hash
         )
-    draft.put(replace(action, seq=event.seq, approval=approval, snoozed_until_us=None, snoozed_on="", returned=()))
+    fields: Plain = {**_NOT_AWAY, "approval": approval, "returned": (), "rests": body.get("rests", action.rests)}
+    draft.put(replace(action, seq=event.seq, **fields))
 
 
 def _permitted(draft: Draft, event: Event) -> None:

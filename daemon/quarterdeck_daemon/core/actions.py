@@ -25,12 +25,13 @@ from quarterdeck_protocol.labels import Labels
 from .admission import may_leave
 from .alerts import raise_alert, settle_topic
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
-from .cooling import reread
+from .cooling import ask_again, reread
 from .entities import UNDO_ITEM_OVER, Action, Plain, Record, Run, Step, Stop, Undoing, Verdict
 from .forking import fork_of
 from .grants import use
 from .hashing import action_hash, value_hash
 from .lookup import find
+from .obstacles import obstacles, offered
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import Question, judge
 from .questions import Asker, policies, question_of, seen_in
@@ -90,6 +91,7 @@ def propose_as(
         "claimed": proposed.confidence,
         "basis": basis,
         "seen": seen_in(question),
+        "rests": {"offers": offered(name)},
         "action": id,
         "targets": list(targets),
         "shown_hash": action_hash(proposed.connector, proposed.verb, proposed.args, targets),
@@ -119,8 +121,8 @@ def _judge(turn: Turn, question: Question) -> Verdict:
     return judge(question, policies(turn.draft), hold_us=settings_of(turn.draft).hold_us)
 
 
-def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
-    """What the rules of now say to an action that was proposed under the rules of then."""
+def judge_again(turn: Turn, action: Action, args: Plain, *, obstacles: tuple[str, ...] = ()) -> Verdict:
+    """What the rules of now say to an action that was proposed under the rules of then. obstacles: what came between."""
     asker = Asker(
         agent=action.agent,
         run=action.run,
@@ -128,7 +130,8 @@ def judge_again(turn: Turn, action: Action, args: Plain) -> Verdict:
         last_us=turn.env.last_us,
         used=action.verdict.grant,
     )
-    return _judge(turn, question_of(turn.draft, action.connector, action.verb, args, action.labels, asker))
+    question = question_of(turn.draft, action.connector, action.verb, args, action.labels, asker)
+    return _judge(turn, msgspec.structs.replace(question, obstacles=obstacles))
 
 
 def _mended(turn: Turn, proposed: ProposedAction, agent: str, named: str) -> str:
@@ -165,7 +168,11 @@ def release(turn: Turn, action: Action) -> None:
         gone: Plain = {"action": action.id, "reason": f"{corrected.id} was taken back already", "was": "held"}
         turn.emit("action.withdrawn", gone, run=action.run or None, labels=action.labels)
         return
-    verdict = judge_again(turn, action, action.args)
+    came = obstacles(turn, action)
+    verdict = judge_again(turn, action, action.args, obstacles=came)
+    if came:
+        ask_again(turn, action, msgspec.structs.replace(verdict, verdict="ask"), came)
+        return
     if verdict.verdict == "deny" or (action.approval is None and verdict.verdict != "allow"):
         # The operator has tightened the rules since; that counts for what has not left yet.
         why: Plain = {"action": action.id, "reason": f"{verdict.rule} ({verdict.where}) no longer allows it"}

@@ -28,6 +28,7 @@ from .entities import Action, Plain, Verdict
 from .gates import is_gate
 from .hashing import action_hash
 from .lookup import find
+from .obstacles import rests
 from .rejection_lessons import check_lesson, learn, source_of
 from .settings import settings_of
 from .turn import Turn
@@ -109,6 +110,7 @@ def _approve(turn: Turn, action: Action, command: DecideApprovals, choice: Choic
         "shown_hash": action.shown_hash,
         "approved_hash": action_hash(action.connector, action.verb, args, targets),
         "reason": command.reason,
+        "rests": rests(turn, action),
     }
     if args != action.args:
         body |= {"args": args, "targets": list(targets), "diff": difference(action.args, args)}

@@ -183,8 +183,13 @@ def reread(turn: Turn, action: Action, verdict: Verdict) -> bool:
     if not action.cooling or action.approval is None:
         return False
     changed = changes(turn.draft, action, verdict)
-    if not changed:
-        return False
+    if changed:
+        ask_again(turn, action, verdict, changed)
+    return bool(changed)
+
+
+def ask_again(turn: Turn, action: Action, verdict: Verdict, changed: tuple[str, ...]) -> None:
+    """It goes back to the operator with what is no longer as it was."""
     body: Plain = {
         "action": action.id,
         "changed": list(changed),
@@ -193,4 +198,3 @@ def reread(turn: Turn, action: Action, verdict: Verdict) -> bool:
         "shown_hash": value_hash([action.shown_hash, *changed]),  # A yes to what was seen before is none to this.
     }
     turn.emit("approval.returned", body, run=action.run or None, labels=action.labels)
-    return True

@@ -240,7 +240,8 @@ def do_steps(bench: Bench) -> None:
                 run=run.id, step=need.step, attempt=need.attempt, agent=str(body["agent"]), now_us=bench.now_us,
                 input=given(bench, need), context=context,
             )  # fmt: skip
-            bench.do(StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=run_agent(order)))
+            carried = msgspec.msgpack.decode(msgspec.msgpack.encode(run_agent(order)), type=StepDone)
+            bench.do(StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=carried))
 
 
 def test_a_mail_that_answered_nobody_is_corrected_from_what_it_said_itself() -> None:

@@ -114,6 +114,7 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     returned: tuple[str, ...] = ()  # What had changed when it came back from cooling off, in words.
     warn_us: int | None = None  # When the operator is told that its time is running out; None: never, or told.
     warned: bool = False
+    rests: Plain = {}  # What its permission rests on besides: what the connector offered; see obstacles.py.
     snoozed_on: str = ""  # What brings it back before its time: `fact:client/acme`, `run:r3`, `reply`.
 
     @property
