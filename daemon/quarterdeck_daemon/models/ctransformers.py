@@ -117,7 +117,11 @@ def _load(path: Path, context_tokens: int, threads: int) -> LLM:
         ) from error
     try:
         return LLM(str(path), config=Config(context_length=context_tokens, threads=threads), lib=library())
-    except (RuntimeError, OSError, ValueError) as error:
+    except OSError as error:
+        raise ModelFailure(
+            "permanent", "not_ready", "ctransformers has no library for this machine", 'Use backend = "llama-cpp".'
+        ) from error
+    except (RuntimeError, ValueError) as error:
         raise BadModel(path, f"was not loaded: {error}") from error
 
 

@@ -116,7 +116,11 @@ class Guide:
 
     def value(self, text: str) -> object:
         """The answer as a value. Raises ModelFailure when it breaks the schema, which is then a fault of this program."""
-        value = msgspec.json.decode(text)
-        if wrong := self._wrong(value):
+        try:
+            value = msgspec.json.decode(text)
+            wrong = self._wrong(value)
+        except msgspec.DecodeError as error:
+            wrong = str(error)
+        if wrong:
             raise ModelFailure("contract", "bad_answer", f"the answer breaks the schema: {wrong}")
         return value

@@ -160,7 +160,10 @@ class LocalBackend:
         self, request: ModelRequest, asked: list[int], reply: ModelReply, look: Callable[[], None]
     ) -> ModelReply:
         """How likely each choice is to follow, by the mean of its tokens so that long ones are not worse off."""
-        reader, choices = self._reader, {one: self._engine.tokens(one) for one in request.choices}
+        reader, choices = (
+            self._reader,
+            {one: self._engine.tokens(one) or [self._engine.end] for one in request.choices},
+        )
         check_room(len(asked), max(map(len, choices.values())), self.context_tokens)
         reused = reader.read(asked, look)
         first, means = _likelihoods(self._engine.logits()), []

@@ -22,6 +22,7 @@ from quarterdeck_daemon.models.ctransformers import CTransformersBackend, CTrans
 from quarterdeck_daemon.models.draw import Draw
 from quarterdeck_daemon.models.gguf import BadModel
 from quarterdeck_daemon.models.local import LocalBackend
+from quarterdeck_daemon.models.masks import Masks
 from quarterdeck_daemon.models.speech import Speech
 
 from .contract import SCHEMA, BackendContract, ask, never, refused
@@ -147,6 +148,19 @@ def test_an_answer_short_of_room_is_ended_the_shortest_way_and_says_so(tiny: CTr
     assert all(one.tokens_out >= 17 for one in short)
 
 
+def test_without_the_look_at_the_room_an_answer_is_cut_in_the_middle(
+    tiny: CTransformersBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: nothing counts what the rest would take. The check at the end finds it."""
+    monkeypatch.setattr(Masks, "need", lambda self, state: 0)
+    found = set()
+    for seed in range(4):
+        with pytest.raises(ModelFailure) as caught:
+            ask(tiny, schema=SCHEMA, tokens_max=12, temperature=1.0, seed=seed)
+        found.add(caught.value.failure.code)
+    assert found == {"bad_answer"}
+
+
 def test_a_schema_that_cannot_be_kept_to_is_refused_by_name(tiny: CTransformersBackend) -> None:
     with pytest.raises(ModelFailure, match="multipleOf at /properties/a") as caught:
         ask(tiny, schema={"type": "object", "properties": {"a": {"type": "number", "multipleOf": 3}}})
@@ -257,8 +271,8 @@ def test_a_question_is_put_as_the_template_of_the_model_says(tmp_path: Path, tem
     backend.close()
 
 
-def test_a_template_that_never_ends_its_loops_cannot_reach_out(tmp_path: Path) -> None:
-    """It runs in a sandbox: what is no template thing is refused, and the plain question is asked."""
+def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path: Path) -> None:
+    """What is no business of a template is refused, and the plain question is asked."""
     path = write_tiny(tmp_path / "bad.gguf", chat_template="{{ messages.__class__.__mro__[1].__subclasses__() }}")
     backend = CTransformersBackend(path, "bad", context_tokens=512)
     assert ask(backend)[0].tokens_in > 0

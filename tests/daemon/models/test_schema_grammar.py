@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from decimal import Decimal
 
 import jsonschema_rs
@@ -44,6 +45,23 @@ def test_a_text_can_be_ended_at_any_place_in_the_tokens_foreseen(schema: Schema,
     text = written_or_impossible(schema, seed, stops=0.0, steps=steps)
     if text:
         check(schema, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schema=SCHEMAS, seed=st.integers(0, 9_999), steps=st.integers(0, 12))
+def test_a_mask_says_of_each_token_what_following_its_bytes_says(schema: Schema, seed: int, steps: int) -> None:
+    try:
+        acceptor, masks = masks_of(schema)
+    except BadSchema:
+        return
+    draw, state = random.Random(seed), acceptor.start
+    for _ in range(steps):
+        if acceptor.must_end(state):
+            break
+        token = draw.choice([at for at, allowed in enumerate(masks.mask(state)) if allowed])
+        state = acceptor.advance(state, WORDS.pieces[token] or b"")
+    one_by_one = [bool(piece) and acceptor.advance(state, piece or b"") != 0 for piece in WORDS.pieces]
+    assert list(masks.mask(state)) == one_by_one
 
 
 def allowed(schema: Schema, text: str) -> bool:
@@ -230,8 +248,6 @@ def test_every_format_writes_what_a_strict_reader_takes(name: str) -> None:
 
 def test_without_the_mask_the_same_choice_writes_no_json() -> None:
     """The twin: tokens by chance, nothing that holds them."""
-    import random
-
     draw = random.Random(1)
     text = b"".join(draw.choice(WORDS.pieces) or b"" for _ in range(40))
     with pytest.raises((ValueError, UnicodeDecodeError)):
