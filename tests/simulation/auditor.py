@@ -7,9 +7,21 @@ from typing import Protocol
 
 import msgspec
 
-from quarterdeck_daemon.core.entities import ACTION_ENDED, ENTITIES, Action, Entity, Plain, Receipt, Run, Undoing
+from quarterdeck_daemon.core.entities import (
+    ACTION_ENDED,
+    ENTITIES,
+    Action,
+    Entity,
+    ModelCall,
+    Plain,
+    Receipt,
+    Run,
+    Step,
+    Undoing,
+)
 from quarterdeck_daemon.core.hashing import action_hash
 from quarterdeck_daemon.core.kernel import fold
+from quarterdeck_daemon.core.orders import ModelReply
 from quarterdeck_daemon.core.table import Draft
 from quarterdeck_daemon.core.verbs import VERBS, VerbRule, targets_of
 from quarterdeck_daemon.store.in_memory import InMemoryStore
@@ -21,7 +33,7 @@ from .world import Sent
 
 NEVER_SENT = ("proposed", "denied", "rejected", "expired", "withdrawn")
 
-UNDER_WAY = ("recalling", "queued", "started", "backoff", "waiting")
+UNDER_WAY = ("recalling", "queued", "started", "asking", "backoff", "waiting")
 ENDS = ("succeeded", "failed", "cancelled", "timed_out", "blocked", "no_op", "exhausted", "stalled")
 
 
@@ -31,11 +43,15 @@ class Wire(Protocol):
     def passed(self) -> Counter[str]: ...
 
 
+class Answers(Protocol):
+    said: dict[str, set[str]]  # By call.
+
+
 class Auditor:
     """Told of what was acknowledged and what the operator agreed to; compares log, state and the outside."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, models: Answers) -> None:
+        self._wire, self._models = wire, models
         self._shadow = Draft(InMemoryStore())
         self._ledger = Ledger()
         self._folded = 0
@@ -57,6 +73,21 @@ class Auditor:
         if request_id is not None:
             known = self._replies.setdefault(request_id, reply)
             hold(known == reply, f"request {request_id} was answered {known} and then {reply}")
+
+    def used(self, store: InMemoryStore, step: Step, replies: tuple[ModelReply, ...]) -> None:
+        """An agent is given these: each is a durable record of what a model said to that very call, or to one like it."""
+        hold(len(replies) == len(step.calls), f"{step.id} asked {len(step.calls)} questions and got {len(replies)}")
+        for id, reply in zip(step.calls, replies, strict=True):
+            call = store.get(ModelCall, id)
+            hold(call is not None and not call.live, f"{id} is not over, and its answer was used")
+            assert call is not None
+            if reply.refused:
+                continue
+            origin = store.get(ModelCall, call.reused) if call.reused else call
+            assert origin is not None, "nothing is forgotten here"
+            hold(origin.over_seq in self._acknowledged, f"the answer to {id} was used before it was recorded")
+            hold(reply.text in self._models.said[origin.id], f"no model said {reply.text!r} to {origin.id}")
+            hold(call.request_hash == origin.request_hash, f"{id} has the answer to another question")
 
     def restarted(self, store: InMemoryStore) -> None:
         """After a crash everything is checked anew, from the log alone."""
@@ -151,6 +182,8 @@ class Auditor:
             hold(times == int(done), f"{action.id} is {action.status} and was sent {times} times")
         for run in store.scan(Run):
             hold(run.status in ENDS, f"{run.id} is {run.status}, which is no end: {run.steps}")
+        for call in store.scan(ModelCall):
+            hold(not call.live, f"{call.id} is still {call.status}")
         for undoing in store.scan(Undoing):
             hold(not undoing.live, f"{undoing.id} is still {undoing.status}")
             _check_order(store, undoing)

@@ -49,6 +49,8 @@ NARROW = ConfigureLimits(
         Limit(of="connector:mail", caps=(Cap(per="hour", most=Amounts(calls=3)),)),
         Limit(of="agent:*", at_once=2, caps=(Cap(per="minute", most=Amounts(calls=4)),)),
         Limit(of="workspace", at_once=4, caps=(Cap(per="day", most=Amounts(calls=60)),)),
+        Limit(of="model:*", at_once=1, caps=(Cap(per="hour", most=Amounts(calls=6)),)),
+        Limit(of="purpose:draft", caps=(Cap(per="day", most=Amounts(money=40)),)),
     ),
     breaker_failures=3,
 )

@@ -10,6 +10,7 @@ import msgspec
 from quarterdeck_daemon.core.entities import Amounts, Cap, Limit, Plain
 from quarterdeck_protocol.events import Event
 
+KNOWN_US = 30 * 86_400_000_000  # How long an answer is known.
 SPAN_US = {"minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000, "ever": 1 << 62}
 
 
@@ -33,7 +34,7 @@ class Held(msgspec.Struct):
     """An open reservation: what it counts in, and how many calls."""
 
     places: list[tuple[str, str, int]]
-    scopes: list[str]
+    scopes: list[str]  # In which it takes a place.
     calls: int
 
 
@@ -50,6 +51,8 @@ class Ledger:
         self._parents: dict[str, str] = {}
         self._strict: set[str] = set()  # Runs whose budget was there before they did anything.
         self._begun: Counter[str] = Counter()
+        self._modes: dict[tuple[str, str], str] = {}
+        self._computed: dict[str, int] = {}  # Key of a question -> when its answer was computed.
         self._permissions: dict[str, Permission] = {}
         self._cooling: list[tuple[int, int]] = []
 
@@ -101,14 +104,17 @@ class Ledger:
         places = [(scope, per, _span(per, event.at_us)) for scope, pers in scopes.items() for per in pers]
         work = str(event.body["work"])
         hold(work not in self._open, f"{work} is reserved for twice")
-        self._open[work] = Held(places, list(scopes), calls)
+        taken = [
+            scope for scope in scopes if scope not in msgspec.convert(event.body.get("inside", ()), tuple[str, ...])
+        ]
+        self._open[work] = Held(places, taken, calls)
         for place in places:
             self._calls[place] += calls
             for cap in self._caps(place[0]):
                 most = cap.most.calls
                 fits = cap.per != place[1] or not most or self._calls[place] <= most + self._more[place]
                 hold(fits, f"{work} is beyond the budget of {place[0]}: {self._calls[place]} of {most} a {cap.per}")
-        for scope in scopes:
+        for scope in taken:
             self._in_use[scope] += 1
             rule = self._rule(scope)
             fits = rule is None or not rule.at_once or self._in_use[scope] <= rule.at_once
@@ -137,6 +143,23 @@ class Ledger:
                 allowed = most + self._more[f"run:{run}", "ever", 0] + 1
                 hold(self._begun[run] <= allowed, f"run {run} began {self._begun[run]} of {most}, beyond its budget")
             run = self._parents.get(run, "")
+
+    # --- models ---
+
+    def _step_started(self, event: Event) -> None:
+        self._modes[event.run or "", str(event.body["step"])] = str(event.body.get("mode", ""))
+        self._dispatched(event)
+
+    def _asked(self, event: Event) -> None:
+        mode = self._modes.get((event.run or "", str(event.body.get("step"))), "")
+        hold(mode != "deterministic", f"{event.body['call']} was asked in a deterministic step")
+
+    def _computed_once(self, event: Event) -> None:
+        key = str(event.body["key"])
+        if event.body.get("number"):
+            known = event.at_us - self._computed.get(key, -KNOWN_US) < KNOWN_US
+            hold(not known, f"{event.body['call']} computed what was known")
+            self._computed[key] = event.at_us
 
     # --- permissions ---
 
@@ -167,7 +190,9 @@ class Ledger:
         "budget.reserved": _reserved,
         "budget.settled": _settled,
         "run.started": _started,
-        "step.started": _dispatched,
+        "step.started": _step_started,
+        "model.asked": _asked,
+        "model.answered": _computed_once,
         "effect.intended": _dispatched,
         "grant.given": _given,
         "grant.used": _used,

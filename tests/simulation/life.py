@@ -28,9 +28,9 @@ TAKEN_BACK_SHARE = 0.25  # Of the lives end with everything being taken back.
 DAY = 86_400 * SECOND
 
 
-def live(seed: int, *, steps: int = STEPS, acknowledge_first: bool = False) -> Office:
+def live(seed: int, *, steps: int = STEPS, acknowledge_first: bool = False, hand_on_first: bool = False) -> Office:
     """Live one life with all its trouble, then let it come to rest. Raises Violation."""
-    office = Office(seed, acknowledge_first=acknowledge_first)
+    office = Office(seed, acknowledge_first=acknowledge_first, hand_on_first=hand_on_first)
     operator = Operator(office)
     for _ in range(steps):
         _happen(office, operator)

@@ -17,11 +17,13 @@ from quarterdeck_daemon.core.commands import (
     AssetFile,
     Command,
     Configure,
+    ConfigureModels,
     DocumentAnswered,
     EffectAnswered,
     EffectStarted,
     EngageStop,
     LoadAssets,
+    ModelAnswered,
     Needs,
     RecallAnswered,
     ReceiveDocument,
@@ -29,17 +31,19 @@ from quarterdeck_daemon.core.commands import (
     StepAnswered,
     Wake,
 )
-from quarterdeck_daemon.core.entities import Action, Document, Memory, Plain, Run, Stop
+from quarterdeck_daemon.core.entities import Action, Document, Memory, ModelCall, Plain, Run, Stop
 from quarterdeck_daemon.core.hashing import action_hash, text_hash, value_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
 from quarterdeck_daemon.core.orders import ExecuteEffect, ReconcileEffect
 from quarterdeck_daemon.core.turn import Env
 from quarterdeck_daemon.service.fence import Fence
+from quarterdeck_daemon.service.model_calls import order_for, replies_for
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
 from .auditor import Auditor
+from .models import MODELS, ROUTES, Host
 from .people import Request, parse_answer, step_answer
 from .scripts import PLAYBOOKS, POLICIES
 from .world import Effector, Faults
@@ -62,26 +66,29 @@ class _Undurable(msgspec.Struct):
 
 
 class Office:
-    """`acknowledge_first` is the twin that answers before it is durable."""
+    """`acknowledge_first` is the twin that answers before it is durable, `hand_on_first` the one that runs steps before."""
 
-    def __init__(self, seed: int, *, acknowledge_first: bool = False) -> None:
+    def __init__(self, seed: int, *, acknowledge_first: bool = False, hand_on_first: bool = False) -> None:
         self.chance = random.Random(seed)
         self.faults = Faults(self.chance)
         self.store = InMemoryStore()
         self.now_us = 1_790_000_000_000_000
         self.fence = Fence()
         self.effector = Effector(self.faults, lambda: self.fence, self._interrupted)
-        self.auditor = Auditor(self.effector)
+        self.host = Host(self.faults)
+        self.auditor = Auditor(self.effector, self.host)
         self.unanswered: list[Request] = []
         self.policy = self.chance.choice(("careful", "trusting", "careless"))
         self.crashes = 0
-        self._acknowledge_first = acknowledge_first
+        self._acknowledge_first, self._hand_on_first = acknowledge_first, hand_on_first
         self._undurable: list[_Undurable] = []
         self._jobs: dict[str, Needs] = {}
         self._answered: set[str] = set()
         self._timers: dict[str, Needs] = {}
         self._mails = 0
         self.submit(Request(Configure(cooling_us=self.chance.choice((0, 0, 60 * SECOND)), **SETTINGS)))  # type: ignore[arg-type]
+        mode = self.chance.choice(("creative", "creative", "deterministic"))
+        self.submit(Request(ConfigureModels(specs=MODELS, routes=ROUTES, mode=mode)))
         self.load_assets()
 
     # --- the engine ---
@@ -107,6 +114,8 @@ class Office:
         self._undurable.append(_Undurable(request, reply, events, needs, job))
         if self._acknowledge_first:
             self._acknowledge()
+        if self._hand_on_first:
+            self._see_to(tuple(need for need in needs if need.kind == "step"))
         self.auditor.check(self.store)
 
     def sync(self) -> None:
@@ -164,8 +173,24 @@ class Office:
     def _step(self, need: Needs) -> Command | None:
         run = self.store.get(Run, need.entity)
         assert run is not None, "needs name what exists"
-        outcome = step_answer(self.faults, run, run.steps[need.step])
-        return StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome)
+        step = run.steps[need.step]
+        started = self.store.event(step.input_seq)
+        assert started is not None, "a started step has its input in the log"
+        replies, _ = replies_for(self.store, step)
+        self.auditor.used(self.store, step, replies)
+        purposes = started.body.get("purposes", ())
+        outcome = step_answer(self.faults, run, step, replies, tuple(purposes))  # type: ignore[arg-type]
+        return StepAnswered(run=run.id, step=need.step, attempt=need.attempt, outcome=outcome, replies=len(replies))
+
+    def _ask(self, need: Needs) -> Command | None:
+        found = order_for(self.store, need)
+        if found is None:
+            del self._jobs[need.key]  # Its run is paused: asked again when that goes on. Or nobody waits for it.
+            return None
+        call = self.store.get(ModelCall, need.entity)
+        assert call is not None, "needs name what exists"
+        outcome = self.host.do(found[0], call)
+        return ModelAnswered(call=call.id, attempt=need.attempt, outcome=outcome)
 
     def _recall(self, need: Needs) -> Command | None:
         run = self.store.get(Run, need.entity)
@@ -197,6 +222,7 @@ class Office:
     _DO: dict[str, Callable[[Office, Needs], Command | None]] = {
         "parse": _parse,
         "step": _step,
+        "ask": _ask,
         "recall": _recall,
         "effect": _effect,
         "reconcile": _effect,

@@ -25,6 +25,7 @@ from quarterdeck_daemon.core.orders import (
     EffectDone,
     Failed,
     Failure,
+    ModelReply,
     Outcome,
     Parsed,
     ParsedChunk,
@@ -35,6 +36,7 @@ from quarterdeck_daemon.core.orders import (
 )
 
 from . import desk
+from .models import questions
 from .world import Faults
 
 if TYPE_CHECKING:
@@ -78,9 +80,11 @@ def parse_answer(faults: Faults, document: Document) -> Outcome:
     )  # fmt: skip
 
 
-def step_answer(faults: Faults, run: Run, step: Step) -> Outcome:
+def step_answer(
+    faults: Faults, run: Run, step: Step, replies: tuple[ModelReply, ...] = (), purposes: tuple[str, ...] = ()
+) -> Outcome:
     failed = _trouble(faults)
-    return failed or AGENTS[step.agent](faults)
+    return failed or questions(faults, step, purposes) or AGENTS[step.agent](faults)
 
 
 def _read(faults: Faults) -> Outcome:

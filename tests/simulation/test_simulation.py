@@ -14,16 +14,31 @@ import msgspec
 import pytest
 
 from quarterdeck_daemon.connectors.base import Connector
-from quarterdeck_daemon.core import actions, approvals, grants, guards, kernel, policy, questions, room, runs, undoing
+from quarterdeck_daemon.core import (
+    actions,
+    approvals,
+    grants,
+    guards,
+    kernel,
+    model_calls,
+    policy,
+    questions,
+    room,
+    routing,
+    runs,
+    undoing,
+)
 from quarterdeck_daemon.core.commands import Choice, Needs, Undo
-from quarterdeck_daemon.core.entities import Action, Grant, Memory, Run, Undoing
+from quarterdeck_daemon.core.entities import Action, Grant, Memory, ModelSpec, Run, Undoing
 from quarterdeck_daemon.core.lookup import find
 from quarterdeck_daemon.core.orders import ExecuteEffect
+from quarterdeck_daemon.core.routing import Wanted
 from quarterdeck_daemon.core.table import Draft, Table
 from quarterdeck_daemon.core.turn import Turn
 from quarterdeck_daemon.core.verbs import class_of
 from quarterdeck_daemon.service import effect_runner
 from quarterdeck_protocol.events import Event
+from quarterdeck_protocol.labels import OPERATOR
 
 from . import desk, life
 from .auditor import Violation
@@ -74,6 +89,7 @@ EXPECTED = {
     "step.retried", "step.rerouted", "step.fanned_out", "step.called", "step.queued", "gate.decided", "budget.raised",
     "run.reopened", "run.paused", "run.cancelled", "run.signalled", "run.late", "memory.recalled", "trigger.refused",
     "breaker.opened", "breaker.closed", "schedule.fired", "schedule.missed", "grant.used", "grant.ended",
+    "model.answered", "model.reused", "model.queued", "model.refused", "model.failed", "model.cancelled", "step.replied",
     "autonomy.set", "action.held_back", "action.let_go", "undo.finished", "task.created",
     "action denied", "action rejected", "action expired", "action withdrawn", "action succeeded", "action failed",
     "action compensated", "action compensation_failed", "run succeeded", "run failed", "run cancelled", "run no_op",
@@ -187,6 +203,29 @@ def test_twin_an_applier_that_looks_outside_the_log_is_found_by_its_replay(monke
     note = kernel.APPLY["memory.remembered"]
     monkeypatch.setitem(kernel.APPLY, "memory.remembered", impure)
     assert damage(live, "differs from its")
+
+
+def test_twin_answers_that_nobody_knows_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_calls, "_known", lambda *asked: None)
+    assert damage(live, "computed what was known")
+
+
+def test_twin_a_router_that_reads_no_labels_sends_secrets_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(spec: ModelSpec, wanted: Wanted, tier: int) -> str:
+        return unfit(spec, msgspec.structs.replace(wanted, labels=OPERATOR), tier)
+
+    unfit = routing._unfit
+    monkeypatch.setattr(routing, "_unfit", blind)
+    assert damage(live, "is secret and went to far")
+
+
+def test_twin_where_breaches_are_not_seen_a_deterministic_step_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_calls, "_breach", lambda step, asks: "")
+    assert damage(live, "was asked in a deterministic step")
+
+
+def test_twin_replies_that_are_handed_on_before_they_are_durable_were_used_too_early() -> None:
+    assert damage(lambda seed: live(seed, hand_on_first=True), "was used before it was recorded")
 
 
 def test_twin_a_run_whose_times_never_come_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ from .playbook import Playbook, StepSpec
 from .quarantine import loaded
 from .reads import Asking, Reading, read_all
 from .run_clock import may_begin_now, ring
-from .run_endings import borne, end
+from .run_endings import end
 from .scopes import OutOfScope, check_effect, declared_for, refuse, scoped
 from .searches import reads_of, searches, with_query
 from .settings import settings_of
@@ -103,7 +103,8 @@ def _can_move(run: Run, playbook: Playbook, id: str) -> bool:
 
 def _finish(turn: Turn, run: Run, playbook: Playbook) -> None:
     """Nothing moves any more: all steps are over, or what one of them waits for cannot come."""
-    if any(event.kind == "step.failed" and event.run == run.id for event in turn.events) and not borne(run, playbook):
+    fresh = [str(event.body["step"]) for event in turn.events if event.kind == "step.failed" and event.run == run.id]
+    if any(playbook.step(id).on_failure != "continue" for id in fresh):
         return  # Whoever follows that failure ends the run.
     stuck = next((spec for spec in playbook.steps if run.steps[spec.id].status == "pending"), None)
     if stuck is None:

@@ -108,17 +108,11 @@ class Doing:
                 task.add_done_callback(self._finished)
 
     def notice(self, events: Sequence[Event]) -> None:
-        """What nobody waits for is called off: an answer of a model, and what a remote executor does for an ended run."""
-        for event in events:
-            if event.kind == "model.cancelled":
-                self._call_off(f"ask/{event.body['call']}/")
-            elif event.kind in RUN_OVER and event.run and self.executors.there is not None:
+        """What a remote executor still does for a run that has ended is called off; our own workers end it, unheard."""
+        for event in events if self.executors.there is not None else ():
+            if event.kind in RUN_OVER and event.run:
                 for key in [key for key in self._steps if self._steps[key] == event.run]:
                     self.executors.cancel_there(key)
-
-    def _call_off(self, prefix: str) -> None:
-        for key in [key for key in self._under_way if key.startswith(prefix)]:
-            self._hub.cancel(key)
 
     async def effect_started(self, order: str) -> None:
         """The effector is about to touch the wire for this order."""

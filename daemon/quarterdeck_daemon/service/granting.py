@@ -15,7 +15,6 @@ from .agents import agent_limits, agents_in, declared_agents
 from .grants import declared_scopes
 from .house import House
 from .limit_settings import limits_command
-from .model_rules import models_command
 from .workspace import CONFIG_NAME, Config, load_config
 
 POLL_S = 1.0
@@ -59,14 +58,8 @@ async def declare(house: House) -> None:
     limits = limits_command(config.limits, config.budgets, config.failures, agent_limits(agents))
     await house.engine.execute(scopes, actor="operator")
     await house.engine.execute(limits, actor="operator")
-    await tell_models(house)
-
-
-async def tell_models(house: House) -> None:
-    """Tell the core which models there are and who answers what; again when a host says something new."""
-    config = house.in_force
-    command = models_command(config.asking, config.models, config.routes, house.hosted)
-    await house.engine.execute(command, actor="operator")
+    if house.models is not None:
+        await house.models.configure()
 
 
 def _load(house: House) -> Config:

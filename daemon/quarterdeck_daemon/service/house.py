@@ -12,7 +12,6 @@ from quarterdeck_protocol.events import Event
 
 from ..core.commands import Command, EngageStop, ReleaseStop
 from ..core.entities import Fact, Origin, Plain, Stop
-from ..core.orders import HostedModel
 from ..core.settings import settings_of
 from ..store.api import Store
 from .capturing import Capturing
@@ -87,7 +86,6 @@ class House:
     models: ModelDesk | None = None  # None: nobody answers.
     uploads: Uploads = field(default_factory=Uploads)
     rewind_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    hosted: dict[str, HostedModel] = field(default_factory=dict)  # What model hosts say of their models, by name.
     in_force: Config = field(init=False)  # The settings as they were read last: of these, grants and limits hold.
     positions: Positions = field(init=False)
     forgetting: Forgetting = field(init=False)

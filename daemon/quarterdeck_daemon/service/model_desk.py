@@ -16,13 +16,13 @@ from pathlib import Path
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
-from ..core.commands import ConfigureModels
 from ..core.entities import ModelCall, ModelSpec, Priority, Run
 from ..core.orders import AskModel, Failure, HostedModel, Order, Outcome
 from ..store.api import Store
 from .engine import Engine
 from .hub import Hub
 from .logs import fields
+from .model_rules import Asking, models_command
 from .model_settings import Models, Routes, spec_of
 from .supervisor_link import SupervisorLink
 from .workspace import load_config
@@ -51,9 +51,10 @@ class ModelDesk:
         models: Models,
         routes: Routes,
         stopped: Callable[[], bool],
+        asking: Callable[[], Asking],
     ) -> None:
         self._store, self._hub, self._engine, self._link = store, hub, engine, link
-        self._workspace, self._stopped = workspace, stopped
+        self._workspace, self._stopped, self._asking = workspace, stopped, asking
         self.settings: Models = models
         self.routes: Routes = routes
         self._orders: dict[str, str] = {}  # Call -> its order.
@@ -67,8 +68,9 @@ class ModelDesk:
     async def configure(self) -> None:
         """Tell the kernel what there is, as it is now."""
         async with self._telling:
-            specs = tuple(self._spec(name) for name in self.settings)
-            await self._engine.execute(ConfigureModels(specs=specs, routes=dict(self.routes)), actor="operator")
+            specs = {name: self._spec(name) for name in self.settings}
+            command = models_command(self._asking(), specs, self.settings, self.routes)
+            await self._engine.execute(command, actor="operator")
 
     def _spec(self, name: str) -> ModelSpec:
         setting, hosted = self.settings[name], self._hub.models.get(name, HostedModel())

@@ -12,9 +12,8 @@ import msgspec
 from ..core.commands import ConfigureModels
 from ..core.durations import duration_us
 from ..core.entities import Mode, ModelSpec
-from ..core.orders import HostedModel
 from ..core.prices import PriceTable, parse_prices, price_of
-from .model_settings import Models, ModelSetting, Routes, spec_of
+from .model_settings import Models, ModelSetting, Routes
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Time = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(ms|s|m|h|d|w))+$")]
@@ -34,24 +33,16 @@ def shipped_prices() -> PriceTable:
     return parse_prices(files("quarterdeck_daemon.models").joinpath("prices.toml").read_text("utf-8"))
 
 
-def models_command(
-    asking: Asking, models: Models, routes: Routes, hosted: Mapping[str, HostedModel]
-) -> ConfigureModels:
-    """What the core is told. hosted: what the hosts say of their models, by name; one that said nothing may be asked."""
+def models_command(asking: Asking, specs: Mapping[str, ModelSpec], models: Models, routes: Routes) -> ConfigureModels:
+    """What the core is told. specs: what there is, by name, as its host and its settings say."""
     return ConfigureModels(
-        specs=tuple(_spec(name, setting, hosted.get(name)) for name, setting in models.items()),
+        specs=tuple(_priced(specs[name], setting) for name, setting in models.items()),
         routes=dict(routes),
         prices=shipped_prices().currency,
         mode=asking.mode,
         answers_max=asking.answers,
         answers_us=duration_us(asking.answers_for),
     )
-
-
-def _spec(name: str, setting: ModelSetting, host: HostedModel | None) -> ModelSpec:
-    problem = host.problem or "its host says no more" if host is not None and not host.ready else ""
-    spec = _priced(spec_of(name, setting, problem), setting)
-    return msgspec.structs.replace(spec, id=host.id) if host is not None and host.id else spec
 
 
 def _priced(spec: ModelSpec, setting: ModelSetting) -> ModelSpec:

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_daemon.core.entities import Models, ModelSpec
-from quarterdeck_daemon.core.orders import HostedModel
 from quarterdeck_daemon.core.prices import PER, PriceTable, money_of, parse_prices, price_of
 from quarterdeck_daemon.core.routing import Wanted, open_purposes, route
 from quarterdeck_daemon.service.model_rules import Asking, models_command, shipped_prices
-from quarterdeck_daemon.service.model_settings import ModelSetting
+from quarterdeck_daemon.service.model_settings import ModelSetting, spec_of
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels, Sensitivity
 
@@ -176,19 +175,15 @@ def test_a_price_table_that_cannot_be_read_says_so() -> None:
 # --- what the core is told ------------------------------------------------------------------------
 
 
-def test_the_core_is_told_what_the_settings_and_the_hosts_say() -> None:
+def test_the_core_is_told_what_the_settings_say_with_prices_of_the_table() -> None:
     far = ModelSetting(backend="openai", url="https://models.example.com/v1", model="gpt-4o-mini", tier=2)
     own = ModelSetting(backend="openai", url="https://models.example.com/v1", model="gpt-4o", price_in=1, price_out=2)
     near = ModelSetting(backend="ctransformers", file="small.gguf")
-    hosted = {
-        "near": HostedModel(name="near", id="near-1f0c"),
-        "own": HostedModel(name="own", ready=False, problem="no key"),
-    }
-    told = models_command(
-        Asking(mode="exploratory"), {"far": far, "own": own, "near": near}, {"draft": "far"}, hosted
-    )
+    settings = {"far": far, "own": own, "near": near}
+    specs = {name: spec_of(name, setting, "no key" if name == "own" else "") for name, setting in settings.items()}
+    told = models_command(Asking(mode="exploratory"), specs, settings, {"draft": "far"})
     by_name = {spec.name: spec for spec in told.specs}
     assert (by_name["far"].price_in, by_name["far"].price_out) == (15, 60)
     assert (by_name["own"].price_in, by_name["own"].ready, by_name["own"].problem) == (1, False, "no key")
-    assert (by_name["near"].id, by_name["near"].remote, by_name["near"].ready) == ("near-1f0c", False, True)
+    assert (by_name["near"].price_in, by_name["near"].remote, by_name["near"].ready) == (0, False, True)
     assert (told.mode, told.routes, told.prices) == ("exploratory", {"draft": "far"}, "USD")
