@@ -347,6 +347,7 @@ class Hub:
             process.orders[job.order.id] = None
             self._begin_first(process)
             if not self._send(process.identity, OrderMessage(order=job.order)):
+                job.due = 0.0  # It never got there, so nothing of it was begun.
                 self._lose(process, "crash", "the process was gone")
 
     def _begin_first(self, process: _Process) -> None:

@@ -1,7 +1,7 @@
 """How fast a model is on this machine: `quarterdeck models bench NAME`. Asks it in a process like its host's, unrecorded.
 
-Method   load; one short answer to warm up; then ANSWERS answers to a question of about QUESTION_WORDS words, each time
-         another, so that nothing of it is there from before. The middle one of the figures counts.
+Method   load; one short answer to warm up; then ANSWERS answers to a question of QUESTION_WORDS words, or as many as fit,
+         each time another, so that nothing of it is there from before. The middle one of the figures counts.
 Excludes the daemon, the wire and the kernel: bench/models.py measures what they add.
 """
 
@@ -29,7 +29,8 @@ from .model_settings import ModelSetting
 from .workspace import STATE_NAME, load_config
 
 ANSWERS = 3
-QUESTION_WORDS = 200
+QUESTION_WORDS = 100
+WORD_TOKENS_MAX = 10  # Of "2-99", by a vocabulary of single characters and one that begins each word anew.
 ANSWER_TOKENS = 64
 CALL_MS = 600_000
 
@@ -71,14 +72,21 @@ def _measured(cell: Cell, place: Place, tell: Told) -> Figures:
     cell.tell(msgspec.msgpack.encode(place))
     began = time.perf_counter()
     tell("loading")
-    _asked(cell, ModelRequest(purpose="draft", prompt="Say yes.", tokens_max=1))
+    states: list[State] = []
+    _asked(cell, ModelRequest(purpose="draft", prompt="Say yes.", tokens_max=1), states)
     load_ms = (time.perf_counter() - began) * 1_000
+    room = states[-1].model.context_tokens - 2 * ANSWER_TOKENS
+    words_max = max(min(QUESTION_WORDS, room // WORD_TOKENS_MAX), 1)
     replies = []
     for number in range(ANSWERS):
         tell(f"answer {number + 1} of {ANSWERS}")
-        words = " ".join(f"{number}-{word}" for word in range(QUESTION_WORDS // 2))
+        words = " ".join(f"{number}-{word}" for word in range(words_max))
         replies.append(
-            _asked(cell, ModelRequest(purpose="draft", prompt=f"{number}. Go on: {words}", tokens_max=ANSWER_TOKENS))
+            _asked(
+                cell,
+                ModelRequest(purpose="draft", prompt=f"{number}. Go on: {words}", tokens_max=ANSWER_TOKENS),
+                states,
+            )
         )
     return Figures(
         id=replies[0].model,
@@ -91,13 +99,13 @@ def _measured(cell: Cell, place: Place, tell: Told) -> Figures:
     )
 
 
-def _asked(cell: Cell, request: ModelRequest) -> ModelReply:
+def _asked(cell: Cell, request: ModelRequest, states: list[State]) -> ModelReply:
     order = Order(id="bench", work=AskModel(call="bench", model="bench", request=request), deadline_ms=CALL_MS)
     cell.tell(msgspec.msgpack.encode(OrderMessage(order=order)))
     while True:
         message = msgspec.msgpack.decode(cell.hear(), type=FromCell)
         if isinstance(message, State):
-            continue
+            states.append(message)
         if isinstance(message, Answer) and isinstance(message.outcome, ModelReply):
             return message.outcome
         if isinstance(message, Answer) and isinstance(message.outcome, Failed):
