@@ -23,7 +23,7 @@ from .entities import ENTITIES, Entity, Objective, Plain, Replan, Run, Schedule,
 from .lookup import find
 from .objective_parts import move_part, parts_of
 from .table import Draft, Table
-from .turn import Applier, Turn, strings, take_number
+from .turn import Applier, Turn, named, strings, take_number
 
 TITLE_CHARS_MAX: Final = 300
 TEXT_CHARS_MAX: Final = 20_000
@@ -295,7 +295,7 @@ def _put(draft: Draft, event: Event) -> None:
 
 
 def _changed(draft: Draft, event: Event) -> None:
-    before = _of(draft, event)
+    before = named(draft, Objective, event)
     fields = {name: value for name, value in event.body.items() if name in _CHANGEABLE}
     plain: Plain = {**msgspec.structs.asdict(before), **fields, "seq": event.seq}
     now = msgspec.convert(plain, Objective, from_attributes=True)
@@ -312,23 +312,17 @@ _CHANGEABLE: Final = frozenset(
 
 def _proposed(draft: Draft, event: Event) -> None:
     body = {**event.body, "at_us": event.at_us}
-    draft.put(replace(_of(draft, event), seq=event.seq, replan=msgspec.convert(body, Replan)))
+    draft.put(replace(named(draft, Objective, event), seq=event.seq, replan=msgspec.convert(body, Replan)))
 
 
 def _replanned(draft: Draft, event: Event) -> None:
     """What a pause paused is kept, so that it can be resumed with it."""
     paused = strings(event.body["done"]) if event.body["verb"] == "pause" else ()
-    draft.put(replace(_of(draft, event), seq=event.seq, replan=None, paused_by_replan=paused))
+    draft.put(replace(named(draft, Objective, event), seq=event.seq, replan=None, paused_by_replan=paused))
 
 
 def _dropped(draft: Draft, event: Event) -> None:
-    draft.put(replace(_of(draft, event), seq=event.seq, replan=None))
-
-
-def _of(draft: Draft, event: Event) -> Objective:
-    objective = draft.get(Objective, str(event.body["id"]))
-    assert objective is not None, "events of objectives name one that exists"
-    return objective
+    draft.put(replace(named(draft, Objective, event), seq=event.seq, replan=None))
 
 
 DECIDE: dict[type[Command], Callable[..., Plain]] = {PutObjective: put, Attach: attach, DecideReplan: decide}

@@ -9,7 +9,7 @@ from quarterdeck_protocol.events import Event
 from .entities import Plain, Queued, Schedule, Watch
 from .objective_parts import move_part
 from .table import Draft
-from .turn import Applier, strings, take_number
+from .turn import Applier, named, strings, take_number
 
 replace = msgspec.structs.replace
 
@@ -25,7 +25,7 @@ def _put(draft: Draft, event: Event) -> None:
 
 def _steered(draft: Draft, event: Event) -> None:
     """Paused, resumed, removed: the fields of the body that are fields of a schedule."""
-    known = _of(draft, event)
+    known = named(draft, Schedule, event)
     fields = {name: value for name, value in event.body.items() if name in _STEERED}
     _keep(draft, replace(known, seq=event.seq, **fields), event.seq)
 
@@ -97,7 +97,7 @@ def _refused(draft: Draft, event: Event) -> None:
 
 def _ahead(draft: Draft, event: Event) -> Schedule:
     """Put and return the schedule with the times of the body: what is next, and what has been dealt with."""
-    known = _of(draft, event)
+    known = named(draft, Schedule, event)
     body = msgspec.convert(event.body, _Times)
     if body.last_us is not None:
         known = replace(
@@ -115,12 +115,6 @@ class _Times(msgspec.Struct):
     last_us: int | None = None
     next_us: int | None = None
     wake_us: int | None = None
-
-
-def _of(draft: Draft, event: Event) -> Schedule:
-    schedule = draft.get(Schedule, str(event.body["id"]))
-    assert schedule is not None, "events of schedules name one that exists"
-    return schedule
 
 
 APPLY: dict[str, Applier] = {

@@ -10,7 +10,7 @@ from quarterdeck_protocol.labels import join
 from .entities import Acceptance, Plain, Run, Task, TaskUpdate
 from .objective_parts import move_part
 from .table import Draft
-from .turn import Applier, take_number
+from .turn import Applier, named, take_number
 
 replace = msgspec.structs.replace
 KNOWN_KINDS = ("document", "memory", "fact", "run", "action")  # That evidence can be, as `kind:id`.
@@ -31,7 +31,7 @@ def _changed(draft: Draft, event: Event) -> None:
 
 def _keep(draft: Draft, event: Event, fields: Plain) -> None:
     """Put the task with these fields, and what follows from them."""
-    before = _of(draft, event)
+    before = named(draft, Task, event)
     plain: Plain = {**msgspec.structs.asdict(before), **fields, "seq": event.seq}
     task = msgspec.convert(plain, Task, from_attributes=True)
     if task.due_us != before.due_us:
@@ -53,14 +53,14 @@ def _link(draft: Draft, task: Task, sources: tuple[str, ...] | list[str], seq: i
 
 def _proposed(draft: Draft, event: Event) -> None:
     update = msgspec.convert(event.body["update"], TaskUpdate)
-    draft.put(replace(_of(draft, event), seq=event.seq, proposal=update))
+    draft.put(replace(named(draft, Task, event), seq=event.seq, proposal=update))
 
 
 def _accepted(draft: Draft, event: Event) -> None:
     fields = event.body["fields"]
     assert isinstance(fields, dict), "recorded as a map"
     reason = str(event.body.get("reason", ""))
-    task = _of(draft, event)
+    task = named(draft, Task, event)
     acceptance = Acceptance(by=event.actor, at_us=event.at_us, seq=event.seq, reason=reason)
     closes = fields.get("state") == "done"
     _keep(draft, event, {**fields, "proposal": None, "acceptance": acceptance if closes else task.acceptance})
@@ -73,7 +73,7 @@ def _rejected(draft: Draft, event: Event) -> None:
 
 
 def _overdue(draft: Draft, event: Event) -> None:
-    draft.put(replace(_of(draft, event), seq=event.seq, overdue=True))
+    draft.put(replace(named(draft, Task, event), seq=event.seq, overdue=True))
 
 
 def _run_attached(draft: Draft, event: Event) -> None:
@@ -82,12 +82,6 @@ def _run_attached(draft: Draft, event: Event) -> None:
     objective = str(event.body["objective"])
     draft.put(replace(run, seq=event.seq, objective=objective))
     move_part(draft, f"run:{run.id}", run.objective, objective, event.seq)
-
-
-def _of(draft: Draft, event: Event) -> Task:
-    task = draft.get(Task, str(event.body["id"]))
-    assert task is not None, "events of tasks name one that exists"
-    return task
 
 
 APPLY: dict[str, Applier] = {

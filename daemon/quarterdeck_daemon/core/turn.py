@@ -15,7 +15,7 @@ from quarterdeck_protocol.labels import OPERATOR, Labels
 
 from .commit import Commit
 from .entities import Counter, Entity, Plain
-from .table import Draft, Table
+from .table import Draft, E, Table
 
 Applier = Callable[[Draft, Event], None]
 
@@ -91,6 +91,13 @@ class Turn:
             links=tuple(self.draft.links),
             unlinks=tuple(self.draft.unlinks),
         )
+
+
+def named(draft: Draft, cls: type[E], event: Event) -> E:
+    """The entity that the event's `id` names."""
+    entity = draft.get(cls, str(event.body["id"]))
+    assert entity is not None, f"{event.kind} names one that exists"
+    return entity
 
 
 def take_number(draft: Draft, id: str, seq: int) -> None:
