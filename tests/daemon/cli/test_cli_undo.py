@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from quarterdeck_protocol.codes import QuarterdeckError
 
 if TYPE_CHECKING:
@@ -139,3 +141,23 @@ def test_a_practice_leaves_a_real_stop_alone(closed_house: House, shell: Shell) 
     house.open(control=True)
     assert shell("stop", "--practice").status == 8
     assert [one.method for one in house.control_asked] == ["supervisor.status"]
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "said"),
+    [
+        ("runs pause r47", "run.pause", "paused r47; no further step begins"),
+        ("runs cancel r47", "run.cancel", "cancelled r47; what it proposed and has not left is withdrawn"),
+        ("runs kill r47", "run.kill", "killed r47; its workers are ended, too"),
+        ("runs skip r47 send", "run.skip_step", "skipped send of r47; the run goes on without it"),
+        ("schedules pause s2", "schedule.pause", "paused s2; it starts nothing"),
+        ("dead drop dead2", "deadletter.resolve", "dropped dead2"),
+    ],
+)
+def test_who_steers_is_told_in_the_past_tense_what_came_of_it(
+    words: str, method: str, said: str, house: House, shell: Shell
+) -> None:
+    house.answers[method] = {"id": words.split()[2], "seq": 8}
+    ran = shell(*words.split())
+    assert (ran.status, ran.out) == (0, f"{said}\n")
+    assert shell(*words.split(), "--dry-run").out.startswith(f"would {words.split()[1]} ")
