@@ -15,7 +15,7 @@ from .numerals import Number
 NOWHERE = 0  # The state of a text that is wrong.
 UNKNOWN = -1  # In the table: this row was not needed yet.
 STATES_MAX = 200_000  # A single token meets fewer than this.
-STATES_KEPT, STACKS_KEPT = 20_000, 300_000
+STATES_KEPT, STACKS_KEPT = 20_000, 50_000
 _DONE = 0  # The empty stack.
 Row = npt.NDArray[np.int32]
 
