@@ -36,6 +36,26 @@ LIVE_MAX = 10_000
 
 
 def handlers(house: House) -> dict[str, Handler]:
+    return _reading(house) | _steering(house) | _editing(house)
+
+
+def _reading(house: House) -> dict[str, Handler]:
+    async def get(asked: Asked, params: p.ReadOne) -> object:
+        run = house.store.get(Run, params.id.removeprefix("run:"), as_of=house.position(params.as_of))
+        if run is None:
+            raise QuarterdeckError("not_found", f"there is no run {params.id!r}", hint="quarterdeck runs list")
+        return run_view(house.store, run, _step_order(house, run))
+
+    async def listing(asked: Asked, params: p.RunList) -> object:
+        return _list(house, params)
+
+    async def save(asked: Asked, params: rm.RunSave) -> object:
+        return await _save(house, params)
+
+    return {"run.get": get, "run.list": listing, "run.save": save}
+
+
+def _steering(house: House) -> dict[str, Handler]:
     async def start(asked: Asked, params: p.RunStart) -> object:
         if house.stopped and not params.dry_run:
             raise QuarterdeckError("stopped", "everything is stopped; no run begins", hint="quarterdeck resume")
@@ -53,15 +73,6 @@ def handlers(house: House) -> dict[str, Handler]:
         reply, seq = await house.change(asked, command)
         return ({"run_id": "", "plan": reply.pop("steps"), **reply}, seq) if params.dry_run else (reply, seq)
 
-    async def get(asked: Asked, params: p.ReadOne) -> object:
-        run = house.store.get(Run, params.id.removeprefix("run:"), as_of=house.position(params.as_of))
-        if run is None:
-            raise QuarterdeckError("not_found", f"there is no run {params.id!r}", hint="quarterdeck runs list")
-        return run_view(house.store, run, _step_order(house, run))
-
-    async def listing(asked: Asked, params: p.RunList) -> object:
-        return _list(house, params)
-
     async def signal(asked: Asked, params: p.RunSignal) -> object:
         command = SignalRun(id=params.id, signal=params.signal, payload=params.payload)
         return await _done(house, asked, params.id, command)
@@ -71,6 +82,19 @@ def handlers(house: House) -> dict[str, Handler]:
         for run in _tree(house, params.id):
             await house.hub.abandon(f"step/{run}/")
         return ended
+
+    return {
+        "run.start": start,
+        "run.kill": kill,
+        "run.signal": signal,
+        "run.pause": _steerer(house, "pause"),
+        "run.resume": _steerer(house, "resume"),
+        "run.cancel": _steerer(house, "cancel"),
+    }
+
+
+def _editing(house: House) -> dict[str, Handler]:
+    """What changes the steps of a run."""
 
     async def edit_step(asked: Asked, params: rm.RunEditStep) -> object:
         command = EditStep(
@@ -92,23 +116,11 @@ def handlers(house: House) -> dict[str, Handler]:
         command = ReassignStep(id=params.id, step=params.step, agent=params.agent, reason=params.reason)
         return await _done(house, asked, params.id, command)
 
-    async def save(asked: Asked, params: rm.RunSave) -> object:
-        return await _save(house, params)
-
     return {
-        "run.start": start,
-        "run.kill": kill,
         "run.edit_step": edit_step,
         "run.reassign": reassign,
-        "run.save": save,
-        "run.get": get,
-        "run.list": listing,
-        "run.pause": _steerer(house, "pause"),
-        "run.resume": _steerer(house, "resume"),
-        "run.cancel": _steerer(house, "cancel"),
         "run.retry_step": _step_steerer(house, "retry"),
         "run.skip_step": _step_steerer(house, "skip"),
-        "run.signal": signal,
     }
 
 
