@@ -199,7 +199,7 @@ def bring_back(turn: Turn, event: Event) -> None:
     names = happened(turn, event)
     if not names:
         return
-    for action in list(turn.draft.live(Action)):
+    for action in list(turn.draft.live(Action, "away")):
         replied = action.snoozed_on == "reply" and {target.lower() for target in action.targets} & names
         if replied or action.snoozed_on in names:
             _back(turn, action, f"{action.snoozed_on} happened")

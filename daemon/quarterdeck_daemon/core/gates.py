@@ -70,7 +70,7 @@ def gate_of(table: Table, id: str) -> Gate | None:
 
 
 def live_gates(table: Table) -> Iterator[Gate]:
-    for run in table.live(Run):
+    for run in table.live(Run, "gate"):
         yield from gates_of(run)
 
 

@@ -101,5 +101,5 @@ def tell_expiring(turn: Turn, id: str, about: str, expires_us: int | None) -> No
 
 def settle_expiring(turn: Turn) -> None:
     """One that was warned about waits no more; the last of them ends the alert."""
-    if not any(one.warned and one.status == "proposed" for one in turn.draft.live(Action)) and not any(gate.step.warned for gate in live_gates(turn.draft)):
+    if not any(turn.draft.live(Action, "warned")) and not any(gate.step.warned for gate in live_gates(turn.draft)):
         settle_topic(turn, EXPIRING, "nothing of it waits any more")
