@@ -17,7 +17,7 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from . import proposal, service
+from . import language_models, proposal, service
 from .approvals import waiting
 from .home import open_screen
 from .plain import Plain, number, record, records, strings, text
@@ -29,6 +29,7 @@ from .words import reads, verb
 MARKER = ".quarterdeck-demo"
 MARKER_TEXT = "This folder was made by `quarterdeck demo`; `quarterdeck demo --reset` may delete it.\n"
 OUTSIDE = frozenset(("sent", "succeeded", "unknown", "compensated", "compensation_failed"))
+SCRIPTED = "scripted"
 LEAD = "lead"  # The qualifier's word for a mail that asks for work.
 WAIT_S_MAX = 180.0
 POLL_MS = 1_000
@@ -62,6 +63,17 @@ def lay_out(folder: Path) -> bool:
     (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
     ignored = shutil.ignore_patterns(".quarterdeck", ".git*", "__pycache__")
     shutil.copytree(company(), folder, dirs_exist_ok=True, ignore=ignored)
+    return True
+
+
+def with_scripted_model(folder: Path) -> bool:
+    """Have the script answer what models are asked; return whether it did not before."""
+    from ..service import model_shelf
+
+    if model_shelf.is_language(folder, SCRIPTED):
+        return False
+    model_shelf.add_file(folder, SCRIPTED, folder / "models" / "scripted.yaml")
+    model_shelf.use(folder, SCRIPTED, ())
     return True
 
 
@@ -249,8 +261,11 @@ def _next_steps(session: Session, first: str) -> Iterator[str]:
 @click.argument("directory", default="./demo-workspace", metavar="[DIR]")
 @click.option("--reset", is_flag=True, help="End its daemon, empty the folder, start over. Only if we made it.")
 @click.option("--no-tui", is_flag=True, help="Print what was done; do not open the screen.")
+@click.option(
+    "--scripted-model", is_flag=True, help="With a language model that gives fixed answers; else with none."
+)
 @reads
-def demo(session: Session, directory: str, reset: bool, no_tui: bool) -> None:
+def demo(session: Session, directory: str, reset: bool, no_tui: bool, scripted_model: bool) -> None:
     """Make the practice company in DIR and work through its mail up to what needs your yes."""
     named = Path(directory).expanduser()
     folder = named.resolve()
@@ -259,8 +274,13 @@ def demo(session: Session, directory: str, reset: bool, no_tui: bool) -> None:
     fresh = lay_out(folder)
     session.named = named
     session.printer.talk(f"{'made' if fresh else 'going on with'} the practice company in {folder}")
+    switched = scripted_model and with_scripted_model(folder)
+    if switched:
+        session.printer.talk("its model says what models/scripted.yaml says")
     if service.start(session):
         session.printer.talk("started its daemon")
+    elif switched:
+        language_models.told(session)
     done = summary(session, settle(session))
     session.show(done, lines(session, done))
     if session.interactive() and not (no_tui or session.printer.json):

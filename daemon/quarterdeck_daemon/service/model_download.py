@@ -100,8 +100,12 @@ def fetch(home: Path, url: str, progress: Progress, *, key: str = "", sha256: st
     name = hashlib.sha256(url.encode()).hexdigest()[:24]
     with (folder / f"{name}.part").open("ab") as part, _locked(part):
         known = _noted(folder / f"{name}.json", url)
-        with _client(key) as client:
-            found = _fetched(client, url, part, known, folder / f"{name}.json", progress)
+        try:
+            with _client(key) as client:
+                found = _fetched(client, url, part, known, folder / f"{name}.json", progress)
+        finally:
+            if not os.fstat(part.fileno()).st_size:
+                os.unlink(part.name)
     return _compared(folder / f"{name}.part", sha256 or found.sha256, told=bool(sha256))
 
 

@@ -43,7 +43,7 @@ def language_rows(folder: Path, hosted: Mapping[str, HostedModel] | None = None)
     rows = []
     for name, setting in config.models.items():
         known = hosted.get(name) if hosted is not None else _looked_at(folder, name, setting)
-        routes = [purpose for purpose, to in config.routes.items() if to in (name, f"tier:{setting.tier}")]
+        routes = sorted(one for one, to in config.routes.items() if to in (name, f"tier:{setting.tier}"))
         rows.append(_row(folder, name, setting, known or HostedModel(name=name), routes, measured.get(name)))
     return rows
 
