@@ -1,7 +1,8 @@
 """A supervisor over stand-in children: `python run_supervisor.py OPTIONS WORKSPACE`, OPTIONS a JSON map.
 
 commands  habit by role (see stand_ins.py)      workers   how many
-patience  fields of Patience                    without   names of protections to switch off, for the twins
+models    settings of each by name              patience  fields of Patience
+                                                without   names of protections to switch off, for the twins
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from quarterdeck_daemon.service import child, control, run_folder, supervisor, team
 from quarterdeck_daemon.service.child import Patience
+from quarterdeck_daemon.service.model_settings import ModelSetting
 from quarterdeck_daemon.service.run_folder import Lock, Places
 from quarterdeck_protocol import frames
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -29,6 +31,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     patience: Patience = Patience()
     without: tuple[str, ...] = ()
+    models: dict[str, ModelSetting] = {}
 
 
 def switch(place: object, name: str, replacement: object) -> None:
@@ -91,7 +94,15 @@ def without_uid_filter() -> None:
     switch(control.Control.__init__, "__kwdefaults__", {"same_user": False})
 
 
+def without_outward() -> None:
+    """The stop knows roles alone, and who may start is nobody's concern."""
+    kill = team.Team.kill
+    switch(team.Team, "kill", lambda self, roles, outward=False: kill(self, roles))
+    switch(supervisor.Supervisor, "may_start", lambda self, launch: not self._ending.is_set())
+
+
 SWITCHES = {
+    "outward": without_outward,
     "uid_filter": without_uid_filter,
     "lock": without_lock,
     "kernel_lock": without_kernel_lock,
@@ -104,10 +115,17 @@ SWITCHES = {
 
 
 async def run(options: Options, places: Places, lock: Lock) -> None:
-    habits = {"daemon": "daemon", "effector": "quiet", "indexer": "quiet", "worker": "quiet", **options.commands}
+    habits = {
+        "daemon": "daemon",
+        "effector": "quiet",
+        "indexer": "quiet",
+        "worker": "quiet",
+        "model": "quiet",
+        **options.commands,
+    }
     commands = {role: [sys.executable, str(STAND_INS), habit] for role, habit in habits.items()}
     await supervisor.Supervisor(
-        places, lock, workers=options.workers, commands=commands, patience=options.patience
+        places, lock, workers=options.workers, commands=commands, patience=options.patience, models=options.models
     ).run()
 
 

@@ -31,6 +31,7 @@ METHODS = (
     "stop.release",
     "supervisor.status",
     "supervisor.kill",
+    "supervisor.models",
     "supervisor.watch",
     "system.shutdown",
 )
