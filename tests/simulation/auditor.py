@@ -163,6 +163,8 @@ class Auditor:
         for event in told:
             if event.kind == "approval.returned":
                 yes_us = None
+            if event.kind == "action.permitted":
+                yes_us = 0  # By a rule, long before: nothing to cool off from.
             if event.kind == "approval.given":
                 yes_us = event.at_us
             if event.kind != "effect.intended" or action.approval is None:

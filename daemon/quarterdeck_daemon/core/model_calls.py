@@ -250,7 +250,7 @@ def _key(turn: Turn, call: ModelCall, spec: ModelSpec) -> str:
 def _known(turn: Turn, models: Models, call: ModelCall, spec: ModelSpec) -> ModelCall | None:
     """The call whose answer this is, too: of the same model and request, not too old, not forgotten."""
     known = turn.draft.get(KnownAnswer, _key(turn, call, spec)) if call.repeatable else None
-    if known is None or turn.env.now_us - known.at_us > models.answers_us:
+    if known is None or not known.number or turn.env.now_us - known.at_us > models.answers_us:
         return None
     if turn.number(ANSWERS) - known.number > models.answers_max:
         return None
@@ -267,8 +267,10 @@ def _asked_already(turn: Turn, call: ModelCall, key: str) -> str:
     """The call under way that asks the same of the same model, if there is one."""
     if not call.repeatable:
         return ""
-    asked = (one for one in turn.draft.live(ModelCall) if one.key == key and one.id != call.id and not one.behind)
-    return next((one.id for one in asked), "")
+    known = turn.draft.get(KnownAnswer, key)
+    ahead = turn.draft.get(ModelCall, known.call) if known is not None else None
+    waits = ahead is not None and ahead.live and ahead.key == key and not ahead.behind
+    return ahead.id if ahead is not None and waits and ahead.id != call.id else ""
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -343,9 +345,10 @@ def _cancel(turn: Turn, call: ModelCall, reason: str) -> None:
 def over(turn: Turn, event: Event) -> None:
     """A call has ended: who asks the same goes on, and its step, if that was the last it waited for."""
     id = str(event.body["call"])
-    for other in [one for one in turn.draft.live(ModelCall) if one.behind == id]:
-        send(turn, other)
     call = turn.draft.get(ModelCall, id)
+    for other in [turn.draft.get(ModelCall, one) for one in (call.followed if call is not None else ())]:
+        if other is not None and other.behind == id:
+            send(turn, other)
     run = turn.draft.get(Run, call.run) if call is not None and call.run else None
     step = run.steps.get(call.step) if run is not None and call is not None else None
     if run is None or step is None or step.status != "asking" or id not in step.calls:

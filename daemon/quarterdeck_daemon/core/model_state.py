@@ -78,6 +78,7 @@ def _routed(draft: Draft, event: Event) -> None:
     body = event.body
     call = _change(draft, event)
     fields: Plain = {"model": body["model"], "key": body["key"], "why": body["why"]}
+    _promise(draft, event, call)
     draft.put(
         replace(
             call, status="asked", tries=call.tries + 1, queued="", behind="",
@@ -86,12 +87,25 @@ def _routed(draft: Draft, event: Event) -> None:
     )  # fmt: skip
 
 
+def _promise(draft: Draft, event: Event, call: ModelCall) -> None:
+    """Its answer will lie there: who asks the same waits for it."""
+    if call.repeatable:
+        draft.put(
+            KnownAnswer(id=str(event.body["key"]), seq=event.seq, call=call.id, run=call.run, at_us=event.at_us)
+        )
+
+
 def _queued(draft: Draft, event: Event) -> None:
     body = event.body
     fields: Plain = {"queued": body.get("waiter", ""), "behind": body.get("behind", "")}
     fields |= {name: body[name] for name in ("model", "key", "why", "error") if name in body}
     call = _change(draft, event, status="queued", **fields)
     draft.put(replace(call, tried=strings(body.get("tried", call.tried))))
+    if call.queued:
+        _promise(draft, event, call)
+    ahead = draft.get(ModelCall, call.behind) if call.behind else None
+    if ahead is not None:
+        draft.put(replace(ahead, seq=event.seq, followed=(*ahead.followed, call.id)))
 
 
 def _answered(draft: Draft, event: Event) -> None:

@@ -334,6 +334,18 @@ def test_who_asks_the_same_while_it_is_under_way_waits_for_that_answer() -> None
     assert bench.step("r").status == "started"
 
 
+def test_who_asks_the_same_while_it_waits_for_room_waits_for_that_answer_too() -> None:
+    bench = ModelBench(SMALL, limits=(Limit(of="model:*", at_once=1),))
+    bench.start("first")
+    bench.tell(asks("another"), "first")
+    asked_in(bench, "q")
+    third = asked_in(bench, "r")
+    assert (bench.call("c2").status, third.behind) == ("queued", "c2")
+    bench.answer("c1")
+    bench.answer("c2")
+    assert bench.call("c3").reused == "c2"
+
+
 def test_who_waits_for_the_same_answer_asks_itself_when_the_first_is_cancelled() -> None:
     bench = ModelBench(SMALL)
     asked_in(bench, "q")

@@ -96,6 +96,7 @@ class ModelCall(Entity, frozen=True, kw_only=True, omit_defaults=True):
     tries: int = 0
     queued: str = ""  # Its place in the line of a limit.
     behind: str = ""  # The call under way that asks the very same.
+    followed: tuple[str, ...] = ()  # Calls that wait for its answer.
     likeness: float = 0.0  # Of a reused answer: 1 for the same request, less for one that only means the same.
     ended_us: int | None = None
 
@@ -120,10 +121,10 @@ class ModelDay(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KnownAnswer(Entity, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the answer to a request lies. Its id is the key of the call; it is forgotten with that call."""
+    """Where the answer to a request lies, or will lie. Its id is the key of the call; it is forgotten with that call."""
 
     kind: ClassVar[str] = "known_answer"
     call: str
     run: str = ""
-    number: int = 0  # How many answers were known before it.
+    number: int = 0  # Of the answer among all; 0 while it is under way.
     at_us: int = 0
