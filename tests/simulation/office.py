@@ -31,7 +31,7 @@ from quarterdeck_daemon.core.commands import (
     StepAnswered,
     Wake,
 )
-from quarterdeck_daemon.core.entities import Action, Document, Memory, ModelCall, Plain, Run, Stop
+from quarterdeck_daemon.core.entities import Action, Document, Memory, Mode, ModelCall, Plain, Run, Stop
 from quarterdeck_daemon.core.hashing import action_hash, text_hash, value_hash
 from quarterdeck_daemon.core.kernel import all_needs, decide
 from quarterdeck_daemon.core.orders import ExecuteEffect, ReconcileEffect
@@ -87,7 +87,7 @@ class Office:
         self._timers: dict[str, Needs] = {}
         self._mails = 0
         self.submit(Request(Configure(cooling_us=self.chance.choice((0, 0, 60 * SECOND)), **SETTINGS)))  # type: ignore[arg-type]
-        mode = self.chance.choice(("creative", "creative", "deterministic"))
+        mode: Mode = self.chance.choice(("creative", "creative", "deterministic"))
         self.submit(Request(ConfigureModels(specs=MODELS, routes=ROUTES, mode=mode)))
         self.load_assets()
 

@@ -206,7 +206,7 @@ def test_twin_an_applier_that_looks_outside_the_log_is_found_by_its_replay(monke
 
 
 def test_twin_answers_that_nobody_knows_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_calls, "_known", lambda *asked: None)
+    monkeypatch.setattr(model_calls, "known_answer", lambda *asked: None)
     assert damage(live, "computed what was known")
 
 

@@ -24,8 +24,9 @@ from . import breakers
 from .admission import may_ask
 from .budgets import open_reservation
 from .commands import AskModelNow, CancelCall, Command, ConfigureModels, ModelAnswered
-from .entities import Amounts, Breaker, KnownAnswer, ModelCall, ModelIdentity, Models, ModelSpec, Plain, Run, Step
+from .entities import Amounts, Breaker, ModelCall, ModelSpec, Plain, Run, Step
 from .failing import fail
+from .known_answers import asked_already, key_for, known_answer
 from .limits import NOTHING
 from .lookup import find
 from .model_state import ANSWERS, key_of, question_hash
@@ -168,19 +169,19 @@ def send(turn: Turn, call: ModelCall) -> None:
     found = route(
         models,
         _wanted(call),
-        lambda spec: "" if _known(turn, models, call, spec) else _closed(turn, spec, call.id),
+        lambda spec: "" if known_answer(turn, models, call, spec) else _closed(turn, spec, call.id),
         lambda spec: (
-            "" if _known(turn, models, call, spec) else no_room_at_caps(turn, call_work(turn, call, spec, run))
+            "" if known_answer(turn, models, call, spec) else no_room_at_caps(turn, call_work(turn, call, spec, run))
         ),
     )
     spec = found.model
     if spec is None:
         _without_model(turn, call, found.why, found.alternatives)
         return
-    body: Plain = {"model": spec.name, "key": _key(turn, call, spec), "why": found.why}
-    if known := _known(turn, models, call, spec):
+    body: Plain = {"model": spec.name, "key": key_for(turn, call, spec), "why": found.why}
+    if known := known_answer(turn, models, call, spec):
         reuse(turn, call, known, body)
-    elif ahead := _asked_already(turn, call, str(body["key"])):
+    elif ahead := asked_already(turn, call, str(body["key"])):
         _tell(turn, "model.queued", call, {**body, "behind": ahead, "reason": f"{ahead} asks the same"})
     else:
         _take_place(turn, call, spec, run, body, found.alternatives)
@@ -239,38 +240,10 @@ def made_by_model(labels: Labels) -> Labels:
     return labels if labels.integrity == "external" else msgspec.structs.replace(labels, integrity="agent")
 
 
-# --- known answers --------------------------------------------------------------------------------
-
-
-def _key(turn: Turn, call: ModelCall, spec: ModelSpec) -> str:
-    identity = turn.draft.get(ModelIdentity, spec.name)
-    return key_of(spec.id or (identity.model if identity else spec.name), call.request_hash)
-
-
-def _known(turn: Turn, models: Models, call: ModelCall, spec: ModelSpec) -> ModelCall | None:
-    """The call whose answer this is, too: of the same model and request, not too old, not forgotten."""
-    known = turn.draft.get(KnownAnswer, _key(turn, call, spec)) if call.repeatable else None
-    if known is None or not known.number or turn.env.now_us - known.at_us > models.answers_us:
-        return None
-    if turn.number(ANSWERS) - known.number > models.answers_max:
-        return None
-    return turn.draft.get(ModelCall, known.call)
-
-
-def reuse(turn: Turn, call: ModelCall, known: ModelCall, body: Plain, likeness: float = 1.0) -> None:
+def reuse(turn: Turn, call: ModelCall, known: ModelCall, body: Plain) -> None:
     saved: Plain = {"tokens": known.tokens_in + known.tokens_out, "ms": known.ms, "money": known.money}
-    told: Plain = {**body, "from": known.id, "saved": saved, "likeness": likeness}
+    told: Plain = {**body, "from": known.id, "saved": saved}
     _tell(turn, "model.reused", call, told)
-
-
-def _asked_already(turn: Turn, call: ModelCall, key: str) -> str:
-    """The call under way that asks the same of the same model, if there is one."""
-    if not call.repeatable:
-        return ""
-    known = turn.draft.get(KnownAnswer, key)
-    ahead = turn.draft.get(ModelCall, known.call) if known is not None else None
-    waits = ahead is not None and ahead.live and ahead.key == key and not ahead.behind
-    return ahead.id if ahead is not None and waits and ahead.id != call.id else ""
 
 
 # --- answers --------------------------------------------------------------------------------------

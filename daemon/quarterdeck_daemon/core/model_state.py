@@ -137,7 +137,7 @@ def _reused(draft: Draft, event: Event) -> None:
     """Who has an answer from another run has it from there, also when that is to be forgotten."""
     body = event.body
     first = draft.get(ModelCall, str(body["from"]))
-    fields: Plain = {"model": body["model"], "key": body["key"], "saved": body["saved"], "likeness": body["likeness"]}
+    fields: Plain = {"model": body["model"], "key": body["key"], "saved": body["saved"]}
     call = _over(draft, event, "answered", reused=body["from"], why=str(body["why"]), **fields)
     saved = {f"saved_{name}": amount for name, amount in call.saved.items()}
     _count(draft, event, call.model, reused=1, **saved)  # type: ignore[arg-type]  # Numbers, as they were recorded.

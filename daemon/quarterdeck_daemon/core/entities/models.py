@@ -97,7 +97,6 @@ class ModelCall(Entity, frozen=True, kw_only=True, omit_defaults=True):
     queued: str = ""  # Its place in the line of a limit.
     behind: str = ""  # The call under way that asks the very same.
     followed: tuple[str, ...] = ()  # Calls that wait for its answer.
-    likeness: float = 0.0  # Of a reused answer: 1 for the same request, less for one that only means the same.
     ended_us: int | None = None
 
     @property
