@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from .params import Change, Name, Tags, Text
+from .params import Change, Name, Short, Tags, Text
 from .shapes import Page, Shape
 
 Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -62,6 +62,53 @@ class IndexState(Shape, frozen=True, kw_only=True):
     rows: int = 0
     migrating_to: str = ""
     migrated: int = 0
+
+
+class ModelAdd(Change, frozen=True, kw_only=True):
+    """source: a path on the daemon's machine; or the url of a service, and what the model is called there."""
+
+    id: Name
+    source: Text = ""
+    sha256: Short = ""
+    url: Short = ""
+    model: Short = ""
+    key: Short = ""
+    tier: Annotated[int, Meta(ge=1, le=2)] = 1
+
+
+class ModelPull(Change, frozen=True, kw_only=True):
+    """source: OWNER/REPO[@REVISION]/FILE.gguf of a hub; without one, an embedder of the catalogue. Cut short, it goes on."""
+
+    id: Name
+    source: Short = ""
+    hub: Short = ""
+    sha256: Short = ""
+    key: Short = ""
+    tier: Annotated[int, Meta(ge=1, le=2)] = 1
+
+
+class ModelAdded(Shape, frozen=True, kw_only=True):
+    id: str
+    path: str = ""
+    sha256: str = ""
+
+
+class ModelBench(Change, frozen=True, kw_only=True):
+    """id: of a language model."""
+
+    id: Name
+
+
+class ModelFigures(Shape, frozen=True, kw_only=True):
+    """As measured on this machine: tokens written and read in a second, the first token, the most memory."""
+
+    id: str
+    model: str
+    tokens_s: float
+    reads_s: float
+    first_ms: float
+    load_ms: float
+    memory_mb: int
 
 
 class ModelReload(Change, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..daemon.models.chat_server import ChatServer
 from ..daemon.models.host_rig import SCRIPT
+from ..daemon.models.tiny_gguf import write_tiny
 from .quarters import Plain, Quarters, running, small_house, until
 
 SCRIPTED = """
@@ -191,3 +192,20 @@ def test_the_stop_ends_the_hosts_of_models_elsewhere_and_no_others(tmp_path: Pat
             assert until(lambda: host_of(quarters, "far") != 0, 20)
             assert until(lambda: model(client, "far")["ready"] is True, 20)
             assert client.call("model.ask", {"prompt": "Five words."}).result["text"] == "one two three four five"
+
+
+def test_a_model_is_added_measured_and_asked_over_the_wire(tmp_path: Path) -> None:
+    """The daemon itself reads no file of strangers and loads nothing: each errand is a process of its own."""
+    with house(tmp_path, "") as (quarters, client):
+        source = write_tiny(tmp_path / "tiny.gguf", "Q4_0")
+        added = client.call("model.add", {"id": "tiny", "source": str(source)}).result
+        assert Path(str(added["path"])).is_relative_to(quarters.folder / ".quarterdeck" / "models")
+        assert until(lambda: model(client, "tiny")["ready"] is True and bool(model(client, "tiny")["model"]), 20)
+        figures = client.call("model.bench", {"id": "tiny"}, deadline_ms=60_000).result
+        assert float(str(figures["tokens_s"])) > 0
+        assert model(client, "tiny")["tokens_s"]
+        answer = client.call("model.ask", {"prompt": "Dear Ana", "tokens_max": 8}, deadline_ms=30_000).result
+        assert str(answer["model"]).startswith("tiny-")
+        assert refused(lambda: client.call("model.add", {"id": "tiny", "source": str(source)})).code == "conflict"
+        assert refused(lambda: client.call("model.add", {"id": "--help", "source": str(source)})).code == "bad_value"
+        assert refused(lambda: client.call("model.bench", {"id": "none"})).code == "not_found"

@@ -17,6 +17,7 @@ from ...core.orders import ModelRequest
 from ..house import House
 from ..model_calls import reply_in
 from ..model_desk import ModelDesk
+from ..model_errand import errand
 from ..model_shelf import language_rows
 from ..models import model_rows, use_model
 from ..rpc import Asked, Handler
@@ -52,7 +53,29 @@ def handlers(house: House) -> dict[str, Handler]:
         await desk.reload()
         return {"models": list(desk.settings)}
 
-    return {"model.list": listed, "model.reload": reload, "model.use": use, "model.ask": ask, "model.cancel": cancel}
+    async def add(asked: Asked, params: m.ModelAdd) -> object:
+        options = {"from": params.source, "sha256": params.sha256, "url": params.url, "model": params.model}
+        return await _taken_in(house, "add", params.id, {**options, "key": params.key, "tier": str(params.tier)})
+
+    async def pull(asked: Asked, params: m.ModelPull) -> object:
+        if house.stopped:
+            raise QuarterdeckError("stopped", "everything is stopped; nothing is fetched", hint="quarterdeck resume")
+        options = {"from": params.source, "hub": params.hub, "sha256": params.sha256, "key": params.key}
+        return await _taken_in(house, "pull", params.id, {**options, "tier": str(params.tier)})
+
+    async def bench(asked: Asked, params: m.ModelBench) -> object:
+        return await errand(house.workspace, "bench", params.id, {})
+
+    return {
+        "model.add": add,
+        "model.pull": pull,
+        "model.bench": bench,
+        "model.list": listed,
+        "model.reload": reload,
+        "model.use": use,
+        "model.ask": ask,
+        "model.cancel": cancel,
+    }
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -135,6 +158,12 @@ def _told(house: House, id: str, event: Event) -> Plain:
         "tokens_out": reply.tokens_out, "first_ms": reply.first_ms, "ms": reply.ms, "money": call.money,
         "cached": bool(call.reused),
     }  # fmt: skip
+
+
+async def _taken_in(house: House, verb: str, id: str, options: dict[str, str]) -> Plain:
+    """The command line tells us itself when it has changed the settings."""
+    made = await errand(house.workspace, verb, id, options)
+    return {"id": id, "path": made.get("path", ""), "sha256": made.get("sha256", "")}
 
 
 def _desk(house: House) -> ModelDesk:
