@@ -58,9 +58,7 @@ LIVENESS_S = 0.1
 IDLE_LIVENESS_S = 0.5  # When nobody has an order, a death can wait to be noticed.
 ORDERS_AT_ONCE = {"worker": 1, "effector": 8, "indexer": 64}
 MODEL_AT_ONCE_MAX = 16  # Whatever a model host says of itself.
-HOST_WAIT_S = (
-    20.0  # Questions wait so long for a host of their model; then they are answered, so that others are asked.
-)
+HOST_WAIT_S = 20.0  # So long questions wait for a host of their model; then others can be asked.
 LOAD_S = 600.0  # A large file on a slow disk.
 CANCEL_S = 3.0  # A host that has not ended what was cancelled by then hangs.
 CROWD = 8  # For so many orders that wait, each worker holds one more, so that it need not wait for the next.
