@@ -174,6 +174,9 @@ class Office:
         run = self.store.get(Run, need.entity)
         assert run is not None, "needs name what exists"
         step = run.steps[need.step]
+        if len(step.calls) != need.replies:
+            del self._jobs[need.key]  # It has asked meanwhile.
+            return None
         started = self.store.event(step.input_seq)
         assert started is not None, "a started step has its input in the log"
         replies, _ = replies_for(self.store, step)

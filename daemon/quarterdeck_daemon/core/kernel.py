@@ -259,7 +259,7 @@ def _step_need(run: Run, id: str) -> Needs | None:
     if step.status == "started":
         turn = f"/{len(step.calls)}" if step.calls else ""
         key = f"step/{run.id}/{id}/{step.attempts}/{step.input_seq}{turn}"
-        return Needs(kind="step", key=key, entity=run.id, step=id, attempt=step.attempts)
+        return Needs(kind="step", key=key, entity=run.id, step=id, attempt=step.attempts, replies=len(step.calls))
     if step.status in ("backoff", "waiting") and step.until_us is not None:
         return _wake(f"run:{run.id}", step.until_us)
     return None

@@ -22,11 +22,11 @@ def known_answer(turn: Turn, models: Models, call: ModelCall, spec: ModelSpec) -
     return turn.draft.get(ModelCall, known.call)
 
 
-def asked_already(turn: Turn, call: ModelCall, key: str) -> str:
-    """The call under way that asks the same of the same model, if there is one."""
+def asked_already(turn: Turn, call: ModelCall, spec: ModelSpec) -> str:
+    """The call under way that asks the same of the model of the same name, if there is one."""
     if not call.repeatable:
         return ""
-    known = turn.draft.get(KnownAnswer, key)
+    known = turn.draft.get(KnownAnswer, key_of(spec.name, call.request_hash))
     ahead = turn.draft.get(ModelCall, known.call) if known is not None else None
-    waits = ahead is not None and ahead.live and ahead.key == key and not ahead.behind
+    waits = ahead is not None and ahead.live and ahead.model == spec.name and not ahead.behind
     return ahead.id if ahead is not None and waits and ahead.id != call.id else ""

@@ -181,7 +181,7 @@ def send(turn: Turn, call: ModelCall) -> None:
     body: Plain = {"model": spec.name, "key": key_for(turn, call, spec), "why": found.why}
     if known := known_answer(turn, models, call, spec):
         reuse(turn, call, known, body)
-    elif ahead := asked_already(turn, call, str(body["key"])):
+    elif ahead := asked_already(turn, call, spec):
         _tell(turn, "model.queued", call, {**body, "behind": ahead, "reason": f"{ahead} asks the same"})
     else:
         _take_place(turn, call, spec, run, body, found.alternatives)

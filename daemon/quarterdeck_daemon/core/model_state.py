@@ -88,11 +88,10 @@ def _routed(draft: Draft, event: Event) -> None:
 
 
 def _promise(draft: Draft, event: Event, call: ModelCall) -> None:
-    """Its answer will lie there: who asks the same waits for it."""
+    """Its answer will come: who asks the same waits for it. By the model's name, as its content may not be known yet."""
     if call.repeatable:
-        draft.put(
-            KnownAnswer(id=str(event.body["key"]), seq=event.seq, call=call.id, run=call.run, at_us=event.at_us)
-        )
+        id = key_of(str(event.body["model"]), call.request_hash)
+        draft.put(KnownAnswer(id=id, seq=event.seq, call=call.id, run=call.run, at_us=event.at_us))
 
 
 def _queued(draft: Draft, event: Event) -> None:

@@ -346,6 +346,27 @@ def test_who_asks_the_same_while_it_waits_for_room_waits_for_that_answer_too() -
     assert bench.call("c3").reused == "c2"
 
 
+def test_a_question_under_way_from_before_the_model_was_known_by_its_content_is_found_by_its_name() -> None:
+    bench = ModelBench(SMALL)
+    bench.start("first")
+    bench.tell(asks("another"), "first")
+    asked_in(bench, "q")
+    bench.answer("c1")
+    assert asked_in(bench, "r").behind == "c2"
+
+
+def test_what_a_step_needs_says_how_many_replies_it_is_given() -> None:
+    """So that a step that has asked meanwhile is not run with answers that are not there yet."""
+    bench = ModelBench(SMALL)
+    bench.start()
+    assert bench.needs("step")[0].replies == 0
+    bench.tell(asks("one", "two"))
+    assert bench.needs("step") == []
+    for id in ("c1", "c2"):
+        bench.answer(id)
+    assert bench.needs("step")[0].replies == 2
+
+
 def test_who_waits_for_the_same_answer_asks_itself_when_the_first_is_cancelled() -> None:
     bench = ModelBench(SMALL)
     asked_in(bench, "q")

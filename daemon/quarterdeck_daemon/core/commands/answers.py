@@ -61,3 +61,4 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     attempt: int = 0
     at_us: int = 0
+    replies: int = 0  # Of a step: how many replies of models it is given.
