@@ -174,7 +174,7 @@ class Office:
         run = self.store.get(Run, need.entity)
         assert run is not None, "needs name what exists"
         step = run.steps[need.step]
-        if len(step.calls) != need.replies:
+        if step.status == "asking" or len(step.calls) != need.replies:
             del self._jobs[need.key]  # It has asked meanwhile.
             return None
         started = self.store.event(step.input_seq)

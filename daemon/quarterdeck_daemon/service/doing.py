@@ -170,7 +170,8 @@ class Doing:
     async def _step(self, need: Needs) -> None:
         run = self._store.get(Run, need.entity)
         assert run is not None, "needs name what exists"
-        if len(run.steps[need.step].calls) != need.replies:
+        step = run.steps[need.step]
+        if step.status == "asking" or len(step.calls) != need.replies:
             return  # It has asked meanwhile: it is needed anew when the answers are there.
         started = self._store.event(run.steps[need.step].input_seq)
         assert started is not None, "a started step has its input in the log"
