@@ -7,6 +7,7 @@ input, and says nothing about what is wanted.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import unicodedata
@@ -18,27 +19,34 @@ from typing import Final
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _ENDINGS: Final = ("ings", "ing", "edly", "ed", "ies", "es", "ly", "er", "en", "s", "e", "n")
 STEM_CHARS_MIN: Final = 3
+SLIP_CHARS_MIN: Final = 5  # A shorter word is one slip away from too many others.
+SLIP_LIKENESS: Final = 0.8
 
 STOP: Final = frozenset(
     """a an the and or of to for in on at by with from about as it its is are was be been do does did has have had
     i me my we us our you your they them their he him his she her this that these those there here please pls can
     could would should will shall may might must let lets just now today want need like some any all every so if then
     than but not no up out into over again more most much many
-    ein eine einen der die das den dem und oder zu fuer für mit von im in am an auf bitte mir mich uns ich wir du sie
-    es ist sind le la les un une et ou de du des pour avec dans sur s il te plait je nous vous""".split()  # noqa: SIM905
+    ein eine einen der die das den dem und oder zu fuer für mit von im in am an auf bitte mir mich uns ich wir du sie alle
+    es ist sind hat haben noch le la les un une et ou de du des pour avec dans sur s il te plait je nous vous a au aux
+    doc tous toutes""".split()  # noqa: SIM905
 )
 # Words of one line mean the same here. The first names them all.
 _SAME: Final = """
-write draft compose prepare word pen drop line schreib schreiben verfass entwurf ecrire rediger
-mail email e-mail letter message note post brief nachricht courriel
-answer reply respond response get-back antwort antworten repondre
-invoice bill billing rechnung facture
-remind reminder chase nudge dun mahnung mahnen erinner erinnerung rappel relance
-overdue late unpaid outstanding owe owing ueberfaellig
-pay paid payment settle zahlung bezahlt
+write compose word pen drop line schreib schreibe schreiben verfass verfasse ecrire ecris rediger redige
+draft entwurf brouillon
+mail email letter message note brief nachricht courriel lettre
+answer reply respond response antwort antworten beantworten beantworte repondre reponds
+invoice bill billing rechnung rechnungen facture factures
+remind reminder chase nudge dun mahnung mahnen mahne erinner erinnere erinnerung rappel rappelle relance relancer
+overdue unpaid outstanding owe owing ueberfaellig überfällig überfällige impaye impayee impayees
+open offen offene ouvert ouvertes
+pay paid settle due bezahlt bezahlen fällig payer
+payment zahlung zahlungen zahlungseingang paiement paiements
 find search look lookup locate suche finden chercher
-know tell say explain what who when where which why how question ask wissen
-meeting appointment call slot calendar schedule book plan termin kalender
+know tell say explain what who when where which why how question ask wissen wer was wann welche quelles quelle quand combien
+meeting appointment calendar schedule agenda termin termine kalender agenda rendez-vous
+free availability available frei freie libre libres
 task todo to-do chore aufgabe
 lead enquiry inquiry prospect anfrage
 client customer kunde
@@ -52,9 +60,12 @@ price fee rate quote quotation cost preis honorar
 contract agreement vertrag
 proposal offer angebot
 report status progress
-week day month
-reconcile match balance
+week woche semaine
+reconcile match balance abgleich abgleichen rapprocher
 file save store
+minimum smallest least mindestens
+begin start beginn anfang debut
+end ende fin stop
 """
 
 
@@ -83,6 +94,16 @@ def _meanings() -> dict[str, str]:
     return found
 
 
+@cache
+def _known() -> frozenset[str]:
+    """Every word of the tables, as it is spoken."""
+    return frozenset(_folded(word) for word in _SAME.split()) | STOP
+
+
+def _spoken(text: str) -> list[str]:
+    return [_folded(word) for word in _WORD.findall(text)]
+
+
 def words_in(text: str) -> list[str]:
     """The stems of what carries meaning, in their order."""
     meanings = _meanings()
@@ -94,8 +115,30 @@ class Sentences:
     """Sentences to compare others with. A word that many of them have says little."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
-        self._words = [frozenset(words_in(sentence)) for sentence in sentences]
-        self._count = Counter(word for words in self._words for word in words)
+        kept = tuple(sentences)
+        self._spoken = {word for sentence in kept for word in _spoken(sentence)}
+        self._take(frozenset(words_in(sentence)) for sentence in kept)
+
+    @classmethod
+    def of(cls, words: Iterable[frozenset[str]]) -> Sentences:
+        """The same of sentences whose words are known already."""
+        made = cls(())
+        made._take(words)
+        return made
+
+    def _take(self, words: Iterable[frozenset[str]]) -> None:
+        self._words = list(words)
+        self._count = Counter(word for one in self._words for word in one)
+
+    def words(self, text: str) -> list[str]:
+        """As words_in; a word that nobody knows here counts as the one that it is a slip of, if there is one."""
+        return words_in(" ".join(self._meant(word) for word in _spoken(text)))
+
+    def _meant(self, word: str) -> str:
+        known = self._spoken | _known()
+        if len(word) < SLIP_CHARS_MIN or word in known or stem(word) in _meanings():
+            return word
+        return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=SLIP_LIKENESS)), word)
 
     def weight(self, word: str) -> float:
         return 1.0 + math.log((1 + len(self._words)) / (1 + self._count[word]))

@@ -19,11 +19,14 @@ from .outreach import OUTREACH
 from .planner import PLANNER
 from .prompted import run_prompt
 from .qualifier import QUALIFIER
+from .researcher import RESEARCHER
 from .scheduler import SCHEDULER
 
 PLUGINS: Final = "quarterdeck.agents"
 
-_TEAM = (CLERK, COMPOSER, COORDINATOR, CORRECTOR, EXTRACTOR, OUTREACH, PLANNER, QUALIFIER, SCHEDULER)
+_TEAM = (
+    CLERK, COMPOSER, COORDINATOR, CORRECTOR, EXTRACTOR, OUTREACH, PLANNER, QUALIFIER, RESEARCHER, SCHEDULER,
+)  # fmt: skip
 AGENTS: dict[str, Agent] = {agent.name: agent for agent in _TEAM}
 
 
