@@ -16,6 +16,7 @@ from . import approval_messages as am
 from . import audit_messages as au
 from . import document_params as dp
 from . import document_results as dr
+from . import learning_messages as le
 from . import limit_messages as lm
 from . import memory_params as mp
 from . import model_messages as mm
@@ -246,6 +247,9 @@ METHODS: dict[str, Method] = {
     ),
     "agent.set_autonomy": _change(
         op.AutonomySet, po.LevelSet, "Decide how far it may go, or decline what is proposed."
+    ),
+    "agent.record": _read(
+        le.RecordList, le.RecordViews, "What became of each agent's actions; stated confidence against observed."
     ),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),

@@ -97,6 +97,14 @@ class EvidenceView(Shape, frozen=True, kw_only=True):
     span: tuple[int, int] | None = None
 
 
+class Alternative(Shape, frozen=True, kw_only=True):
+    """What else was considered. id: opens it, when it is something that is there.  why: what spoke for the other."""
+
+    what: str
+    id: str = ""
+    why: str = ""
+
+
 class PolicyView(Shape, frozen=True, kw_only=True):
     """guards: numbers of the built-in rules that spoke.  grant: the permission that allowed it.  level: of autonomy.
 
@@ -121,6 +129,10 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     group: what is alike is decided together under this name.  group_items: who is in it.  ticked: whether the group's yes
     takes it along.  outlier: why not, in words.  confirm: what must be typed for a yes, "" for nothing.  cools_ms: how long
     it waits after a yes, to be read again.  returned: what had changed when it came back from that.
+
+    calibrated: what a confidence like this one was worth before: {n, stood, observed, low, high, says}; {} when none is stated.
+    made_with: lessons that were before whoever made it, and the template, as `memory:m12` and `asset:template/x`.
+    used: all that its run had read when it was made, as `kind:id`.  alternatives: what else was considered.
 
     gate: a question of a run, of the id `RUN/STEP`; `action.args` holds it and what the steps before it gave. It has nothing
     to edit, is in no group, and no rule can be made of it.
@@ -155,6 +167,10 @@ class ApprovalView(Shape, frozen=True, kw_only=True):
     confirm: str = ""
     cools_ms: int = 0
     returned: list[str] = []
+    calibrated: Plain = {}
+    alternatives: list[Alternative] = []
+    made_with: list[str] = []
+    used: list[str] = []
 
 
 class Approvals(Page, frozen=True, kw_only=True):

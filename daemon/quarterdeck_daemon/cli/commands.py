@@ -47,7 +47,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "policies", "policies", "What may leave the house: list, show, explain, test, grant, grants, revoke."
         ),
         "connectors": Entry("assets", "connectors", "Ways in and out."),
-        "agents": Entry("autonomy", "agents", "Who does the steps: list, show, new, validate, test, reload, autonomy."),
+        "agents": Entry(
+            "records", "agents", "Who does the steps: list, show, new, validate, test, reload, autonomy, record."
+        ),
         "dead": Entry("dead", "dead", "Work that gave up: list, show, retry, edit, reroute, compensate, drop."),
         "breakers": Entry("breakers", "breakers", "Who is given no work because it kept failing: list, reset."),
         "budget": Entry("budget", "budget", "Limits and budgets: list, raise, set."),

@@ -15,6 +15,7 @@ from .times import local
 
 HEADERS = ("ID", "RISK", "AGENT", "EXPIRES", "SUMMARY")
 QUOTE_CHARACTERS_MAX = 300
+USED_SHOWN = 12
 
 
 def name_of(item: Plain) -> str:
@@ -64,6 +65,7 @@ def whole(printer: Printer, item: Plain) -> Iterator[str]:
         "risk": text(item, "risk"),
         "why": text(item, "why"),
         "rule": rule(item),
+        "sure": sure(item),
         "cost": text(item, "cost"),
         "undo": text(item, "undo"),
         "expires": expiry(item),
@@ -75,6 +77,10 @@ def whole(printer: Printer, item: Plain) -> Iterator[str]:
     for one in strings(item.get("risks")):
         yield f"  {'beware:':<9}{line(one)}"
     yield from evidence(item)
+    yield from _made_with(item)
+    for other in records(item.get("alternatives")):
+        why = f" ({text(other, 'why')})" if text(other, "why") else ""
+        yield f"  {'or:':<9}{line(text(other, 'what') + why)}"
     yield ""
     yield from body(item)
 
@@ -87,6 +93,30 @@ def rule(item: Plain) -> str:
     reasons = "; ".join(strings(found.get("reasons")))
     head = f"{text(found, 'verdict')} by {text(found, 'rule')} ({text(found, 'where')})"
     return f"{head}: {reasons}" if reasons else head
+
+
+def sure(item: Plain) -> str:
+    """How sure the record makes it, and what a confidence like that was worth before; never an agent's opinion."""
+    stated, basis = item.get("confidence"), text(item, "basis")
+    if not isinstance(stated, int | float):
+        return basis
+    worth = text(record(item.get("calibrated")), "says")
+    return f"{round(stated * 100)} %: {basis}" + (f"; {worth}" if worth else "")
+
+
+def _made_with(item: Plain) -> Iterator[str]:
+    """The lessons and the template that lay before whoever made it, then all that was read; `why ID` opens each."""
+    made = [one.removeprefix("memory:") for one in strings(item.get("made_with"))]
+    lessons = [one for one in made if not one.startswith("asset:")]
+    templates = [one.removeprefix("asset:template/") for one in made if one.startswith("asset:")]
+    if lessons:
+        yield f"  {'with:':<9}{line('lesson ' + ', '.join(lessons))}"
+    if templates:
+        yield f"  {'from:':<9}{line('template ' + ', '.join(templates))}"
+    cited = {text(one, "source") for one in records(item.get("evidence"))} | set(strings(item.get("made_with")))
+    rest = [one.removeprefix("memory:") for one in strings(item.get("used")) if one not in cited]
+    if rest:
+        yield f"  {'read:':<9}{line(', '.join(rest[:USED_SHOWN]) + (' …' if len(rest) > USED_SHOWN else ''))}"
 
 
 def evidence(item: Plain) -> Iterator[str]:

@@ -6,7 +6,7 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
-from .entities import Action, ActionStatus, Approval, Evidence, Plain, Run, Verdict
+from .entities import Action, ActionStatus, Alternative, Approval, Evidence, Plain, Run, Verdict
 from .table import Draft
 from .turn import Applier, strings, take_number
 
@@ -40,6 +40,9 @@ class _Proposed(msgspec.Struct):
     seen: Plain = {}
     warn_us: int | None = None
     rests: Plain = {}
+    calibrated: Plain = {}
+    alternatives: tuple[Alternative, ...] = ()
+    made_with: tuple[str, ...] = ()
 
 
 def _proposed(draft: Draft, event: Event) -> None:

@@ -24,7 +24,9 @@ from quarterdeck_protocol.labels import Labels
 
 from .admission import may_leave
 from .alerts import raise_alert, settle_topic
+from .calibration import calibrated
 from .commands import Command, EffectAnswered, EffectStarted, SettleAction
+from .considered import alternatives, made_with
 from .cooling import ask_again, reread
 from .entities import UNDO_ITEM_OVER, Action, Plain, Record, Run, Step, Stop, Undoing, Verdict
 from .forking import fork_of
@@ -84,9 +86,11 @@ def propose_as(
         turn.draft, proposed.connector, proposed.verb, proposed.args, labels, asker, targets=proposed.targets
     )
     verdict = _judge(turn, question)
-    confidence, basis = confidence_of(turn.draft.get(Record, record_id(agent, name)))
+    record = turn.draft.get(Record, record_id(agent, name))
+    confidence, basis = confidence_of(record)
     body: Plain = {
         **msgspec.to_builtins(proposed),
+        **_explained(turn, proposed, record, confidence, turn.draft.get(Run, run) if run else None, made_from),
         "confidence": confidence,  # Counted from the record; what the agent says of itself is kept as its claim.
         "claimed": proposed.confidence,
         "basis": basis,
@@ -115,6 +119,20 @@ def propose_as(
             use(turn, verdict.grant, id)
         hold(turn, find(turn, Action, id))
     return id
+
+
+def _explained(
+    turn: Turn, proposed: ProposedAction, record: Record | None, confidence: float | None, run: Run | None,
+    made_from: tuple[str, ...],
+) -> Plain:  # fmt: skip
+    """What a proposal carries beside the rule: what the confidence was worth, lessons and template, what else there was."""
+    others = alternatives(turn.draft, run, proposed.alternatives, made_from, proposed.evidence)
+    found: Plain = {
+        "calibrated": calibrated(record, confidence),
+        "alternatives": msgspec.to_builtins(others),
+        "made_with": list(made_with(turn.draft, made_from, proposed.evidence)),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _judge(turn: Turn, question: Question) -> Verdict:

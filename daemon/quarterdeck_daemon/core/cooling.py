@@ -192,6 +192,7 @@ def ask_again(turn: Turn, action: Action, verdict: Verdict, changed: tuple[str, 
     """It goes back to the operator with what is no longer as it was."""
     body: Plain = {
         "action": action.id,
+        "given": action.approval is not None,
         "changed": list(changed),
         "verdict": msgspec.to_builtins(verdict),
         "expires_us": max(action.expires_us or 0, turn.env.now_us + settings_of(turn.draft).expires_us),

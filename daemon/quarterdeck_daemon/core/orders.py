@@ -16,7 +16,7 @@ import msgspec
 
 from quarterdeck_protocol.labels import EXTERNAL, OPERATOR, Labels
 
-from .entities import Amounts, Evidence, Plain
+from .entities import Alternative, Amounts, Evidence, Plain
 
 FailureClass = Literal["transient", "permanent", "contract", "crash", "timeout", "stopped", "uncertain"]
 
@@ -239,6 +239,7 @@ class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     compensates: str = ""  # The action that this one mends, when it is a correction.
     compensation: Plain = {}  # How to take it back: {"verb": "practice.cancel", "args": {…}}; "": as its verb says.
+    alternatives: tuple[Alternative, ...] = ()  # What else it could have proposed, and why it did not.
 
 
 class ProposedTask(msgspec.Struct, frozen=True, kw_only=True):

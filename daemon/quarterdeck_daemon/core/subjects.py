@@ -41,6 +41,7 @@ from .entities import (
     KnownAnswer,
     Limits,
     Memory,
+    Merit,
     Meter,
     ModelCall,
     ModelDay,
@@ -343,7 +344,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Watch: _none,  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
-    **dict.fromkeys((Record, Reached, Attention), _none),  # Names of agents and kinds, counts, hashes.
+    **dict.fromkeys((Record, Reached, Merit, Attention), _none),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys(
         (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity, ModelDay), _none
     ),  # Ids, counts and times.

@@ -15,8 +15,9 @@ import msgspec
 
 from quarterdeck_protocol.events import Event
 
+from .calibration import bin_of
 from .contracts import contract_of
-from .entities import Action, Autonomy, Plain, Reached, Record, Run, Tally
+from .entities import Action, Autonomy, Merit, Plain, Reached, Record, Run, Tally
 from .hashing import text_hash
 from .lookup import find
 from .table import Draft, Table
@@ -73,12 +74,22 @@ def confidence_of(record: Record | None) -> tuple[float | None, str]:
 # --- noting ---------------------------------------------------------------------------------------
 
 
-def _note(turn: Turn, action: Action, what: str, reached: list[str] | None = None) -> None:
+# What an end adds to (decided, stood) of the bin of the stated confidence.
+STOOD, FELL, FELL_LATER, NEITHER = (1, 1), (1, 0), (0, -1), (0, 0)
+
+
+def _note(
+    turn: Turn, action: Action, what: str, weighs: tuple[int, int] = NEITHER, reached: list[str] | None = None
+) -> None:  # fmt: skip
     if action.agent in OURS:
         return
     body: Plain = {"record": record_id(action.agent, f"{action.connector}.{action.verb}"), "what": what}
     if reached:
         body["reached"] = reached
+    if action.confidence is not None and weighs != NEITHER:
+        body |= {"bin": bin_of(action.confidence), "weighs": list(weighs)}
+    if what and action.made_with:
+        body["with"] = list(action.made_with)
     turn.emit("record.noted", body, actor="kernel")
 
 
@@ -86,23 +97,40 @@ def _action(turn: Turn, event: Event) -> Action:
     return find(turn, Action, str(event.body["action"]))
 
 
+def _later(action: Action, decided: bool) -> tuple[int, int]:
+    """It went wrong after it was decided. What the operator had changed never counted as standing."""
+    if action.approval is not None and action.approval.edited:
+        return NEITHER
+    return FELL_LATER if decided else FELL
+
+
 def note_approval(turn: Turn, event: Event) -> None:
-    _note(turn, _action(turn, event), "edited" if isinstance(event.body.get("args"), dict) else "unchanged")
+    edited = isinstance(event.body.get("args"), dict)
+    _note(turn, _action(turn, event), "edited" if edited else "unchanged", FELL if edited else STOOD)
+
+
+def note_return(turn: Turn, event: Event) -> None:
+    """Its approval does not hold: what it counted for is taken back, the next decision counts."""
+    action = _action(turn, event)
+    if event.body.get("given"):
+        _note(turn, action, "", (-1, 0) if action.proposed_args else (-1, -1))
 
 
 def note_rejection(turn: Turn, event: Event) -> None:
-    _note(turn, _action(turn, event), "rejected")
+    _note(turn, _action(turn, event), "rejected", FELL)
 
 
 def note_success(turn: Turn, event: Event) -> None:
     action = _action(turn, event)
     name = f"{action.connector}.{action.verb}"
     reached = [reached_id(name, target) for target in action.targets[:REACHED_MAX]]
-    _note(turn, action, "done" if action.approval is None else "", reached)
+    unasked = action.approval is None
+    _note(turn, action, "done" if unasked else "", STOOD if unasked else NEITHER, reached)
 
 
 def note_failure(turn: Turn, event: Event) -> None:
-    _note(turn, _action(turn, event), "failed")
+    action = _action(turn, event)
+    _note(turn, action, "failed", _later(action, decided=action.approval is not None))
 
 
 def note_withdrawal(turn: Turn, event: Event) -> None:
@@ -110,12 +138,13 @@ def note_withdrawal(turn: Turn, event: Event) -> None:
     action = _action(turn, event)
     run = turn.draft.get(Run, action.run) if action.run else None
     if event.body.get("was") == "held" and event.actor == "operator" and (run is None or run.status != "cancelled"):
-        _note(turn, action, "undone")
+        _note(turn, action, "undone", _later(action, decided=action.approval is not None))
 
 
 def note_undo(turn: Turn, event: Event) -> None:
     """It had left, and is mended."""
-    _note(turn, _action(turn, event), "undone")
+    action = _action(turn, event)
+    _note(turn, action, "undone", _later(action, decided=True))
 
 
 def note_watched(turn: Turn, event: Event) -> None:
@@ -136,11 +165,25 @@ def _noted(draft: Draft, event: Event) -> None:
             if known is not None
             else Reached(id=name, seq=event.seq, first_us=event.at_us)
         )
-    record = draft.get(Record, id) or Record(id=id)
+    record = _weighed(draft.get(Record, id) or Record(id=id), event.body)
     if what:
         recent = (record.recent + LETTERS[what])[-RECENT_MAX:]
         record = replace(record, tally=_counted(record.tally, what), recent=recent)
     draft.put(replace(record, seq=event.seq, last_us=event.at_us))
+    for name in strings(event.body.get("with", ())):
+        merit = draft.get(Merit, name) or Merit(id=name)
+        draft.put(replace(merit, seq=event.seq, tally=_counted(merit.tally, what), last_us=event.at_us))
+
+
+def _weighed(record: Record, body: Plain) -> Record:
+    """The record with what the end says about the confidence that was stated. Events from before say nothing."""
+    if "bin" not in body:
+        return record
+    weighs = msgspec.convert(body["weighs"], tuple[int, int])
+    number = str(body["bin"])
+    n, stood = record.calibration.get(number, (0, 0))
+    n = max(0, n + weighs[0])
+    return replace(record, calibration={**record.calibration, number: (n, min(n, max(0, stood + weighs[1])))})
 
 
 def _counted(tally: Tally, what: str) -> Tally:
@@ -153,6 +196,7 @@ def _counted(tally: Tally, what: str) -> Tally:
 FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
     "approval.given": note_approval,
     "approval.rejected": note_rejection,
+    "approval.returned": note_return,
     "effect.succeeded": note_success,
     "effect.failed": note_failure,
     "action.withdrawn": note_withdrawal,

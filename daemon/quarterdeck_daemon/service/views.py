@@ -273,6 +273,9 @@ def action_view(action: Action) -> Plain:
         "evidence": [evidence_view(one) for one in action.evidence],
         "confidence": action.confidence,
         "basis": action.basis,
+        "calibrated": action.calibrated,
+        "alternatives": msgspec.to_builtins(action.alternatives),
+        "made_with": list(action.made_with),
         "policy": {
             "verdict": action.verdict.verdict,
             "rule": action.verdict.rule,

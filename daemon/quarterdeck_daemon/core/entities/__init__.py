@@ -12,6 +12,7 @@ from .actions import (
     UNDO_ITEM_OVER,
     Action,
     ActionStatus,
+    Alternative,
     Approval,
     Attention,
     Evidence,
@@ -63,7 +64,7 @@ from .planning import (
 )
 from .plans import Plan, PlanSource, PlanStatus
 from .runs import RUN_ENDED, DeadLetter, Run, RunStatus, Step, StepStatus, Thread
-from .trust import Autonomy, Consent, Grant, Level, Reached, Record, Refusals, Scopes, Tally
+from .trust import Autonomy, Consent, Grant, Level, Merit, Reached, Record, Refusals, Scopes, Tally
 from .workspace import Alert, Asset, AssetKind, Counter, Receipt, Settings, Stop
 
 ENTITIES: dict[str, type[Entity]] = {
@@ -74,7 +75,7 @@ ENTITIES: dict[str, type[Entity]] = {
         Rewind, Edge, ClockMark, Origin, Undoing,
         CaptureMark,
         Scopes, Refusals,
-        Grant, Record, Reached, Autonomy, Consent,
+        Grant, Record, Reached, Merit, Autonomy, Consent,
         Schedule, Watch, Task, Objective, Part,
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
@@ -96,6 +97,7 @@ __all__ = [
     "ActionStatus",
     "Alert",
     "Alias",
+    "Alternative",
     "Amounts",
     "Approval",
     "Asset",
@@ -125,6 +127,7 @@ __all__ = [
     "LineClass",
     "Link",
     "Memory",
+    "Merit",
     "Meter",
     "Missed",
     "Mode",

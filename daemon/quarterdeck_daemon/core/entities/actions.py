@@ -63,6 +63,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     span: tuple[int, int] | None = None
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What else was considered. id: opens it, when it is something that is there.  why: what spoke for the other."""
+
+    what: str
+    id: str = ""
+    why: str = ""
+
+
 class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """A proposed effect and what became of it. Id `a17`; an approval goes by the same id."""
 
@@ -115,6 +123,9 @@ class Action(Entity, frozen=True, kw_only=True, omit_defaults=True):
     warn_us: int | None = None  # When the operator is told that its time is running out; None: never, or told.
     warned: bool = False
     rests: Plain = {}  # What its permission rests on besides: what the connector offered; see obstacles.py.
+    calibrated: Plain = {}  # What a confidence like this one was worth before; see calibration.py.
+    alternatives: tuple[Alternative, ...] = ()
+    made_with: tuple[str, ...] = ()  # Lessons that were before whoever made it, and the template: `memory:m12`.
     snoozed_on: str = ""  # What brings it back before its time: `fact:client/acme`, `run:r3`, `reply`.
 
     @property

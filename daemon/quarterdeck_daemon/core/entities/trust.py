@@ -74,6 +74,15 @@ class Record(Entity, frozen=True, kw_only=True, omit_defaults=True):
     tally: Tally = Tally()
     recent: str = ""  # The last ends, a letter each, latest last; see track.py.
     last_us: int = 0
+    calibration: dict[str, tuple[int, int]] = {}  # By bin of the stated confidence: decided, stood; see calibration.py.
+
+
+class Merit(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of the actions that were made with a lesson before them, or from a template. Id `memory:m12`."""
+
+    kind: ClassVar[str] = "merit"
+    tally: Tally = Tally()
+    last_us: int = 0
 
 
 class Reached(Entity, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,6 +18,7 @@ from . import (
     documents,
     export,
     facts,
+    learning,
     limits,
     memory,
     models,
@@ -68,6 +69,7 @@ HANDLERS: tuple[Callable[[House], dict[str, Handler]], ...] = (
     privacy.handlers,
     scopes.handlers,
     policies.handlers,
+    learning.handlers,
     stopping.handlers,
     undoing.handlers,
 )

@@ -8,6 +8,7 @@ from quarterdeck_protocol.codes import QuarterdeckError
 from ...core.commands import SettleAction
 from ...core.entities import Action, Plain
 from ..house import House
+from ..reasons import used_for
 from ..rpc import Asked, Handler
 from ..views import action_view
 from .pages import newest_first
@@ -18,7 +19,7 @@ def handlers(house: House) -> dict[str, Handler]:
         action = house.store.get(Action, params.id.removeprefix("action:"), as_of=house.position(params.as_of))
         if action is None:
             raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck approvals")
-        return action_view(action)
+        return {**action_view(action), "used": used_for(house.store, action.id, house.position(params.as_of))}
 
     async def listing(asked: Asked, params: p.ActionList) -> object:
         as_of = house.position(params.as_of)

@@ -15,6 +15,7 @@ from ...core.gates import is_gate
 from .. import steering
 from ..delegating import Draft, add_rule, draft_of
 from ..house import House, time_us
+from ..reasons import used_for
 from ..rpc import Asked, Handler
 from ..views import iso
 from ..waiting import approval_views
@@ -31,7 +32,11 @@ def handlers(house: House) -> dict[str, Handler]:
             for one in found
             if params.group is None or params.group == one["group"] or _labelled(house, one, params)
         ]
-        return _page([one for one in found if params.run in (None, one["run"])], params)
+        wanted = [one for one in found if params.run in (None, one["run"])]
+        start = offset_of(params.cursor)
+        end = start + params.limit
+        items = [_with_used(house, one, params.as_of) for one in wanted[start:end]]
+        return {"items": items, "next": str(end) if end < len(wanted) else None}
 
     async def decide(asked: Asked, params: p.ApprovalDecide) -> object:
         reply, seq = await house.change(asked, _command(params))
@@ -52,10 +57,8 @@ def _labelled(house: House, item: Plain, params: p.ApprovalList) -> bool:
     return action is not None and action.group == params.group
 
 
-def _page(items: list[Plain], params: p.ApprovalList) -> Plain:
-    start = offset_of(params.cursor)
-    end = start + params.limit
-    return {"items": items[start:end], "next": str(end) if end < len(items) else None}
+def _with_used(house: House, item: Plain, as_of: str | int | None) -> Plain:
+    return {**item, "used": used_for(house.store, str(item["id"]), house.position(as_of))}
 
 
 # --- deciding -------------------------------------------------------------------------------------
