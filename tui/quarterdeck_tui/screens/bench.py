@@ -147,14 +147,14 @@ class BenchScreen(DecidingScreen):
         self.list.leave(ids)
         self._follow_cursor()
 
-    def on_approval_list_moved(self) -> None:
+    def on_row_list_moved(self) -> None:
         self.context.guard.moved()
         self._follow_cursor()
 
     def on_approval_list_painted(self, event: ApprovalList.Painted) -> None:
         self.context.guard.drawn(event.shown, self.context.clock.mono_ms())
 
-    def on_approval_list_opened(self) -> None:
+    def on_row_list_opened(self) -> None:
         self.action_why()
 
     def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
