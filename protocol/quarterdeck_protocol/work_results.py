@@ -39,6 +39,11 @@ class StepView(Shape, frozen=True, kw_only=True):
     given: bool = False  # Its output is the operator's word.
     mode: str = ""  # In force when it began.
     calls: list[Plain] = []  # {id, purpose, model, status, why, reused, tokens, money}: what it asked models.
+    needs: list[str] = []  # Steps that come before it.
+    does: str = ""  # As its playbook describes it.
+    when: str = ""  # The condition under which it is done.
+    tries_max: int = 0  # 0: its playbook cannot be read any more.
+    timeout: str = ""
 
 
 class RunLine(Shape, frozen=True, kw_only=True):

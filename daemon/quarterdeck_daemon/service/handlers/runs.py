@@ -44,7 +44,7 @@ def _reading(house: House) -> dict[str, Handler]:
         run = house.store.get(Run, params.id.removeprefix("run:"), as_of=house.position(params.as_of))
         if run is None:
             raise QuarterdeckError("not_found", f"there is no run {params.id!r}", hint="quarterdeck runs list")
-        return run_view(house.store, run, _step_order(house, run))
+        return _with_plan(house, run, run_view(house.store, run, _step_order(house, run)))
 
     async def listing(asked: Asked, params: p.RunList) -> object:
         return _list(house, params)
@@ -160,6 +160,23 @@ def _playbook_of(house: House, run: Run) -> Playbook | None:
         return parse_playbook(asset.text) if asset is not None else None
     except QuarterdeckError:
         return None
+
+
+def _with_plan(house: House, run: Run, view: Plain) -> Plain:
+    """Each step with its place in the plan, so that whoever shows the run can draw it."""
+    playbook = _playbook_of(house, run)
+    specs = {spec.id: spec for spec in playbook.steps} if playbook is not None else {}
+    steps: list[Plain] = view["steps"] if isinstance(view["steps"], list) else []
+    for step in steps:
+        if (spec := specs.get(str(step["id"]))) is not None:
+            step |= {
+                "needs": list(spec.after),
+                "does": spec.description,
+                "when": spec.when,
+                "tries_max": spec.retry.times + 1,
+                "timeout": spec.timeout,
+            }
+    return view
 
 
 def _step_order(house: House, run: Run) -> list[str]:
