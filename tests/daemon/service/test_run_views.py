@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from quarterdeck_daemon.core.commands import AssetFile, Command, LoadAssets, StartRun
+from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.hashing import text_hash
 from quarterdeck_daemon.service.handlers import runs
 from quarterdeck_protocol.params import ReadOne
 
-from .reading_house import ASKED, Plain, plain, reading
+from .reading_house import ASKED, plain, reading
 
 PLAYBOOK = """
 name: month
