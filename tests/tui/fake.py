@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from textual.pilot import Pilot
 
+from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_tui.app import QuarterdeckApp
 from quarterdeck_tui.clock import Clock
 from quarterdeck_tui.session import OnChange
@@ -23,6 +24,7 @@ from quarterdeck_tui.views import (
     StopView,
     Verdict,
 )
+from quarterdeck_tui.wire import Plain
 
 from .studio import MORNING, NOW_US
 
@@ -87,6 +89,9 @@ class FakeSession:
     stop_view: StopView = ASKED
     log: tuple[LogLine, ...] = ()
     on_change: OnChange = lambda view: None
+    answers: dict[str, Callable[[Plain], Plain | QuarterdeckError]] = field(default_factory=dict)
+    asked: list[tuple[str, Plain]] = field(default_factory=list)
+    changed: list[tuple[str, Plain]] = field(default_factory=list)
 
     async def run(self, on_change: OnChange) -> None:
         self.on_change = on_change
@@ -159,6 +164,24 @@ class FakeSession:
 
     async def refresh(self) -> None:
         self.refreshed += 1
+
+    async def read(
+        self, method: str, params: Plain, *, line: str = "", deadline_ms: int = 0
+    ) -> Plain | QuarterdeckError:
+        self.asked.append((method, params))
+        return self._answer(method, params)
+
+    async def change(
+        self, line: str, method: str, params: Plain, *, deadline_ms: int = 0
+    ) -> Plain | QuarterdeckError:
+        self.changed.append((method, params))
+        return self._answer(method, params)
+
+    def _answer(self, method: str, params: Plain) -> Plain | QuarterdeckError:
+        if self.view.link != "live":
+            return QuarterdeckError("unavailable", "the daemon does not answer")
+        answer = self.answers.get(method)
+        return answer(params) if answer else QuarterdeckError("unknown_method", f"the fake does not know {method}")
 
 
 def fake_app(

@@ -7,7 +7,7 @@ Leaves   the wire to the session, drawing to the widgets, whether a yes is meant
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -16,10 +16,13 @@ from textual.screen import Screen
 from textual.theme import ThemeProvider
 
 from .clock import Clock
+from .commands import understood
 from .context import Context
 from .marks import ASCII, FINE
+from .places import PLACES
 from .requests import Decide, OpenEvidence, OpenWhy, Release, Said
 from .screens.bench import BenchScreen
+from .screens.command import CommandScreen
 from .screens.evidence import EvidenceScreen
 from .screens.frame import FrameScreen
 from .screens.keys import KeysScreen, key_help
@@ -33,6 +36,8 @@ from .views import BenchView, LogLine, Verdict
 
 TICK_S = 0.5
 SAID_MAX = 200
+BASE_SCREENS = 2  # Textual's own and the Bench; both stay.
+SCREENS: dict[str, Callable[[Context], FrameScreen]] = {}  # Beside the Bench; by the names in `PLACES`.
 STOP_REASON = "key ctrl+g"
 KILL_REASON = "KILL typed at the terminal"
 
@@ -47,20 +52,25 @@ class QuarterdeckApp(App[None]):
     BINDINGS = [
         Binding("ctrl+g", "stop", "STOP everything outward", show=False, priority=True, id="stop"),
         Binding("ctrl+q", "quit", "Leave; the daemon goes on", show=False, priority=True, id="quit", system=False),
+        *(Binding(one.key, f"go({one.name!r})", one.about, show=False, id=f"go.{one.name}") for one in PLACES),
     ]
 
     def __init__(self, session: Session, *, clock: Clock | None = None, ascii_only: bool = False) -> None:
         super().__init__()
         self.session = session
-        self.context = Context(clock=clock or Clock(), marks=ASCII if ascii_only else FINE)
+        self.context = Context(session, clock or Clock(), ASCII if ascii_only else FINE)
         self.context.later = lambda wait_ms, do: self.set_timer(wait_ms / 1000, do)
         self.bench = BenchScreen(self.context)
+        others = {name: screen(self.context) for name, screen in SCREENS.items()}
+        self.places: dict[str, FrameScreen] = {"bench": self.bench, **others}
         self.data = BenchView()
         self._ascii = ascii_only
         self._said: deque[LogLine] = deque(maxlen=SAID_MAX)
 
     def on_mount(self) -> None:
         self.set_class(self._ascii, "-ascii")
+        for name, screen in self.places.items():
+            self.install_screen(screen, name)  # They stay as they were left.
         self.push_screen(self.bench)
         self.set_interval(TICK_S, self.tick)
         self.run_worker(self.session.run(self.changed), name="session", exit_on_error=True)
@@ -89,6 +99,8 @@ class QuarterdeckApp(App[None]):
         screen.set_reactive(FrameScreen.view, self.data)
         screen.set_reactive(FrameScreen.now_us, self.context.clock.now_us())
         self.push_screen(screen)
+        if screen.composed:  # It was here before; what it shows is from then.
+            screen.watch_view(self.data)
 
     def say(self, text: str, *, alarm: bool = False) -> None:
         """Show a line on the topmost full screen."""
@@ -163,6 +175,34 @@ class QuarterdeckApp(App[None]):
 
     async def _read_source(self, screen: EvidenceScreen, id: str) -> None:
         screen.source = await self.session.source(id)
+
+    # --- from place to place
+
+    def action_go(self, name: str) -> None:
+        self.go(name)
+
+    def go(self, name: str, words: str = "") -> None:
+        """Show a place, and hand it the words that were typed after its name."""
+        place = self.places[name]
+        while self.screen is not place and len(self.screen_stack) > BASE_SCREENS:
+            self.pop_screen()
+        if self.screen is not place:
+            self.open(place)
+        if words:
+            self.call_after_refresh(place.given, words)
+
+    def action_command(self) -> None:
+        def typed(line: str | None) -> None:
+            found = understood(line or "")
+            if not isinstance(found, str):
+                command, words = found
+                self.call_next(command.run, self, words)
+
+        self.push_screen(CommandScreen(), typed)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Digits lead away from places only: elsewhere they have another meaning, or none."""
+        return action != "go" or self.screen in self.places.values()
 
     # --- keys that work everywhere
 

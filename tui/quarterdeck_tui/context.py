@@ -1,4 +1,4 @@
-"""What every screen is given: time, signs, the guard, drafts. Made once by the app."""
+"""What every screen is given: the session, time, signs, the guard, drafts. Made once by the app."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .clock import Clock
 from .guard import Guard
 from .marks import FINE, Marks
+from .session import Session
 from .views import Shown
 
 Later = Callable[[float, Callable[[], object]], object]
@@ -24,6 +25,7 @@ class Context:
     `later`: call something after so many milliseconds; the app sets it.
     """
 
+    session: Session
     clock: Clock = field(default_factory=Clock)
     marks: Marks = FINE
     guard: Guard = field(default_factory=Guard)

@@ -36,7 +36,7 @@ from .views import (
     Verdict,
     to_take_back,
 )
-from .wire import NO_ANSWER, Client, Plain, Wire
+from .wire import ANSWER_MS, NO_ANSWER, READ_ANSWER_MS, Client, Plain, Wire
 
 UNDO_ANSWER_MS = 8_000  # A correction of what has left is drafted first.
 PULSE_S = 1.0  # Silence longer than this is asked about.
@@ -245,7 +245,7 @@ class LiveSession:
             **{name: value for name, value in optional.items() if value},
         }
         known = {view.id: view for view in self._view.approvals}
-        answer = await self._change(line, "approval.decide", params)
+        answer = await self.change(line, "approval.decide", params)
         if isinstance(answer, QuarterdeckError):
             return tuple(Verdict(one.id, answer.code, answer.message, answer.hint) for one in items)
         found = replies.verdicts(answer)
@@ -291,7 +291,7 @@ class LiveSession:
         if deed.done == "snoozed" and not deed.held:
             return await self._wake(deed)
         line = typed_lines.undo_line(deed.id)
-        answer = await self._change(line, "action.undo", {"id": deed.id}, deadline_ms=UNDO_ANSWER_MS)
+        answer = await self.change(line, "action.undo", {"id": deed.id}, deadline_ms=UNDO_ANSWER_MS)
         if isinstance(answer, QuarterdeckError):
             return Verdict(deed.id, answer.code, answer.message, answer.hint)
         state, said = replies.undone(answer)
@@ -315,7 +315,7 @@ class LiveSession:
             "until": until,
         }
         line = typed_lines.decision_line((shown,), "snooze", None, "", "2s")
-        answer = await self._change(line, "approval.decide", params)
+        answer = await self.change(line, "approval.decide", params)
         if isinstance(answer, QuarterdeckError):
             return Verdict(deed.id, answer.code, answer.message, answer.hint)
         found = replies.verdicts(answer)
@@ -337,7 +337,7 @@ class LiveSession:
 
     async def release(self, reason: str, runs: tuple[str, ...] | None = None) -> Verdict:
         params: Plain = {"reason": reason} if runs is None else {"reason": reason, "runs": list(runs)}
-        answer = await self._change(typed_lines.release_line(reason, runs), "stop.release", params)
+        answer = await self.change(typed_lines.release_line(reason, runs), "stop.release", params)
         if isinstance(answer, QuarterdeckError):
             return Verdict("stop", answer.code, answer.message, answer.hint)
         self._show(replace(self._view, stop=StopView()))
@@ -352,11 +352,14 @@ class LiveSession:
         except (QuarterdeckError, msgspec.ValidationError) as error:
             return SourceView(id=id, note=str(error))
 
-    async def _change(
-        self, line: str, method: str, params: Plain, *, deadline_ms: int | None = None
+    async def read(
+        self, method: str, params: Plain, *, line: str = "", deadline_ms: int = READ_ANSWER_MS
+    ) -> Plain | QuarterdeckError:
+        return await self._wire.read(method, params, line=line, deadline_ms=deadline_ms)
+
+    async def change(
+        self, line: str, method: str, params: Plain, *, deadline_ms: int = ANSWER_MS
     ) -> Plain | QuarterdeckError:
         if self._view.link != "live":
             return QuarterdeckError("unavailable", "there is no connection to the daemon; nothing was sent")
-        if deadline_ms is None:
-            return await self._wire.change(line, method, params)
         return await self._wire.change(line, method, params, deadline_ms=deadline_ms)

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from quarterdeck_protocol.codes import QuarterdeckError
+
 from .views import BenchView, Decision, LessonView, LogLine, Shown, SourceView, Verdict
+from .wire import ANSWER_MS, READ_ANSWER_MS, Plain
 
 OnChange = Callable[[BenchView], None]
 
@@ -59,6 +62,18 @@ class Session(Protocol):
 
     async def source(self, id: str) -> SourceView:
         """Return the text behind an evidence link."""
+        ...
+
+    async def read(
+        self, method: str, params: Plain, *, line: str = "", deadline_ms: int = READ_ANSWER_MS
+    ) -> Plain | QuarterdeckError:
+        """Return the daemon's answer to any read, or why there is none. With a `line` it stands in the log."""
+        ...
+
+    async def change(
+        self, line: str, method: str, params: Plain, *, deadline_ms: int = ANSWER_MS
+    ) -> Plain | QuarterdeckError:
+        """Have any change made; one that got no answer is not made twice when it is asked for again."""
         ...
 
     async def refresh(self) -> None:

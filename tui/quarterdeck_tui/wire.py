@@ -76,14 +76,27 @@ class Wire:
         if client is not None:
             await client.close()
 
-    async def ask(self, method: str, params: Plain, *, line: str = "") -> Plain:
+    async def ask(self, method: str, params: Plain, *, line: str = "", deadline_ms: int = READ_ANSWER_MS) -> Plain:
         """Return the result of a read. Those with a `line` stand in the log."""
         if self._client is None:
             raise QuarterdeckError("unavailable", "there is no connection to the daemon")
-        answer = await self._client.call(method, params, deadline_ms=READ_ANSWER_MS)
+        answer = await self._client.call(method, params, deadline_ms=deadline_ms)
         if line:
             self.note(line, f"seq {answer.seq}")
         return answer.result
+
+    async def read(
+        self, method: str, params: Plain, *, line: str = "", deadline_ms: int = READ_ANSWER_MS
+    ) -> Plain | QuarterdeckError:
+        """`ask` for a screen: what went wrong is the answer."""
+        try:
+            return await self.ask(method, params, line=line, deadline_ms=deadline_ms)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            return QuarterdeckError("unavailable", "the connection was lost before the answer came")
+        except QuarterdeckError as error:
+            return error
 
     async def change(
         self, line: str, method: str, params: Plain, *, deadline_ms: int = ANSWER_MS

@@ -29,6 +29,9 @@ class FrameScreen(Screen[None]):
     BINDINGS = [
         Binding("question_mark", "app.keys", "all", id="help", key_display="?", tooltip="Every key that works here"),
         Binding("f1", "app.keys", "all", show=False, tooltip="Every key that works here"),
+        Binding(
+            "colon", "app.command", "command", show=False, id="command", key_display=":", tooltip="Type a command"
+        ),
         Binding("at", "app.log", "log", show=False, id="log", key_display="@", tooltip="What was asked, as commands"),
     ]
 
@@ -55,6 +58,10 @@ class FrameScreen(Screen[None]):
 
     def show(self, view: BenchView) -> None:
         """Hand the new view to the widgets."""
+
+    def given(self, words: str) -> None:
+        """Words were typed after the name of this place."""
+        self.say(f"{self.PLACE} takes no words.", alarm=True)
 
     def on_mount(self) -> None:
         self.composed = True

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.widgets import Static
 
 from ..text import fit
+from ..widgets.row_list import RowList
 from .sheet import Sheet
 
 KEY_CELLS = 16
@@ -35,7 +37,7 @@ def key_help(active: Iterable[ActiveBinding], display: dict[str, str]) -> tuple[
         binding: Binding = one.binding
         if binding.system or not binding.description or not one.enabled:
             continue
-        place = place_name(type(one.node).__name__)
+        place = place_of(one.node)
         key = display.get(binding.key, binding.key)
         known = found.get((place, binding.action))
         keys = f"{known.keys} {key}" if known else key
@@ -43,9 +45,8 @@ def key_help(active: Iterable[ActiveBinding], display: dict[str, str]) -> tuple[
     return tuple(sorted(found.values(), key=lambda one: PLACES.index(one.place)))
 
 
-def place_name(name: str) -> str:
-    names = {"ApprovalList": "In the list", "QuarterdeckApp": "Everywhere"}
-    return names.get(name, "On this screen")
+def place_of(node: DOMNode) -> str:
+    return "In the list" if isinstance(node, RowList) else "Everywhere" if isinstance(node, App) else "On this screen"
 
 
 class KeysScreen(Sheet[None]):

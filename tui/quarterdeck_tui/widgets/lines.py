@@ -10,12 +10,15 @@ from textual.widget import Widget
 
 from ..arrangement import TABS, Tab
 from ..marks import FINE, Marks
+from ..places import PLACES, tab_of
 from ..text import cut, fit, visible
 from ..views import BenchView
 
 HINT = "$foreground-muted"
 Piece = tuple[str, str]
 TAB_NAMES: dict[Tab, str] = {"all": "All", "outbound": "Outbound", "other": "Other"}
+TABS_FROM = 140  # Columns; below, only the place where one is has its name in the bar.
+NAME_CELLS_MIN = 6
 LINK_WORDS = {"connecting": "CONNECTING", "lost": "NO DAEMON", "absent": "NO DAEMON"}
 
 
@@ -24,18 +27,43 @@ class TopBar(Widget):
 
     view: reactive[BenchView] = reactive(BenchView(), repaint=True)
     place: reactive[str] = reactive("", repaint=True)
+    past: reactive[str] = reactive("", repaint=True)  # The moment that is looked at, when it is not now.
 
     def render(self) -> Content:
         width = self.size.width
         state = self._state()
         room = width - len(state[0])
+        tabs = self._tabs()
+        cells = sum(len(text) for text, _ in tabs)
         pieces = self._figures()
-        while pieces and sum(len(text) for text, _ in pieces) > room - len(self.place) - 12:
+        while pieces and sum(len(text) for text, _ in pieces) > room - cells - NAME_CELLS_MIN - 4:
             pieces.pop()
         figures = sum(len(text) for text, _ in pieces)
-        name = visible(self.view.status.workspace or "quarterdeck")
-        left = fit(f" {cut(name, max(room - figures - len(self.place) - 6, 6))} | {self.place} ", room - figures)
-        return Content.assemble((left, "bold"), *pieces, state)
+        name = cut(self._workspace(), max(room - figures - cells - 4, NAME_CELLS_MIN))
+        left = Content.assemble((f" {name} | ", "bold"), *tabs)
+        gap = " " * (room - figures - left.cell_length)
+        return Content.assemble(left, gap, *pieces, state)
+
+    def _workspace(self) -> str:
+        return visible(self.view.status.workspace or "quarterdeck")
+
+    def _tabs(self) -> list[Piece]:
+        """Return the tabs of all places where there is room, else the name of this one; then the past, if looked at."""
+        past = [(f" PAST {self.past} ", "$text-warning reverse bold")] if self.past else []
+        here = tab_of(self.place)
+        if self.size.width < TABS_FROM:
+            return [(f"{here} ", "bold"), *past]
+        tabs = [tab_of(one.short) for one in PLACES]
+        shown = tabs if here in tabs else [*tabs, here]
+        return [*((f" {one} ", "reverse bold" if one == here else "") for one in shown), *past]
+
+    def on_click(self, event: events.Click) -> None:
+        left = len(f" {self._workspace()} | ")
+        for text, _ in self._tabs() if self.size.width >= TABS_FROM else []:
+            place = next((one for one in PLACES if tab_of(one.short) == text.strip()), None)
+            if place is not None and left <= event.x < left + len(text):
+                self.app.simulate_key(place.key)
+            left += len(text)
 
     def _figures(self) -> list[Piece]:
         """Return the figures in the order in which they matter; the last ones give way first."""

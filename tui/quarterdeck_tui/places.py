@@ -1,0 +1,25 @@
+"""The places that a digit leads to. Tabs, digits, the command palette and `:` are made from these rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`name`: its word after `:`. `short`: on the tab, and `PLACE` of its screen. `about`: for help and palette."""
+
+    key: str
+    name: str
+    short: str
+    about: str
+
+
+PLACES: tuple[Place, ...] = (
+    Place("1", "bench", "Bench", "What waits for your yes"),
+)  # fmt: skip
+
+
+def tab_of(short: str) -> str:
+    """Return the tab's words: with its digit when it is a place."""
+    return next((f"{one.key} {one.short}" for one in PLACES if one.short == short), short)
