@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def say_checked(session: Session, found: list[Plain], where: str) -> None:
 
 def _validated(session: Session, path: str) -> Plain:
     """Ask the daemon, which knows agents and other playbooks; without one the text is checked by itself."""
-    content = read_file(Path(path))
+    try:
+        content = read_file(Path(path))
+    except QuarterdeckError as error:  # The other files are checked all the same.
+        return {"id": path, "ok": False, "problems": [{"message": error.message, "hint": error.hint}], "warnings": []}
     try:
         answer = session.ask("playbook.validate", {"text": content})
         problems, warnings = records(answer.get("errors")), records(answer.get("warnings"))
@@ -73,7 +77,21 @@ def _validated(session: Session, path: str) -> Plain:
             problems, warnings = _checked_alone(content)
         else:
             raise
+    problems = [*problems, *_misnamed(path, content)]
     return {"id": path, "ok": not problems, "problems": problems, "warnings": warnings}
+
+
+def _misnamed(path: str, content: str) -> list[Plain]:
+    """The daemon is given a text and no path, so whether name and file agree is looked at here."""
+    found = re.search(r"^name:\s*[\"']?([^\s\"'#]+)", content, re.MULTILINE)
+    stem = Path(path).stem
+    if found is None or found[1] == stem:
+        return []
+    line, column = content.count("\n", 0, found.start()) + 1, found.start(1) - found.start() + 1
+    return [{
+        "message": f"it names its playbook {found[1]!r}, and the file is called {stem!r}",
+        "hint": f"Write `name: {stem}`, or rename the file to {found[1]}.yaml.", "line": line, "column": column,
+    }]  # fmt: skip
 
 
 def _checked_alone(content: str) -> tuple[list[Plain], list[Plain]]:

@@ -141,7 +141,11 @@ def steps(session: Session, item: Plain, decision: str, error: QuarterdeckError 
 def _of_gate(session: Session, item: Plain, decision: str, found: Plain) -> tuple[str, str]:
     run = text(item, "run")
     return {
-        "approve": (f"run {run} goes on", session.command(f"runs rollback {run}")),
+        "approve": (
+            f"run {run} goes on; what it wants to let out is still asked about by your rules",
+            f"no yes to a question is taken back alone; all that {run} did, before and after it: "
+            + session.command(f"runs rollback {run}"),
+        ),
         "reject": ("the step and what needs it are skipped", "start the run again"),
         "snooze": ("it comes back in `quarterdeck approvals`", session.command(f"approve {text(item, 'id')}")),
     }[decision]

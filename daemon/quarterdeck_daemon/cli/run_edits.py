@@ -1,4 +1,4 @@
-"""`runs kill|edit|reassign|approve|reject|save`: the stronger ways to take a hand in a run."""
+"""`runs kill|edit|reassign|save`: the stronger ways to take a hand in a run."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ POLL_S = 0.2
 WAIT_S_DEFAULT = 60.0
 WAITING_FOR_APPROVAL = 5
 
-runs = noun("runs", "Look at runs and steer them.", default="list")
+ELSEWHERE = {"start": "run", "run": "run", "undo": "undo", "approve": "approve", "reject": "reject", "why": "why"}
+runs = noun("runs", "Look at runs and steer them.", default="list", elsewhere=ELSEWHERE)
 
 
 @verb(
@@ -240,7 +241,9 @@ def _steer(session: Session, method: str, params: Plain, does: str, so: str, und
 @changes
 def pause(session: Session, id: str) -> None:
     """Let run ID begin no further step."""
-    _steer(session, "pause", {"id": id}, f"pause {id}", "no further step begins", session.command(f"runs resume {id}"))
+    _steer(
+        session, "pause", {"id": id}, f"pause {id}", "no further step begins", session.command(f"runs resume {id}")
+    )
 
 
 @verb_of(runs, "resume")

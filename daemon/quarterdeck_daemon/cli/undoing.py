@@ -75,6 +75,12 @@ def scope_of(what: str | None) -> str:
         return "everything"
     if ":" in what:
         return what
+    run, is_gate, _ = what.partition("/")
+    if is_gate:
+        raise QuarterdeckError(
+            "bad_value", f"A yes to {what} let nothing out by itself, and the run has gone on with it.",
+            hint=f"`quarterdeck undo {run}` takes back everything that {run} did; `quarterdeck runs cancel {run}` ends it.",
+        )  # fmt: skip
     kind = {"a": "action", "u": "undoing", "r": "run"}.get(what[0]) if what[1:].isdecimal() else None
     if kind is None:
         hint = "a17, run:r3, agent:outreach, u3, or a time: --since 2h."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -133,10 +133,12 @@ class Noun(click.Group):
     """A group of verbs. Without one it lists, so that `quarterdeck runs` is enough.
 
     free: words that are no verb, and look like none, go to the default
+    elsewhere: words that people say here, with the command that they mean
     """
 
     default = ""
     free = False
+    elsewhere: Mapping[str, str] = {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if self.default and not ctx.resilient_parsing and self._wants_default(ctx, args):
@@ -153,14 +155,15 @@ class Noun(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            refuse_word(ctx, args[0], self.list_commands(ctx))
+            refuse_word(ctx, args[0], self.list_commands(ctx), self.elsewhere.get(args[0], ""))
         return super().resolve_command(ctx, args)
 
 
-def refuse_word(ctx: click.Context, word: str, known: Sequence[str]) -> None:
-    """Raise a usage error that names the nearest words."""
+def refuse_word(ctx: click.Context, word: str, known: Sequence[str], meant: str = "") -> None:
+    """Raise a usage error that names the nearest words. meant: the command of another place that does it."""
     whole = ctx.command_path
-    raise click.UsageError(f"There is no `{whole} {word}`.{near(word, known)}", ctx=ctx)
+    guess = f" Did you mean `{ctx.find_root().command_path} {meant}`?" if meant else near(word, known)
+    raise click.UsageError(f"There is no `{whole} {word}`.{guess}", ctx=ctx)
 
 
 def verb(name: str, *, examples: Sequence[str] = ()) -> Callable[[Callable[..., None]], Verb]:
@@ -186,10 +189,12 @@ def verb_of(noun: Noun, name: str, *, examples: Sequence[str] = ()) -> Callable[
     return decorate
 
 
-def noun(name: str, help: str, *, default: str = "", free: bool = False) -> Noun:
-    """Return a group of verbs, `default` being the one that runs when none is named. free: also for words that are none."""
+def noun(
+    name: str, help: str, *, default: str = "", free: bool = False, elsewhere: Mapping[str, str] | None = None
+) -> Noun:
+    """Return a group of verbs, `default` being the one that runs when none is named. free, elsewhere: as in Noun."""
     made = Noun(name=name, help=help)
-    made.default, made.free = default, free
+    made.default, made.free, made.elsewhere = default, free, elsewhere or {}
     return made
 
 

@@ -23,6 +23,8 @@ from .playbook_form import StepSpec as StepSpec
 from .playbook_form import Trigger as Trigger
 from .playbook_form import Wait as Wait
 from .playbook_form import base_of as base_of
+from .playbook_form import fits as fits
+from .playbook_form import type_of as type_of
 
 
 @functools.lru_cache(maxsize=256)
@@ -45,10 +47,14 @@ def check_inputs(playbook: Playbook, given: Plain) -> Plain:
         value = given.get(name, spec.default)
         if value is None:
             if spec.required:
-                raise QuarterdeckError("schema", f"{playbook.name} needs the input {name!r} ({spec.type})")
+                told = f"{playbook.name} needs the input {name!r} ({spec.type})"
+                raise QuarterdeckError(
+                    "schema", told, hint=f"Add {_written(name, spec.type)}. {spec.description}".strip()
+                )
             continue
         if not fits(value, spec.type):
-            raise QuarterdeckError("schema", f"input {name!r} is a {type(value).__name__}, not a {spec.type}")
+            told = f"input {name!r} of {playbook.name} is of type {type_of(value)}, not {spec.type}"
+            raise QuarterdeckError("schema", told, hint=f"Write {_written(name, spec.type)}.")
         filled[name] = value
     return filled
 
@@ -58,16 +64,12 @@ def _near_input(name: str, playbook: Playbook) -> str:
     return f"Did you mean {near[0]}?" if near else f"Its inputs: {', '.join(playbook.inputs) or 'none'}."
 
 
-def fits(value: object, type_name: str) -> bool:
-    """Whether a value is of the named type of input."""
-    return isinstance(value, _TYPES[type_name]) and (type_name == "boolean" or not isinstance(value, bool))
+def _written(name: str, type_name: str) -> str:
+    """How the command line takes it."""
+    return f"{name}{_EXAMPLES[type_name]}"
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "list": (list,),
-    "map": (dict,),
-}
+_EXAMPLES = {
+    "string": "=TEXT", "number": ":=1.5", "integer": ":=3", "boolean": ":=true", "list": ":='[\"one\", \"two\"]'",
+    "map": ":='{\"key\": \"value\"}'",
+}  # fmt: skip

@@ -6,7 +6,6 @@ offers, a playbook that is not there, a name in an expression that nothing gives
 
 from __future__ import annotations
 
-import difflib
 import graphlib
 import re
 from typing import Final, TypeVar
@@ -28,23 +27,24 @@ from .playbook_form import (
     RETRY_TIMES_MAX,
     TRIGGER_EVENTS,
     Compensate,
+    Input,
     Playbook,
     Reroute,
     StepSpec,
     Trigger,
     Wait,
+    fits,
+    type_of,
 )
+from .playbook_names import RESERVED, Names, before_each, is_unclosed, near
 from .playbook_schema import playbook_schema
 from .playbook_text import Fault, Path, Read, read_text
 from .schedule_spec import SPECS_MAX, ScheduleSpec, check_spec
 from .verbs import VERBS
 
 FAULTS_MAX: Final = 100
-RESERVED: Final = frozenset(("inputs", "steps", "run", "joined", "each"))
 STEP_ID: Final = re.compile(r"[^\s\[\]/:]{1,64}")
 ITEM_NAME: Final = re.compile(r"[a-z_][A-Za-z0-9_]*")
-_STEP_NAMED: Final = re.compile(r"\bsteps\.([A-Za-z_][A-Za-z0-9_]*)")
-_INPUT_NAMED: Final = re.compile(r"\binputs\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -93,6 +93,8 @@ class _Checks:
         self.steps = [(index, spec) for index, one in whole if (spec := _step_as_far(one)) is not None]
         inputs = plain.get("inputs")
         self.inputs = frozenset(str(name) for name in inputs) if isinstance(inputs, dict) else frozenset()
+        before = before_each({spec.id: spec.after for _, spec in self.steps})
+        self.names = Names(steps=self.ids, inputs=self.inputs, before=before)
 
     def all(self) -> list[Fault]:
         for index, spec in self.steps:
@@ -100,6 +102,7 @@ class _Checks:
         for name in ("sla", "deadline", "stalls_after"):
             self._duration((name,), self.plain.get(name))
         self._window()
+        self._defaults()
         self._templates(("outputs",), self.plain.get("outputs"))
         triggers = self.plain.get("on")
         for index, one in enumerate(triggers if isinstance(triggers, list) else ()):
@@ -118,6 +121,15 @@ class _Checks:
         text = self.plain.get("window")
         if isinstance(text, str) and text and (fault := window_fault(text)):
             self.say(("window",), fault, hint="Write it like 22:00-06:00 or 20:00-23:30 mon-fri.")
+
+    def _defaults(self) -> None:
+        """A default of the wrong type is a run that cannot start unless somebody gives another value."""
+        inputs = self.plain.get("inputs")
+        for name, one in inputs.items() if isinstance(inputs, dict) else ():
+            spec = _as(one, Input)
+            if spec is not None and spec.default is not None and not fits(spec.default, spec.type):
+                told = f"the default of the input {name!r} is of type {type_of(spec.default)}, not {spec.type}"
+                self.say(("inputs", str(name), "default"), told, level="warning")
 
     def _trigger(self, path: Path, trigger: Trigger) -> None:
         if trigger.event not in TRIGGER_EVENTS:
@@ -194,7 +206,7 @@ class _Checks:
         for index, need in enumerate(spec.needs):
             if need not in self.ids:
                 told = f"step {spec.id!r} needs {need!r}, which is no step of this playbook"
-                self.say((*path, "needs", index), told, hint=_near(need, self.ids))
+                self.say((*path, "needs", index), told, hint=near(need, self.ids))
         if isinstance(spec.join, int) and spec.join < 1:
             self.say((*path, "join"), f"step {spec.id!r}: join is all, any or 1 and more")
         fanned = {one.id for _, one in self.steps if one.each}
@@ -219,7 +231,7 @@ class _Checks:
                 self.say((*path, "until"), error.message, hint=error.hint)
         if wait.reply_to and (sender := wait.reply_to.removeprefix("steps.")) not in self.ids:
             told = f"step {spec.id!r} waits for an answer to {sender!r}, which is no step of this playbook"
-            self.say((*path, "reply_to"), told, hint=_near(sender, self.ids))
+            self.say((*path, "reply_to"), told, hint=near(sender, self.ids))
 
     def _each(self, path: Path, spec: StepSpec) -> None:
         self._expression((*path, "each"), spec.each)
@@ -253,16 +265,16 @@ class _Checks:
         agents, playbooks = self.around.agents, self.around.playbooks
         if spec.agent and agents is not None and spec.agent not in agents:
             told = f"step {spec.id!r}: no worker offers the agent {spec.agent!r}"
-            self.say((*path, "agent"), told, hint=_near(spec.agent, sorted(agents)), level="warning")
+            self.say((*path, "agent"), told, hint=near(spec.agent, sorted(agents)), level="warning")
         if isinstance(spec.on_failure, Reroute):
             if agents is not None and spec.on_failure.reroute not in (*agents, CAPABLE):
                 told = f"step {spec.id!r}: no worker offers the agent {spec.on_failure.reroute!r}"
                 self.say((*path, "on_failure", "reroute"), told, level="warning")
             if not spec.agent:
                 self.say((*path, "on_failure"), f"step {spec.id!r} has no agent that another could take over from")
-        if spec.playbook and playbooks is not None and spec.playbook not in playbooks:
+        if spec.playbook and playbooks is not None and spec.playbook not in (*playbooks, self.plain.get("name")):
             told = f"step {spec.id!r}: there is no playbook {spec.playbook!r}"
-            self.say((*path, "playbook"), told, hint=_near(spec.playbook, sorted(playbooks)), level="warning")
+            self.say((*path, "playbook"), told, hint=near(spec.playbook, sorted(playbooks)), level="warning")
 
     def _compensate(self, path: Path, spec: StepSpec, what: Compensate) -> None:
         if bool(what.agent) == bool(what.connector or what.verb) or bool(what.connector) != bool(what.verb):
@@ -299,30 +311,22 @@ class _Checks:
         elif isinstance(value, str):
             for text in templates_in(value):
                 self._expression(path, text)
+            if is_unclosed(value):
+                told = "`${` is not closed, so it stays in the text as it is"
+                self.say(path, told, hint="Write ${…}, such as ${inputs.name}.", level="warning")
 
     def _expression(self, path: Path, text: str) -> None:
         if not text:
             return
         try:
-            program(text)
+            asked = program(text)
         except Unanswerable as error:
             step = f"step {self._id_at(path)!r}: " if path[0] == "steps" else ""
             self.say(path, f"{step}{error}", hint="It is written in CEL; see docs/playbooks.md, expressions.")
             return
-        for name in _STEP_NAMED.findall(text):
-            if name not in self.ids:
-                self.say(
-                    path,
-                    f"{text!r} names the step {name!r}, which there is none of",
-                    hint=_near(name, self.ids),
-                    level="warning",
-                )
-        for name in _INPUT_NAMED.findall(text):
-            if name not in self.inputs:
-                hint = _near(name, sorted(self.inputs))
-                self.say(
-                    path, f"{text!r} names the input {name!r}, which there is none of", hint=hint, level="warning"
-                )
+        spec = next((spec for index, spec in self.steps if path[:2] == ("steps", index)), None)
+        for doubt in self.names.doubts(asked, spec, undoing=len(path) > 2 and path[2] == "compensate"):
+            self.say(path, doubt.message, hint=doubt.hint, level="warning")
 
     def _id_at(self, path: Path) -> str:
         return next((spec.id for index, spec in self.steps if index == path[1]), "?")
@@ -352,8 +356,3 @@ def _step_as_far(value: object) -> StepSpec | None:
         return None
     fitting = {key: one for key, one in value.items() if _as({"id": value["id"], key: one}, StepSpec) is not None}
     return _as(fitting, StepSpec)
-
-
-def _near(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:12]) or 'none'}."

@@ -93,6 +93,26 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     description: str = ""
 
 
+def fits(value: object, type_name: str) -> bool:
+    """Whether a value is of the named type of input."""
+    return isinstance(value, _TYPES[type_name]) and (type_name == "boolean" or not isinstance(value, bool))
+
+
+def type_of(value: object) -> str:
+    """The word of the playbook language for the type of a value."""
+    return next((name for name in _TYPES if fits(value, name)), "nothing")
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list,),
+    "map": (dict,),
+}
+
+
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What starts a run by itself."""
 

@@ -98,7 +98,10 @@ def test_a_question_of_a_run_is_answered_like_a_proposal(with_approvals: House, 
     assert "Publish it?" in shell("approvals").out
     ran = shell("approve", "r7/review")
     assert (ran.status, ran.out) == (0, "approved r7/review: Publish it?\n")
-    assert ran.err == "next: run r7 goes on\nundo: quarterdeck runs rollback r7\n"
+    assert ran.err == (
+        "next: run r7 goes on; what it wants to let out is still asked about by your rules\n"
+        "undo: no yes to a question is taken back alone; all that r7 did, before and after it: quarterdeck runs rollback r7\n"
+    )
     assert with_approvals.calls("approval.decide")[0]["items"] == [
         {"id": "r7/review", "shown_hash": "hash-r7/review"}
     ]

@@ -387,6 +387,32 @@ def test_a_wrong_playbook_is_named_with_its_line(house: House, shell: Shell) -> 
     assert shell("playbooks", "validate", "p.yaml").out == "ok p.yaml\n"
 
 
+def test_a_file_that_cannot_be_read_is_a_fault_of_its_own_and_the_others_are_checked(
+    house: House, shell: Shell
+) -> None:
+    (shell.folder / "bin.yaml").write_bytes(b"\xff\xfe")
+    (shell.folder / "p.yaml").write_text("name: p\n", "utf-8")
+    house.answers["playbook.validate"] = {"ok": True, "name": "p", "errors": []}
+    ran = shell("playbooks", "validate", "bin.yaml", "gone.yaml", "p.yaml")
+    assert ran.status == 2
+    assert [line.partition("error: ")[2] for line in ran.out.splitlines()[:2]] == [
+        "bin.yaml is not UTF-8 text.  Convert it first.", "Cannot read gone.yaml: No such file or directory.  Check the path.",
+    ]  # fmt: skip
+    assert ran.out.splitlines()[2] == "ok p.yaml"
+
+
+def test_a_playbook_that_is_called_otherwise_than_its_file_is_told(house: House, shell: Shell) -> None:
+    """The daemon is sent a text, and would only find out when the file lies in playbooks/."""
+    (shell.folder / "p.yaml").write_text("# a comment\nname: other # here\nsteps: []\n", "utf-8")
+    house.answers["playbook.validate"] = {"ok": True, "name": "other", "errors": []}
+    ran = shell("playbooks", "validate", "p.yaml")
+    assert (ran.status, ran.out) == (
+        2,
+        "p.yaml:2:7: error: it names its playbook 'other', and the file is called 'p'  "
+        "Write `name: p`, or rename the file to other.yaml.\n",
+    )  # fmt: skip
+
+
 def test_rules_are_listed_one_by_one(house: House, shell: Shell) -> None:
     rule = {"id": "mail.reply", "match": "mail.send", "when": "true", "verdict": "ask", "risk": "low"}
     house.answers["policy.list"] = {

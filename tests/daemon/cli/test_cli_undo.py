@@ -161,3 +161,13 @@ def test_who_steers_is_told_in_the_past_tense_what_came_of_it(
     ran = shell(*words.split())
     assert (ran.status, ran.out) == (0, f"{said}\n")
     assert shell(*words.split(), "--dry-run").out.startswith(f"would {words.split()[1]} ")
+
+
+def test_an_undo_of_a_yes_to_a_question_says_that_only_the_whole_run_can_be_taken_back(
+    house: House, shell: Shell
+) -> None:
+    ran = shell("undo", "r3/review")
+    assert ran.status == 2
+    assert "the run has gone on with it" in ran.err
+    assert "`quarterdeck undo r3` takes back everything that r3 did" in ran.err
+    assert not house.calls("undo.start")

@@ -56,6 +56,15 @@ def test_an_unknown_verb_of_a_noun_is_told_the_nearest_one(shell: Shell) -> None
     assert "error: There is no `quarterdeck runs shwo`. Did you mean `show`?" in ran.err
 
 
+@pytest.mark.parametrize(("word", "meant"), [("start", "run"), ("undo", "undo"), ("approve", "approve")])
+def test_a_verb_that_stands_elsewhere_is_named_where_it_stands(shell: Shell, word: str, meant: str) -> None:
+    """`runs start` is not near any verb of `runs`; what does it is the command `run`."""
+    ran = shell("runs", word, "lead-to-outreach")
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        2, f"error: There is no `quarterdeck runs {word}`. Did you mean `quarterdeck {meant}`?"
+    )  # fmt: skip
+
+
 def test_with_json_a_usage_error_is_json_too(shell: Shell) -> None:
     ran = shell("status", "--shrot", "--json")
     assert ran.status == 2
@@ -163,7 +172,7 @@ def test_completion_offers_commands_and_verbs(shell: Shell) -> None:
     asked = {"_QUARTERDECK_COMPLETE": "bash_complete", "COMP_WORDS": "quarterdeck appr", "COMP_CWORD": "1"}
     assert shell(env=asked).out.splitlines() == ["plain,approvals", "plain,approve"]
     asked = {"_QUARTERDECK_COMPLETE": "bash_complete", "COMP_WORDS": "quarterdeck runs re", "COMP_CWORD": "2"}
-    assert shell(env=asked).out.splitlines() == ["plain,reassign", "plain,reject", "plain,resume", "plain,retry"]
+    assert shell(env=asked).out.splitlines() == ["plain,reassign", "plain,resume", "plain,retry"]
 
 
 def test_alone_and_without_a_terminal_it_prints_the_status(house: House, shell: Shell) -> None:

@@ -79,6 +79,47 @@ def test_what_is_unknown_around_it_is_a_warning_and_no_error() -> None:
     parse_playbook(text)
 
 
+DOUBTFUL = """name: doubtful
+inputs:
+  n: {type: integer, default: three}
+steps:
+  - id: a
+    agent: x
+    in: {to: "Dear ${inputs.n", item: "${item}"}
+  - id: b
+    agent: x
+    each: steps.late.output.items
+    as: lead
+    in: {mine: "${lead.name} ${string(each.index)}", all: "${joined}", other: "${action}"}
+  - id: late
+    agent: x
+    needs: [b]
+    in: {all: "${joined}", old: "${steps.b.output}"}
+    compensate: {agent: x, in: {what: "${args.text}", of: "${action.id}", why: "${steps.late.output} ${reason}"}}
+"""
+DOUBTS = [
+    (3, 31, "the default of the input 'n' is of type string, not integer"),
+    (7, 14, "`${` is not closed, so it stays in the text as it is"),
+    (7, 39, "'item' names 'item', which nothing gives here"),
+    (10, 11, "step 'b' reads 'late', and does not come after it: it may have no output yet"),
+    (12, 59, "'joined' names 'joined', which nothing gives here"),
+    (12, 79, "'action' names 'action', which nothing gives here"),
+    (17, 80, "'reason' names 'reason', which nothing gives here"),
+]
+
+
+def test_a_name_that_nothing_gives_where_it_is_asked_is_a_warning() -> None:
+    """All of these were taken by older versions, so that a run of an old log must still be able to load them."""
+    found = [(fault.line, fault.column, fault.message) for fault in faults_of(DOUBTFUL)]
+    assert found == DOUBTS
+    parse_playbook(DOUBTFUL)
+
+
+def test_a_playbook_that_starts_itself_under_a_condition_is_no_unknown_one() -> None:
+    text = playbook("{id: a, agent: x}", "{id: b, playbook: lead, when: 'steps.a.output.more', needs: [a]}")
+    assert faults_of(text, Around(agents=frozenset("x"), playbooks=frozenset())) == []
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
