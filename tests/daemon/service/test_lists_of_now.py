@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck_daemon.service.handlers import assets, models, privacy, timeline
+from quarterdeck_daemon.service.handlers import agents, assets, models, privacy, timeline
 from quarterdeck_daemon.service.house import House
 from quarterdeck_daemon.service.rpc import Handler
 from quarterdeck_protocol.codes import QuarterdeckError
@@ -19,7 +19,7 @@ from .reading_house import ASKED, reading
 @pytest.mark.parametrize(
     ("method", "handlers"),
     [
-        ("agent.list", assets.handlers),
+        ("agent.list", agents.handlers),
         ("connector.list", assets.handlers),
         ("model.list", models.handlers),
         ("backup.list", privacy.handlers),
