@@ -1,4 +1,7 @@
-"""Composer: fills the operator's template in the lead's language. The mail chooses words to insert, nothing else."""
+"""Composer: fills the operator's template in the lead's language, or writes a plain letter to somebody we know.
+
+The mail chooses words to insert into a template, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from quarterdeck_daemon.core.orders import RunStep, StepDone
 
 from . import rendering
 from .contract import Agent, plain_map
+from .letters import write_letter
 from .outside_text import one_line, without_addresses
 from .rendering import Rendered, render
 from .seen import Fact, Mail, Piece, facts_of, input_map, is_context, pieces_of, typed
@@ -25,6 +29,10 @@ _REPLY = re.compile(r"^(?:(?:re|aw|sv|fwd?|wg|antw|tr|rv)\s*(?:\[\d+\])?\s*:\s*)
 
 
 def run(step: RunStep) -> StepDone:
+    return write_letter(step) if step.input.get("to") else _fill_in(step)
+
+
+def _fill_in(step: RunStep) -> StepDone:
     lead = input_map(step, "lead")
     wanted = str(step.input.get("language") or lead.get("language") or "")
     template = template_for(step.context.get("template"), wanted)

@@ -1,7 +1,8 @@
-"""Outreach: proposes to send a draft as the answer to a mail.
+"""Outreach: proposes to send a draft, as the answer to a mail or to somebody we know.
 
-The recipient is the From address of that mail, or, when the own contact form relayed it, the form's e-mail
-field. Nothing else, whatever the mail says; a Reply-To that differs is shown as a risk and not used.
+The recipient of an answer is the From address of that mail, or, when the own contact form relayed it, the form's e-mail
+field. Nothing else, whatever the mail says; a Reply-To that differs is shown as a risk and not used. The recipient of
+any other mail is an address of a canonical fact: a contact's, or one of a client's contacts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from quarterdeck_daemon.core.entities import Evidence, Plain
 from quarterdeck_daemon.core.orders import ProposedAction, RunStep, StepDone
 
 from .contract import Agent, AgentFailure, plain_map
+from .letters import contact_of
 from .money import shown
 from .outside_text import one_line, without_addresses
 from .people import sender_of
@@ -18,6 +20,7 @@ from .seen import Fact, Mail, facts_of, input_map, mail_of
 REFERENCES_MAX = 20
 NEEDED = ("person", "need", "amount", "deadline_text")
 SCORE_WITHOUT_QUALIFIER = 0.5
+GAPPED = 0.2  # Confidence in a draft that is not finished.
 MISLEADING = ("hidden text", "instructions to", "reply-to differs", "sender name contains", "more than one From")
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
 
@@ -25,14 +28,78 @@ CONSIDERED = {"lessons": "a lesson", "instructions": "an instruction", "recalled
 
 
 def run(step: RunStep) -> StepDone:
+    return _answer(step) if step.context.get("mail") else _first_word(step)
+
+
+def _first_word(step: RunStep) -> StepDone:
+    """A mail that answers none."""
+    draft, facts = input_map(step, "draft"), facts_of(step)
+    wanted = str(step.input.get("to") or draft.get("to") or "")
+    if not wanted:
+        mail_of(step)  # Neither a mail nor a recipient: say that the mail is missing.
+    to, source = _known_address(wanted, facts)
+    body, subject = _checked(draft)
+    risks = [f"It has a gap: {one_line(str(one), 60)}" for one in _texts(draft.get("gaps"))] + _texts(
+        draft.get("notes")
+    )
+    confidence = GAPPED if draft.get("gaps") else 0.9
+    action = ProposedAction(
+        connector="mail",
+        verb="send",
+        args={"to": [to], "cc": [], "subject": subject, "body": body},
+        targets=(to,),
+        summary=f"Write to {wanted}: {one_line(subject, 80)}",
+        why=one_line(str(draft.get("why") or "You asked for this mail."), 600),
+        evidence=(Evidence(claim="whose address it is", source=source, quote=to), *_first_evidence(draft)),
+        confidence=confidence,
+        risks=tuple(risks),
+        undo=UNDO,
+        group=f"{plain_map(draft.get('template')).get('name') or 'draft'}:first",
+    )
+    return StepDone(
+        output={"to": to, "subject": subject, "confidence": confidence, "risks": risks}, actions=(action,)
+    )
+
+
+def _known_address(wanted: str, facts: dict[str, list[Fact]]) -> tuple[str, str]:
+    """(address, the fact that has it) of a contact's key, or of an address that stands in a fact."""
+    if "@" not in wanted:
+        contact = contact_of(facts, wanted)
+        return contact.text("email"), contact.source
+    for fact in (*facts.get("contact", []), *facts.get("client", [])):
+        known = [fact.text("email"), *fact.words("contacts")]
+        if wanted.lower() in (one.lower() for one in known):
+            return wanted, fact.source
+    said = f"{one_line(wanted, 80)} is nobody's address that we know"
+    raise AgentFailure("contract", "unknown_contact", said, "Put it into a fact of the kind contact.")
+
+
+def _checked(draft: Plain) -> tuple[str, str]:
+    """(body, subject). Raises AgentFailure `missing_input` for a draft without a body."""
+    body, subject = str(draft.get("body") or ""), one_line(str(draft.get("subject") or ""))
+    if not body.strip():
+        hint = "Give it `in: {draft: …}`."
+        raise AgentFailure("contract", "missing_input", "outreach needs a draft with a body", hint)
+    return body, subject
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _first_evidence(draft: Plain) -> tuple[Evidence, ...]:
+    """What its words were taken from."""
+    listed = draft.get("inserted")
+    found = [plain_map(one) for one in listed] if isinstance(listed, list) else []
+    sources = [(str(one.get("source", "")), one_line(str(one.get("value", "")))) for one in found]
+    return tuple(Evidence(claim="inserted into the text", source=source, quote=quote) for source, quote in sources)
+
+
+def _answer(step: RunStep) -> StepDone:
     mail, draft = mail_of(step), input_map(step, "draft")
     lead = input_map(step, "lead")
     judged = input_map(step, "qualification") or input_map(step, "qualify")
-    body, subject = str(draft.get("body") or ""), one_line(str(draft.get("subject") or ""))
-    if not body.strip():
-        raise AgentFailure(
-            "contract", "missing_input", "outreach needs a draft with a body", "Give it `in: {draft: …}`."
-        )
+    body, subject = _checked(draft)
     to = _recipient(mail)
     confidence = _confidence(mail, lead, draft, judged)
     risks = _risks(mail, lead, draft, to, facts_of(step))

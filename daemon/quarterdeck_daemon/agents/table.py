@@ -15,17 +15,20 @@ from .contract import Agent, AgentFailure
 from .coordinator import COORDINATOR
 from .corrector import CORRECTOR
 from .extractor import EXTRACTOR
+from .finance import FINANCE
 from .outreach import OUTREACH
 from .planner import PLANNER
 from .prompted import run_prompt
 from .qualifier import QUALIFIER
 from .researcher import RESEARCHER
+from .reviewer import REVIEWER
 from .scheduler import SCHEDULER
 
 PLUGINS: Final = "quarterdeck.agents"
 
 _TEAM = (
-    CLERK, COMPOSER, COORDINATOR, CORRECTOR, EXTRACTOR, OUTREACH, PLANNER, QUALIFIER, RESEARCHER, SCHEDULER,
+    CLERK, COMPOSER, COORDINATOR, CORRECTOR, EXTRACTOR, FINANCE, OUTREACH, PLANNER, QUALIFIER, RESEARCHER, REVIEWER,
+    SCHEDULER,
 )  # fmt: skip
 AGENTS: dict[str, Agent] = {agent.name: agent for agent in _TEAM}
 

@@ -75,9 +75,10 @@ def test_a_sentence_is_quoted_with_its_place() -> None:
     text = "Rosewood went well. Patients found the booking page without help. The tablet was too slow."
     output = asked("how slow was the Rosewood tablet?", context=remembered(text, title="Rosewood"))
     (source,) = sources(output)
-    begin, end = source["span"]  # type: ignore[misc]
+    span = source["span"]
+    assert isinstance(span, list)
     assert source["quote"] == "The tablet was too slow."
-    assert text[begin:end].strip() == source["quote"]
+    assert text[slice(*span)].strip() == source["quote"]
     assert (source["id"], output["unsure"]) == ("memory:m1", False)
 
 
@@ -93,7 +94,7 @@ def test_what_a_stranger_wrote_is_said_to_be_a_strangers_word() -> None:
 def test_a_model_words_the_answer_and_only_what_it_cites_is_a_source() -> None:
     output = asked("who is Joost Bakker?", says("Joost Bakker is the engineering lead at Northwind Traders [3]."))
     assert output["answer"] == "Joost Bakker is the engineering lead at Northwind Traders [1]."
-    assert (ids(output), output["by"]) == (["fact:contact/joost-bakker"], "trial")
+    assert (ids(output), output["by"]) == (["fact:contact/joost-bakker"], "example")
     assert sources(output)[0]["quote"] == "Engineering lead"
 
 
