@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from .frames import Plain
 from .params import Change, Name, Read, Short
 from .policy_params import USES_MAX
 from .shapes import Shape
@@ -128,5 +129,6 @@ class Digest(Shape, frozen=True, kw_only=True):
     agents: list[AgentWeek] = []
     attention: AttentionUse
     lessons: list[str] = []
+    suggested: list[Plain] = []
     cost: str = "0"
     complete: bool = True

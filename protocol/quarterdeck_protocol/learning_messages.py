@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from .frames import Plain
-from .params import Listing, Short
+from .params import Change, Lesson, Listing, Name, Short
 from .shapes import Page, Shape
 
 
@@ -42,3 +44,114 @@ class RecordView(Shape, frozen=True, kw_only=True):
 
 class RecordViews(Page, frozen=True, kw_only=True):
     items: list[RecordView]
+
+
+# --- lessons --------------------------------------------------------------------------------------
+
+
+class LessonList(Listing, frozen=True, kw_only=True):
+    """all: those that were taken back, have ended or were replaced, too.  agent: those that this one is shown."""
+
+    all: bool = False
+    agent: Short | None = None
+
+
+class Effect(Shape, frozen=True, kw_only=True):
+    """Counts, each with `share`, `low`, `high` (95 %, null below ten) and `says`, of what became of actions.
+
+    scope   the records that are counted: `outreach/mail.send`
+    before  how they stood when it was learned, of a template when it was first used      since  what came after that
+    given   of the actions before whose maker it lay, or that were made from it
+    """
+
+    scope: list[str]
+    before: Plain
+    since: Plain
+    given: Plain
+
+
+class LessonView(Shape, frozen=True, kw_only=True):
+    """agents: () is all.  actions: kinds, () is all.  to: recipients that it is about.  taught: what it was learned from.
+
+    status: in_force, withdrawn, ended, replaced or in_review.  diff: of the edit that taught it, with `lesson.get`.
+    """
+
+    id: str
+    text: str
+    title: str
+    status: str
+    agents: list[str]
+    actions: list[str]
+    to: list[str]
+    taught: list[str]
+    at: str | None
+    expires_at: str | None
+    effect: Effect
+    seq: int
+    diff: str = ""
+
+
+class Suggested(Shape, frozen=True, kw_only=True):
+    """An edit that was made again and again. actions: the latest of them.  shown_hash: to be given back to keep it."""
+
+    id: str
+    agent: str
+    action: str
+    text: str
+    count: int
+    actions: list[str]
+    status: str
+    lesson: str
+    shown_hash: str
+    at: str | None
+
+
+class Lessons(Page, frozen=True, kw_only=True):
+    items: list[LessonView]
+
+
+class SuggestedList(Listing, frozen=True, kw_only=True):
+    """all: those that were decided on, too."""
+
+    all: bool = False
+
+
+class SuggestedLessons(Page, frozen=True, kw_only=True):
+    items: list[Suggested]
+
+
+class LessonFound(Shape, frozen=True, kw_only=True):
+    """One of both, by the id that was asked for."""
+
+    lesson: LessonView | None = None
+    suggested: Suggested | None = None
+
+
+class LessonDecide(Change, frozen=True, kw_only=True):
+    """keep: in the words that were shown, by their hash, or in those of `lesson`."""
+
+    id: Name
+    decision: Literal["keep", "decline"]
+    shown_hash: Short = ""
+    lesson: Lesson | None = None
+
+
+class LessonDecided(Shape, frozen=True, kw_only=True):
+    id: str
+    status: str
+    lesson: str
+    seq: int
+
+
+# --- templates ------------------------------------------------------------------------------------
+
+
+class TemplateRecord(Shape, frozen=True, kw_only=True):
+    id: str
+    name: str
+    path: str
+    effect: Effect
+
+
+class TemplateRecords(Page, frozen=True, kw_only=True):
+    items: list[TemplateRecord]

@@ -251,6 +251,11 @@ METHODS: dict[str, Method] = {
     "agent.record": _read(
         le.RecordList, le.RecordViews, "What became of each agent's actions; stated confidence against observed."
     ),
+    "lesson.list": _read(le.LessonList, le.Lessons, "Lessons, newest first, with what each was worth."),
+    "lesson.suggested": _read(le.SuggestedList, le.SuggestedLessons, "Edits made again and again, which could be lessons."),
+    "lesson.get": _read(p.ReadOne, le.LessonFound, "One lesson with the edit that taught it, or one suggestion."),
+    "lesson.decide": _change(le.LessonDecide, le.LessonDecided, "Keep a suggested lesson, or decline it."),
+    "template.record": _read(p.Listing, le.TemplateRecords, "What became of the mails made from each template."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
     "agent.get": _read(p.ReadOne, ag.AgentView, "One agent: contract, prompt, autonomy, what it does now."),

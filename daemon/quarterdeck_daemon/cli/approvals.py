@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -96,14 +97,39 @@ def _gone(name: str, present: list[str]) -> QuarterdeckError:
     )
 
 
-def lesson_of(session: Session, until: str, everybody: bool, to: str, said: str = "") -> Plain:
-    """Return what is to be learned, as the daemon takes it."""
-    if not (said or session.reason):
+def lesson_of(
+    session: Session, until: str, everybody: bool, to: str, said: str = "", *, edited: bool = False
+) -> Plain:  # fmt: skip
+    """Return what is to be learned, as the daemon takes it. edited: without words it says what was changed."""
+    if not (said or session.reason or edited):
         raise QuarterdeckError("bad_value", "A lesson says something.", hint="Add --reason 'TEXT'.")
     wanted = {
         "text": said or session.reason, "to": to, "everybody": everybody, "until": iso(moment(until, past=False)) if until else "",
     }  # fmt: skip
-    return {name: value for name, value in wanted.items() if value}
+    return {name: value for name, value in wanted.items() if value or name == "text"}
+
+
+def asked_lesson(
+    session: Session, item: Plain, need: Callable[[str], str], *, edited: bool = False
+) -> Plain | None:  # fmt: skip
+    """Ask whether the reason or edit shall be learned, by whom and until when. A script is not asked: it answers line by line."""
+    if not sys.stdin.isatty():
+        return None
+    agent, where = proposal.agent_of(item), proposal.targets(item)
+    to = where[0] if len(where) == 1 else ""
+    only = f", t for {to} only" if to else ""
+    question = f"Shall {agent} learn that? (Enter no, y yes{only}, all for every agent, or until when: 90d)"
+    said = need(line(question)).lower()
+    if said in ("", "n", "no"):
+        return None
+    if said in ("y", "yes", "all", "t"):
+        return lesson_of(session, "", said == "all", to if said == "t" else "", edited=edited)
+    return lesson_of(session, said, False, "", edited=edited)
+
+
+def check_lesson_words(lesson: bool, until: str, everybody: bool, to: str) -> None:
+    if (until or everybody or to) and not lesson:
+        raise QuarterdeckError("bad_value", "That is said of a lesson.", hint="Add --lesson.")
 
 
 def lessons(function: F) -> F:
@@ -112,7 +138,7 @@ def lessons(function: F) -> F:
         click.option("--lesson-to", metavar="ADDRESS", default="", help="Only about this recipient."),
         click.option("--lesson-all", is_flag=True, help="For all agents, not only for who proposed it."),
         click.option("--lesson-until", metavar="TIME", default="", help="It ends then, such as 90d; else it stays."),
-        click.option("--lesson", is_flag=True, help="Keep the reason as a lesson for the agent's next work."),
+        click.option("--lesson", is_flag=True, help="Keep it as a lesson for the agent's next work."),
     ):
         function = option(function)
     return function
@@ -163,6 +189,9 @@ def tell_more(session: Session, items: list[Plain], found: dict[str, list[Plain]
         session.printer.talk(
             line(f"cooling off: {id} leaves {local(when)} ({countdown(when)}): {session.command(f'undo {id}')}")
         )
+    for one in besides(session, "lesson.suggested", {}):
+        yes, no = (session.command(f"lessons {word} {text(one, 'id')}") for word in ("keep", "decline"))
+        session.printer.talk(line(f"make this a lesson? {text(one, 'text')} {yes}, or {no}"))
     if items:
         session.printer.talk("next: `quarterdeck review`, or `quarterdeck why ID`, then `quarterdeck approve ID`")
 
@@ -240,8 +269,7 @@ def reject(
     """Say no to each ID, with a reason that is remembered; with --lesson the agent learns from it."""
     if not session.reason:
         raise QuarterdeckError("bad_value", "A rejection says why.", hint="Add --reason 'TEXT'.")
-    if (lesson_until or lesson_all or lesson_to) and not lesson:
-        raise QuarterdeckError("bad_value", "That is said of a lesson.", hint="Add --lesson.")
+    check_lesson_words(lesson, lesson_until, lesson_all, lesson_to)
     taught = lesson_of(session, lesson_until, lesson_all, lesson_to) if lesson else None
     decide(session, waiting_for(session, ids), "reject", {"lesson": taught})
 

@@ -52,6 +52,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "dead": Entry("dead", "dead", "Work that gave up: list, show, retry, edit, reroute, compensate, drop."),
         "breakers": Entry("breakers", "breakers", "Who is given no work because it kept failing: list, reset."),
+        "lessons": Entry(
+            "lessons", "lessons", "What agents were taught, and what it was worth: list, show, withdraw, keep …"
+        ),
+        "templates": Entry("lessons", "templates", "Templates of mails, and what became of what was made from them."),
         "budget": Entry("budget", "budget", "Limits and budgets: list, raise, set."),
         "cost": Entry("reports", "cost", "What it cost."),
     },

@@ -37,6 +37,8 @@ def lines(printer: Printer, found: Plain) -> Iterator[str]:
     yield from _agents(printer, records(found.get("agents")))
     if lessons := strings(found.get("lessons")):
         yield line(f"Learned: {', '.join(lessons)}")
+    for one in records(found.get("suggested")):
+        yield line(f"Make this a lesson? {text(one, 'id')}: {text(one, 'text')} ({number(one, 'count')} times)")
     yield _attention(record(found.get("attention")))
     if found.get("complete") is False:
         yield "Not complete: the log of this span is longer than one digest reads."

@@ -18,10 +18,10 @@ import click
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .approvals import waiting_for
+from .approvals import asked_lesson, check_lesson_words, lesson_of, lessons, waiting_for
 from .deciding import decide
 from .plain import Plain, record, strings, text
-from .prompt import sure
+from .prompt import ask, sure
 from .session import Session
 from .text import block
 from .words import changes, confirms, verb
@@ -117,8 +117,11 @@ def difference(session: Session, before: str, after: str) -> Iterator[str]:
         yield session.printer.paint(block(row), tones.get(row[:1], ""))
 
 
-def edit_item(session: Session, item: Plain) -> bool:
-    """Let the operator edit one waiting item and approve the result. Returns whether it was sent."""
+def edit_item(session: Session, item: Plain, lesson: Plain | None = None) -> bool:
+    """Let the operator edit one waiting item and approve the result. Returns whether it was sent.
+
+    lesson: what is learned from the edit; without one a person is asked, since nothing is learned unsaid.
+    """
     if item.get("gate") is True:
         raise QuarterdeckError(
             "bad_value", f"{text(item, 'id')} is a question of a run: there is nothing to edit.",
@@ -143,8 +146,10 @@ def edit_item(session: Session, item: Plain) -> bool:
             f"Not approved; the draft still waits as it was. Your text is kept for {again(session, item)}."
         )
         return False
+    if lesson is None and not session.dry_run:
+        lesson = asked_lesson(session, item, lambda question: ask(question) or "", edited=True)
     try:
-        decide(session, [item], "approve", {"edits": edits})
+        decide(session, [item], "approve", {"edits": edits, "lesson": lesson})
     except QuarterdeckError:
         session.printer.talk(f"Your text is kept for {again(session, item)}.")
         raise
@@ -172,10 +177,24 @@ def keep(path: Path, content: str) -> None:
             file.write(content)
 
 
-@verb("edit", examples=("quarterdeck edit a17", "EDITOR='code --wait' quarterdeck edit a17"))
+@verb(
+    "edit",
+    examples=(
+        "quarterdeck edit a17", "EDITOR='code --wait' quarterdeck edit a17",
+        "quarterdeck edit a17 --lesson --reason 'we say Dear, not Hi'",
+    ),
+)  # fmt: skip
 @click.argument("id")
+@lessons
 @confirms
 @changes
-def edit(session: Session, id: str) -> None:
-    """Open the draft of ID in VISUAL or EDITOR, show the difference, approve it after your yes."""
-    edit_item(session, waiting_for(session, [id])[0])
+def edit(
+    session: Session, id: str, lesson: bool, lesson_until: str, lesson_all: bool, lesson_to: str
+) -> None:  # fmt: skip
+    """Open the draft of ID in VISUAL or EDITOR, show the difference, approve it after your yes.
+
+    With --lesson the agent learns it: the reason, or without one what you changed, in plain words.
+    """
+    check_lesson_words(lesson, lesson_until, lesson_all, lesson_to)
+    taught = lesson_of(session, lesson_until, lesson_all, lesson_to, edited=True) if lesson else None
+    edit_item(session, waiting_for(session, [id])[0], taught)

@@ -6,7 +6,6 @@ sequence unless colours are asked for, never moves the cursor, reads one line an
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ import click
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from . import proposal
-from .approvals import away_until, back_at, lesson_of, waiting
+from .approvals import asked_lesson, away_until, back_at, lesson_of, waiting
 from .deciding import confirmed, decide, now_ms
 from .delegate import delegate
 from .edit import edit_item
@@ -94,28 +93,11 @@ def _rejected(session: Session, items: list[Plain], answer: str) -> bool:
     teaches = answer.lower().startswith(LESSON_MARK)
     session.reason = answer[len(LESSON_MARK) :].strip() if teaches else answer
     try:
-        taught = lesson_of(session, "", False, "") if teaches else _lesson(session, items[0])
+        taught = lesson_of(session, "", False, "") if teaches else asked_lesson(session, items[0], _need)
         decide(session, items, "reject", {**_shown(items[0]), "lesson": taught})
     finally:
         session.reason = ""
     return True
-
-
-def _lesson(session: Session, item: Plain) -> Plain | None:
-    """Ask whether the reason shall be learned, by whom and until when. A script is not asked: it answers line by line."""
-    if not sys.stdin.isatty():
-        return None
-    agent, where = proposal.agent_of(item), proposal.targets(item)
-    to = where[0] if len(where) == 1 else ""
-    only = f", t for {to} only" if to else ""
-    said = _need(
-        line(f"Shall {agent} learn that? (Enter no, y yes{only}, all for every agent, or until when: 90d)")
-    ).lower()
-    if said in ("", "n", "no"):
-        return None
-    if said in ("y", "yes", "all", "t"):
-        return lesson_of(session, "", said == "all", to if said == "t" else "")
-    return lesson_of(session, said, False, "")
 
 
 def _snooze(session: Session, item: Plain) -> bool:

@@ -21,7 +21,7 @@ from quarterdeck_protocol.events import Event
 from .actions import hold, judge_again, refuse_when_stopped
 from .answering import decide_gate
 from .attention import attention_ms, lately_high, note
-from .commands import Choice, Command, DecideApprovals
+from .commands import Choice, Command, DecideApprovals, LessonDraft
 from .confirming import check_pace, check_word, needs_word
 from .cooling import basis_of, cooling_us
 from .entities import Action, Plain, Verdict
@@ -29,7 +29,7 @@ from .gates import is_gate
 from .hashing import action_hash
 from .lookup import find
 from .obstacles import rests
-from .rejection_lessons import check_lesson, learn, source_of
+from .rejection_lessons import check_lesson, learn, source_of, with_words
 from .settings import settings_of
 from .turn import Turn
 from .verbs import argument_fault, targets_of
@@ -48,7 +48,7 @@ def decide_approvals(turn: Turn, command: DecideApprovals) -> Plain:
     if command.edits and len(command.items) > 1:
         raise QuarterdeckError("bad_value", "edits belong to one item", hint="Edit and approve one by one.")
     if command.lesson is not None:
-        check_lesson(command.lesson)
+        check_lesson(command.lesson, edits=command.decision == "approve" and bool(command.edits))
     return {"items": [_decided(turn, choice, command) for choice in command.items]}
 
 
@@ -57,8 +57,9 @@ def _decided(turn: Turn, choice: Choice, command: DecideApprovals) -> Plain:
         if is_gate(choice.id):
             return decide_gate(turn, command, choice)
         action = _waiting(turn, choice)
+        taught = _lesson(action, command)
         DECIDERS[command.decision](turn, action, command, choice)
-        lesson = learn(turn, source_of(action), command.lesson) if command.lesson is not None else ""
+        lesson = learn(turn, source_of(turn, action), taught) if taught is not None else ""
     except QuarterdeckError as error:
         plain: Plain = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
         return {"id": choice.id, "ok": False, "error": plain}
@@ -67,6 +68,14 @@ def _decided(turn: Turn, choice: Choice, command: DecideApprovals) -> Plain:
         "id": action.id, "ok": True, "status": after.status, "release_us": after.release_us, "lesson": lesson,
         "cooling": bool(after.cooling),
     }  # fmt: skip
+
+
+def _lesson(action: Action, command: DecideApprovals) -> LessonDraft | None:
+    """What is to be learned, with its words: known before anything is decided, so that nothing is decided without it."""
+    if command.lesson is None:
+        return None
+    edited = replace(action, proposed_args=action.args, args={**action.args, **command.edits})
+    return with_words(edited, command.lesson)
 
 
 def _waiting(turn: Turn, choice: Choice) -> Action:

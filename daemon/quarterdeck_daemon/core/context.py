@@ -133,7 +133,7 @@ def _groups(
         "instructions": there.instructions,
         "working": there.working[::-1],
         "reminders": there.reminders,
-        "lessons": lessons_for(table, agent, now_us),
+        "lessons": lessons_for(table, agent, now_us, about),
     }
     groups = {
         part: [_piece(part, one, now_us) for one in ones if _concerns(one, agent)] for part, ones in parts.items()

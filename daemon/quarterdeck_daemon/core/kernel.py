@@ -40,11 +40,13 @@ from . import (
     forking,
     gates,
     grants,
+    habits,
     lessons,
     limits,
     lines,
     links,
     memory,
+    merits,
     model_calls,
     model_state,
     objectives,
@@ -356,7 +358,7 @@ _MODULES = (
     memory, documents, facts, starting, runs, run_steering, run_edits, quarantine,
     actions, approvals, undoing, stopping, assets, time_travel, forking, alerts, announcing,
     endorsement, links, retention, proposals, scopes, erasure, pruning, schedules, tasks, objectives,
-    limits, budgets, breakers, dead_letters, grants, autonomy, model_calls, plans,
+    limits, budgets, breakers, dead_letters, grants, autonomy, model_calls, plans, habits,
 )  # fmt: skip
 DECIDE: dict[type[Command], Decider] = {Wake: wake}
 for _module in _MODULES:
@@ -386,6 +388,8 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     questions.FOLLOW,
     track.FOLLOW,
     autonomy.FOLLOW,
+    habits.FOLLOW,
+    merits.FOLLOW,
 )
 _APPLIERS: dict[str, Applier] = _merged(
     memory.APPLY,
@@ -422,6 +426,8 @@ _APPLIERS: dict[str, Applier] = _merged(
     questions.APPLY,
     track.APPLY,
     autonomy.APPLY,
+    habits.APPLY,
+    merits.APPLY,
     model_state.APPLY,
     {"request.answered": _answered},
 )

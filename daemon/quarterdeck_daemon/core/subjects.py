@@ -34,10 +34,12 @@ from .entities import (
     DeadLetter,
     Document,
     Edge,
+    Edits,
     Entity,
     Erasure,
     Fact,
     Grant,
+    Habit,
     KnownAnswer,
     Limits,
     Memory,
@@ -181,6 +183,7 @@ _CLEAR_KINDS = (
     "asset.removed", "workspace.configured", "scopes.declared", "stop.engaged", "stop.released", "clock.set_back",
     "memory.used", "memory.forgotten", "memory.erased", "erasure.closed", "upkeep.began", "upkeep.advanced",
     "upkeep.ended", "capture.done", "document.pruned", "record.noted", "attention.noted",
+    "lesson.began", "edit.noted", "lesson.suggested", "lesson.decided",
     "limits.configured", "budget.set", "budget.raised", "budget.reserved", "budget.settled", "line.joined",
     "line.left", "line.waits", "breaker.counted", "breaker.forgave", "breaker.opened", "breaker.probed",
     "breaker.closed", "models.configured",
@@ -344,7 +347,7 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Watch: _none,  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
-    **dict.fromkeys((Record, Reached, Merit, Attention), _none),  # Names of agents and kinds, counts, hashes.
+    **dict.fromkeys((Record, Reached, Merit, Edits, Habit, Attention), _none),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys(
         (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity, ModelDay), _none
     ),  # Ids, counts and times.

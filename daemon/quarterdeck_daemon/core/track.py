@@ -165,13 +165,14 @@ def _noted(draft: Draft, event: Event) -> None:
             if known is not None
             else Reached(id=name, seq=event.seq, first_us=event.at_us)
         )
-    record = _weighed(draft.get(Record, id) or Record(id=id), event.body)
+    known = draft.get(Record, id) or Record(id=id)
+    record = _weighed(known, event.body)
     if what:
         recent = (record.recent + LETTERS[what])[-RECENT_MAX:]
         record = replace(record, tally=_counted(record.tally, what), recent=recent)
     draft.put(replace(record, seq=event.seq, last_us=event.at_us))
     for name in strings(event.body.get("with", ())):
-        merit = draft.get(Merit, name) or Merit(id=name)
+        merit = draft.get(Merit, name) or Merit(id=name, scope=(id,), before=known.tally)
         draft.put(replace(merit, seq=event.seq, tally=_counted(merit.tally, what), last_us=event.at_us))
 
 

@@ -28,6 +28,7 @@ from ..core.settings import settings_of
 from ..core.table import Table
 from .costs import costs
 from .house import House
+from .learned import suggested_in
 from .views import iso
 from .waiting import table_of, waiting
 
@@ -78,6 +79,7 @@ async def digest(house: House, span: str, now_us: int, as_of: int | None) -> Pla
         "counts": dict(Counter(TALLIED[event.kind] for event in found.events if event.kind in TALLIED)),
         "attention": _attention(table, since_us, now_us),
         "lessons": [event.body["id"] for event in found.events if _is_lesson(table, event)][:LINES_MAX],
+        "suggested": list(suggested_in(table, every=False)),
         "cost": cost.get("money", "0"),
         "complete": found.complete and bool(cost.get("complete", True)),
     }

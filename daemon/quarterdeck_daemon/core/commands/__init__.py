@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .actions import Choice, DecideApprovals, LessonDraft, SettleAction, Undo
+from .actions import Choice, DecideApprovals, DecideHabit, LessonDraft, SettleAction, Undo
 from .answers import DocumentAnswered, EffectAnswered, EffectStarted, Needs, RecallAnswered, StepAnswered, Wake
 from .base import Command
 from .facts import Capture, Captured, DecideProposal, MakeLink, PutFact, RetractFact, TransactFacts
@@ -73,6 +73,7 @@ __all__ = [
     "CountUses",
     "CreateSnapshot",
     "DecideApprovals",
+    "DecideHabit",
     "DecideProposal",
     "DecideReplan",
     "DecideTask",

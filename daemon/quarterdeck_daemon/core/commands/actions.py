@@ -40,6 +40,18 @@ class DecideApprovals(Command, frozen=True, kw_only=True):
     shown_us: int | None = None  # When it was put before the operator, if the face told.
 
 
+class DecideHabit(Command, frozen=True, kw_only=True):
+    """An edit that was made again and again becomes a lesson, or is not asked about again.
+
+    decision  "keep" or "decline"      shown_hash  of the words that were shown, when the lesson has none of its own
+    """
+
+    id: str
+    decision: str
+    shown_hash: str = ""
+    lesson: LessonDraft = LessonDraft(text="")
+
+
 class Undo(Command, frozen=True, kw_only=True):
     """Take back what a scope did: "action:a17", "run:r3", "agent:outreach", "undoing:u2" or "everything".
 

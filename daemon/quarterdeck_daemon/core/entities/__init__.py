@@ -64,7 +64,7 @@ from .planning import (
 )
 from .plans import Plan, PlanSource, PlanStatus
 from .runs import RUN_ENDED, DeadLetter, Run, RunStatus, Step, StepStatus, Thread
-from .trust import Autonomy, Consent, Grant, Level, Merit, Reached, Record, Refusals, Scopes, Tally
+from .trust import Autonomy, Consent, Edits, Grant, Habit, Level, Merit, Reached, Record, Refusals, Scopes, Tally
 from .workspace import Alert, Asset, AssetKind, Counter, Receipt, Settings, Stop
 
 ENTITIES: dict[str, type[Entity]] = {
@@ -75,7 +75,7 @@ ENTITIES: dict[str, type[Entity]] = {
         Rewind, Edge, ClockMark, Origin, Undoing,
         CaptureMark,
         Scopes, Refusals,
-        Grant, Record, Reached, Merit, Autonomy, Consent,
+        Grant, Record, Reached, Merit, Edits, Habit, Autonomy, Consent,
         Schedule, Watch, Task, Objective, Part,
         Limits, Meter, Waiter, Reservation, Breaker,
         Thread,
@@ -114,11 +114,13 @@ __all__ = [
     "DeadLetter",
     "Document",
     "Edge",
+    "Edits",
     "Entity",
     "Erasure",
     "Evidence",
     "Fact",
     "Grant",
+    "Habit",
     "KnownAnswer",
     "Level",
     "Limit",

@@ -83,6 +83,35 @@ class Merit(Entity, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "merit"
     tally: Tally = Tally()
     last_us: int = 0
+    scope: tuple[str, ...] = ()  # Records of the actions that it is about: `outreach/mail.send`.
+    before: Tally = Tally()  # Of these records, when it was learned or first used.
+
+
+class Edits(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """What the operator changes in one agent's drafts of one kind: hashes of like edits, latest last. Id as of the record."""
+
+    kind: ClassVar[str] = "edits"
+    seen: dict[str, tuple[str, ...]] = {}  # Hash of a change: the latest actions in which it was made.
+    asked: dict[str, str] = {}  # Hash of a change: the habit under which it was asked about.
+
+
+class Habit(Entity, frozen=True, kw_only=True, omit_defaults=True):
+    """An edit that the operator makes again and again: shall it be a lesson? Id `habit1`.
+
+    record   of whose drafts      key  hash of the change      lesson  what it became
+    """
+
+    kind: ClassVar[str] = "habit"
+    record: str
+    key: str
+    actions: tuple[str, ...]
+    at_us: int
+    status: Literal["asked", "kept", "declined"] = "asked"
+    lesson: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.status == "asked"
 
 
 class Reached(Entity, frozen=True, kw_only=True, omit_defaults=True):

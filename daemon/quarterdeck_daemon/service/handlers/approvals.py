@@ -8,7 +8,7 @@ from quarterdeck_protocol import approval_messages as am
 from quarterdeck_protocol import params as p
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from ...core.commands import Choice, DecideApprovals, GivePermission, LessonDraft
+from ...core.commands import Choice, DecideApprovals, GivePermission
 from ...core.delegation import FILE
 from ...core.entities import Action, Plain
 from ...core.gates import is_gate
@@ -19,6 +19,7 @@ from ..reasons import used_for
 from ..rpc import Asked, Handler
 from ..views import iso
 from ..waiting import approval_views
+from .learning import lesson_draft
 from .pages import offset_of
 
 
@@ -80,20 +81,8 @@ def _command(params: p.ApprovalDecide) -> DecideApprovals:
         reason=params.reason,
         until_us=time_us(params.until) if params.until else None,
         until_event=params.until_event,
-        lesson=_lesson(params),
+        lesson=lesson_draft(params.lesson, params.reason) if params.lesson is not None else None,
         shown_us=params.shown_at_ms * 1_000 if params.shown_at_ms is not None else None,
-    )
-
-
-def _lesson(params: p.ApprovalDecide) -> LessonDraft | None:
-    if params.lesson is None:
-        return None
-    return LessonDraft(
-        text=params.lesson.text or params.reason,
-        agents=params.lesson.agents,
-        to=params.lesson.to,
-        everybody=params.lesson.everybody,
-        expires_us=time_us(params.lesson.until) if params.lesson.until else None,
     )
 
 
