@@ -18,6 +18,31 @@ class ModelUse(Change, frozen=True, kw_only=True):
     id: Name
 
 
+class Quality(Shape, frozen=True, kw_only=True):
+    """How near the answers of a model come to what the operator decided, at one purpose. says: the same in words.
+
+    n          decided questions with a right answer that it was asked      own  of them, it had answered itself at the time
+    agreement  mean of what agrees, 0 to 1; low, high: 95 % interval. None below ten
+    failed     of n, no answer      withheld  not shown to it, by their labels
+    rejected   questions whose answer was rejected      repeated  how often it gave that answer again
+    """
+
+    id: str
+    purpose: str
+    at_us: int
+    n: int = 0
+    agreed: float = 0.0
+    own: int = 0
+    failed: int = 0
+    withheld: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    agreement: float | None = None
+    low: float | None = None
+    high: float | None = None
+    says: str = ""
+
+
 class ModelView(Shape, frozen=True, kw_only=True):
     """One model. kind: `embedder`, which makes the vectors of recall, or `language`, which answers.
 
@@ -29,6 +54,7 @@ class ModelView(Shape, frozen=True, kw_only=True):
     purposes   for which alone it answers; none: for any      routes  purposes whose route names it
     loaded     whether it is in memory now
     tokens_s, first_ms, memory_mb  as `models bench` measured them here; 0: not yet
+    quality    how near its answers come to what the operator decided, by purpose, as `model.judge` found it
     """
 
     id: str
@@ -53,6 +79,7 @@ class ModelView(Shape, frozen=True, kw_only=True):
     tokens_s: float = 0.0
     first_ms: float = 0.0
     memory_mb: int = 0
+    quality: list[Quality] = []
 
 
 class IndexState(Shape, frozen=True, kw_only=True):
@@ -109,6 +136,36 @@ class ModelFigures(Shape, frozen=True, kw_only=True):
     first_ms: float
     load_ms: float
     memory_mb: int
+
+
+class ModelJudge(Change, frozen=True, kw_only=True):
+    """ids: of language models; none: all that are ready.  purposes: none: all.  most: decided questions, the latest first.
+
+    foresee: ask nobody, only say what each would be shown, and what that uses at most.
+    """
+
+    ids: Tags = ()
+    purposes: Tags = ()
+    most: Annotated[int, Meta(ge=1, le=200)] = 50
+    foresee: bool = False
+
+
+class Foreseen(Shape, frozen=True, kw_only=True):
+    """What a model is shown, and uses at most. money: in minor units."""
+
+    id: str
+    remote: bool
+    questions: int
+    tokens: int
+    money: int
+
+
+class ModelsJudged(Shape, frozen=True, kw_only=True):
+    """Before it come chunks {id, done, of}. cases: how many of the decided questions stood unchanged, edited, rejected."""
+
+    cases: dict[str, int]
+    foreseen: list[Foreseen]
+    items: list[Quality]
 
 
 class ModelReload(Change, frozen=True, kw_only=True):

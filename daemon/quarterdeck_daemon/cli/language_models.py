@@ -8,12 +8,13 @@ from pathlib import Path
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .plain import Plain, number, strings, text
+from .plain import Plain, number, record, records, strings, text
 from .prompt import sure
 from .session import Session
 from .text import line
 
 AT_START = "the daemon takes it up when it is started"
+PROGRESS_EVERY = 10  # Questions.
 AT_ONCE = "its host is up in a moment: `quarterdeck models`"
 
 
@@ -23,6 +24,10 @@ def table(session: Session, rows: list[Plain]) -> Iterator[str]:
     for one in rows:
         if one.get("problem"):
             yield line(f"{text(one, 'id')} is not ready: {text(one, 'problem')}. {text(one, 'fix')}")
+    judged = [row for one in rows for row in records(one.get("quality"))]
+    if judged:
+        yield ""
+        yield from quality(session, judged)
 
 
 def _cells(one: Plain) -> tuple[object, ...]:
@@ -36,9 +41,18 @@ def _cells(one: Plain) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def is_language(session: Session, name: str) -> bool:
-    from ..service.model_shelf import is_language
+def is_pick(name: str) -> bool:
+    """Whether it is no model's name but says how to choose one."""
+    from ..service.model_shelf import PICKS
 
+    return name in PICKS
+
+
+def is_language(session: Session, name: str) -> bool:
+    """Raises QuarterdeckError `not_found` for what is no model of either kind."""
+    from ..service.model_shelf import check_known, is_language
+
+    check_known(session.folder, name)
     return is_language(session.folder, name)
 
 
@@ -118,7 +132,8 @@ def use(session: Session, name: str, purposes: tuple[str, ...]) -> None:
     from ..service.workspace import load_config
 
     folder = session.folder
-    name = model_shelf.fastest(folder) if name == "fastest" else name
+    if name in model_shelf.PICKS:
+        name = model_shelf.PICKS[name](folder, purposes)
     config = load_config(folder)
     setting = config.models.get(name)
     host = setting.url if setting is not None and setting.remote else ""
@@ -176,6 +191,61 @@ def bench(session: Session, name: str) -> None:
         f"{found.memory_mb:,} MB; loaded in {found.load_ms:,.0f} ms"
     )
     session.show(value, [line(told_of)])
+
+
+def judge(session: Session, params: Plain, deadline_ms: int) -> None:
+    """Say what will be asked, ask if that leaves this machine, show progress, then a table."""
+    foreseen = session.client.call("model.judge", {**params, "foresee": True}).result
+    told, rows = _cases(foreseen), records(foreseen.get("foreseen"))
+    if session.dry_run:
+        session.show({**foreseen, "dry_run": True}, [told, *map(_foreseen, rows)])
+        return
+    leaving = [text(one, "id") for one in rows if one.get("remote") and number(one, "questions")]
+    session.printer.talk(told)
+    for one in rows:
+        session.printer.talk(_foreseen(one))
+    if leaving and not sure(session, f"They would leave this machine, to {', '.join(leaving)}. Ask?"):
+        session.printer.talk("nobody was asked")
+        return
+    if not record(foreseen.get("cases")):
+        hint = (
+            "When you have approved, edited or rejected what came of models' answers, there is something to compare."
+        )
+        session.show(foreseen, [line(hint)])
+        return
+    stream = session.client.stream("model.judge", params, deadline_ms=deadline_ms)
+    for chunk in stream:
+        if number(chunk, "done") % PROGRESS_EVERY == 0:
+            session.printer.talk(f"{text(chunk, 'id')}: {number(chunk, 'done')} of {number(chunk, 'of')}")
+    assert stream.result is not None, "it was read to its end"
+    found = stream.result.result
+    session.show(found, quality(session, records(found.get("items"))))
+    session.printer.talk(f"next: {session.command('models use best')}")
+
+
+def _cases(found: Plain) -> str:
+    cases = record(found.get("cases"))
+    parts = ", ".join(f"{count} {stood}" for stood, count in sorted(cases.items()))
+    return line(f"questions whose answers you decided: {parts}" if parts else "no question has been decided yet")
+
+
+def _foreseen(one: Plain) -> str:
+    money = f", {number(one, 'money')} in minor units" if number(one, "money") else ""
+    return line(
+        f"{text(one, 'id')}: {number(one, 'questions')} questions, at most {number(one, 'tokens'):,} tokens{money}"
+    )
+
+
+def quality(session: Session, rows: list[Plain]) -> Iterator[str]:
+    """How near models come to the operator's decisions, a row for each and purpose."""
+    headers = ("NAME", "PURPOSE", "AGREES", "OWN", "NO ANSWER", "WITHHELD", "REPEATS WHAT WAS REJECTED")
+    cells = [
+        (text(one, "id"), text(one, "purpose"), text(one, "says"), number(one, "own"), number(one, "failed"),
+         number(one, "withheld"), f"{number(one, 'repeated')} of {number(one, 'rejected')}")
+        for one in rows
+    ]  # fmt: skip
+    if cells:
+        yield from session.printer.table(headers, cells)
 
 
 def ask(session: Session, params: Plain, deadline_ms: int) -> None:

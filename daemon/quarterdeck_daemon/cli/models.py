@@ -22,7 +22,7 @@ from .words import changes, confirms, noun, reads, verb_of
 
 models = noun(
     "models",
-    "What makes the vectors of recall, and what answers: list, pull, add, use, bench, ask, remove.",
+    "What makes the vectors of recall, and what answers: list, pull, add, use, bench, judge, ask, remove.",
     default="list",
 )
 SCHEMA_BYTES_MAX = 65_536
@@ -191,6 +191,7 @@ class _Progress:
     models, "use",
     examples=(
         "quarterdeck models use minilm", "quarterdeck models use small --for draft", "quarterdeck models use fastest",
+        "quarterdeck models use best --for draft",
     ),
 )  # fmt: skip
 @click.argument("name")
@@ -202,10 +203,10 @@ class _Progress:
 def use(session: Session, name: str, purposes: tuple[str, ...]) -> None:
     """Have a model make the vectors, or answer. Changes lines of quarterdeck.toml; recall goes on meanwhile.
 
-    `fastest` is the language model that `models bench` found to write fastest here. You are asked before texts would
-    leave this machine.
+    `fastest` is the language model that `models bench` found to write fastest here, `best` the one that `models judge`
+    found nearest to what you decide. You are asked before texts would leave this machine.
     """
-    if purposes or name == "fastest" or language_models.is_language(session, name):
+    if purposes or language_models.is_pick(name) or language_models.is_language(session, name):
         language_models.use(session, name, purposes)
         return
     from ..service.models import goes_to
@@ -292,6 +293,29 @@ def bench(session: Session, name: str) -> None:
 
 
 @verb_of(
+    models, "judge",
+    examples=("quarterdeck models judge", "quarterdeck models judge small big --for draft", "quarterdeck models judge --dry-run"),
+)  # fmt: skip
+@click.argument("names", nargs=-1)
+@click.option("--for", "purposes", multiple=True, metavar="PURPOSE", help="Only questions of this kind.")
+@click.option("--most", default=50, type=click.IntRange(1, 200), help="Questions, the latest first.")
+@click.option(
+    "--within", default="30m", metavar="TIME", help="Give up after so long; what was answered is known then."
+)
+@confirms
+@changes
+def judge(session: Session, names: tuple[str, ...], purposes: tuple[str, ...], most: int, within: str) -> None:
+    """Hold models against what you decided: they are asked your agents' past questions anew, and nothing comes of it.
+
+    What you approved is the right answer, as you edited it; what you rejected should not come again. The questions are
+    recorded, and paid for, as of the purpose `trial`. You are asked before they would leave this machine; what is secret
+    never does.
+    """
+    params: Plain = {"ids": list(names), "purposes": list(purposes), "most": most}
+    language_models.judge(session, params, _deadline_ms(within))
+
+
+@verb_of(
     models, "ask",
     examples=(
         "quarterdeck models ask 'Thank Ana for her mail.'",
@@ -312,14 +336,18 @@ def ask(
     tokens_max: int, secret: bool, within: str,
 ) -> None:  # fmt: skip
     """Ask a language model, through the record, the routes and the budgets that agents' questions go through."""
-    time = span(within)
-    if time is None:
-        raise QuarterdeckError("bad_value", f"{within[:40]!r} is no length of time", hint="Write 30s, 2m or 1h.")
     params: Plain = {
         "prompt": prompt, "purpose": purpose, "system": system, "choices": list(choices), "tokens_max": tokens_max,
         "secret": secret, "schema": _schema(schema),
     }  # fmt: skip
-    language_models.ask(session, params, int(time.total_seconds() * 1_000))
+    language_models.ask(session, params, _deadline_ms(within))
+
+
+def _deadline_ms(within: str) -> int:
+    time = span(within)
+    if time is None:
+        raise QuarterdeckError("bad_value", f"{within[:40]!r} is no length of time", hint="Write 30s, 2m or 1h.")
+    return int(time.total_seconds() * 1_000)
 
 
 def _schema(file: IO[bytes] | None) -> Plain:

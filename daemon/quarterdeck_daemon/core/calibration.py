@@ -39,8 +39,11 @@ def bin_of(stated: float) -> int:
     return min(int(stated * BINS + 1e-9), BINS - 1)
 
 
-def wilson(stood: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share, by Wilson: it stays within 0 and 1, and is wide for few. n: at least 1."""
+def wilson(stood: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share, by Wilson: it stays within 0 and 1, and is wide for few. n: at least 1.
+
+    stood: a sum of parts between 0 and 1 may stand for a count; they scatter less, so the interval is no narrower than theirs.
+    """
     assert 0 <= stood <= n, "no more can have stood than there were"
     square = Z95 * Z95
     middle = (stood + square / 2) / (n + square)

@@ -23,7 +23,7 @@ from quarterdeck_protocol.labels import EXTERNAL, Labels, join
 from . import breakers
 from .admission import may_ask
 from .budgets import open_reservation
-from .commands import AskModelNow, CancelCall, Command, ConfigureModels, ModelAnswered
+from .commands import AskModelNow, CancelCall, Command, ConfigureModels, ModelAnswered, TryModel
 from .entities import Amounts, Breaker, ModelCall, ModelSpec, Plain, Run, Step
 from .failing import fail
 from .known_answers import asked_already, key_for, known_answer
@@ -144,9 +144,22 @@ def ask_now(turn: Turn, command: AskModelNow) -> Plain:
     return {"call": id, "status": call.status, "model": call.model, "why": call.why}
 
 
+def try_out(turn: Turn, command: TryModel) -> Plain:
+    """A model is asked what was asked before. It is shown no more than who asks it anew would show it."""
+    first = find(turn, ModelCall, command.call)
+    if question_hash(command.request) != first.request_hash:
+        raise QuarterdeckError("bad_value", f"{first.id} asked something else")
+    more: Plain = {"only": command.model, "tries_out": first.id, "namespaces": list(first.namespaces)}
+    id = f"c{turn.number('c')}"
+    send(turn, _record(turn, id, command.request, first.labels, None, None, more))
+    call = find(turn, ModelCall, id)
+    return {"call": id, "status": call.status, "why": call.why}
+
+
 def _record(
-    turn: Turn, id: str, request: ModelRequest, labels: Labels, run: Run | None, step: Step | None
-) -> ModelCall:
+    turn: Turn, id: str, request: ModelRequest, labels: Labels, run: Run | None, step: Step | None,
+    more: Plain | None = None,
+) -> ModelCall:  # fmt: skip
     request = msgspec.structs.replace(request, labels=labels)
     words = " ".join((request.prompt, request.system, *request.choices))
     body: Plain = {
@@ -156,6 +169,7 @@ def _record(
         "most_in": tokens_of(words) * 5 // 4 + len(msgspec.json.encode(request.schema)) // 4 + 16,
         "most_out": 0 if request.choices else request.tokens_max,
     }
+    body |= more or {}
     if run is not None and step is not None:
         body |= {"step": step.id, "agent": step.agent, "input_seq": step.input_seq}
         body["namespaces"] = list(run.namespaces)
@@ -220,7 +234,7 @@ def _wait(turn: Turn, call: ModelCall, *, tried: tuple[str, ...], error: Plain) 
 def _wanted(call: ModelCall) -> Wanted:
     return Wanted(
         purpose=call.purpose, labels=call.labels, value_minor=call.value_minor, again=call.again,
-        tokens_in=call.most_in, tokens_out=call.most_out, tried=call.tried,
+        tokens_in=call.most_in, tokens_out=call.most_out, tried=call.tried, only=call.only,
     )  # fmt: skip
 
 
@@ -371,6 +385,7 @@ def _calls_of(turn: Turn, event: Event) -> Iterator[ModelCall]:
 DECIDE: dict[type[Command], Callable[..., Plain]] = {
     ConfigureModels: configure,
     AskModelNow: ask_now,
+    TryModel: try_out,
     ModelAnswered: answered,
     CancelCall: cancel,
 }

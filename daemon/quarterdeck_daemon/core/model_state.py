@@ -22,6 +22,7 @@ from .turn import Applier, strings, take_number
 replace = msgspec.structs.replace
 NOT_THE_QUESTION = ("labels", "value_minor", "again")
 DAY_US = 86_400_000_000
+TRIAL = "trial"  # Purpose of what is asked only to see how well a model does.
 ANSWERS = "answer"  # Counter of the answers that may be used again.
 
 
@@ -49,6 +50,8 @@ class _Asked(msgspec.Struct):
     step: str = ""
     agent: str = ""
     namespaces: tuple[str, ...] = ("default",)
+    only: str = ""
+    tries_out: str = ""
 
 
 def _asked(draft: Draft, event: Event) -> None:
@@ -56,13 +59,16 @@ def _asked(draft: Draft, event: Event) -> None:
     request = body.request
     draft.put(
         ModelCall(
-            id=body.call, seq=event.seq, purpose=request.purpose, key="", model="", status="queued",
+            id=body.call, seq=event.seq, purpose=TRIAL if body.only else request.purpose, key="", model="", status="queued",
             at_us=event.at_us, run=event.run or "", step=body.step, agent=body.agent, labels=event.labels,
             namespaces=body.namespaces, asked_seq=event.seq, request_hash=body.question, most_in=body.most_in,
             most_out=body.most_out, value_minor=request.value_minor, again=request.again,
-            repeatable=not request.temperature or request.seed != 0,
+            repeatable=not request.temperature or request.seed != 0, only=body.only, tries_out=body.tries_out,
         )
     )  # fmt: skip
+    first = draft.get(ModelCall, body.tries_out) if body.tries_out else None
+    if first is not None:
+        draft.link(f"model_call:{body.call}", "derived_from", _owner(first), event.seq)
     take_number(draft, body.call, event.seq)
 
 
@@ -141,8 +147,12 @@ def _reused(draft: Draft, event: Event) -> None:
     saved = {f"saved_{name}": amount for name, amount in call.saved.items()}
     _count(draft, event, call.model, reused=1, **saved)  # type: ignore[arg-type]  # Numbers, as they were recorded.
     if first is not None and first.run != call.run:
-        by, of = (f"run:{one.run}" if one.run else f"model_call:{one.id}" for one in (call, first))
-        draft.link(by, "derived_from", of, event.seq)
+        draft.link(_owner(call), "derived_from", _owner(first), event.seq)
+
+
+def _owner(call: ModelCall) -> str:
+    """With whom it is forgotten."""
+    return f"run:{call.run}" if call.run else f"model_call:{call.id}"
 
 
 def _refused(draft: Draft, event: Event) -> None:

@@ -83,7 +83,7 @@ def call_work(turn: Turn, call: ModelCall, spec: ModelSpec, run: Run | None) -> 
         id=call.id,
         scopes=(f"model:{spec.name}", f"purpose:{call.purpose}", *(inside or ("workspace",))),
         amounts=Amounts(calls=1, ms=spec.call_s * 1_000, tokens=tokens, money=money),
-        priority=run.priority if run is not None else "interactive",
+        priority=run.priority if run is not None else "batch" if call.only else "interactive",
         run=call.run,
         due_us=run.deadline_us if run is not None else None,
         inside=inside,

@@ -41,6 +41,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tokens_in: int = 0
     tokens_out: int = 0
     tried: tuple[str, ...] = ()
+    only: str = ""  # The model that is tried out: no rule and no purpose says otherwise.
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 def route(models: Models, wanted: Wanted, closed: Reason, no_room: Reason) -> Route:
     """Choose. closed: why a model is given no work at all now.  no_room: why its limits have no room for this."""
+    if wanted.only:
+        return _tried_out(models, wanted, closed, no_room)
     rule = models.routes.get(wanted.purpose, "")
     if rule == "none":
         return Route(model=None, why=f"the routes name no model for {wanted.purpose}")
@@ -74,6 +77,26 @@ def route(models: Models, wanted: Wanted, closed: Reason, no_room: Reason) -> Ro
     if full:
         return Route(model=full[0], why="; ".join((why, *passed)), alternatives=tuple(passed), waits=True)
     return Route(model=None, why="; ".join(passed), alternatives=tuple(passed))
+
+
+def _tried_out(models: Models, wanted: Wanted, closed: Reason, no_room: Reason) -> Route:
+    spec = next((one for one in models.specs if one.name == wanted.only), None)
+    if spec is None:
+        return Route(model=None, why=f"there is no model {wanted.only}")
+    any_purpose = msgspec.structs.replace(spec, purposes=())
+    reason = _unfit(any_purpose, msgspec.structs.replace(wanted, again=0), spec.tier) or closed(spec)
+    if reason:
+        return Route(model=None, why=f"{spec.name} {reason}")
+    return Route(model=spec, why=f"{spec.name} is tried out", waits=bool(no_room(spec)))
+
+
+def withheld(spec: ModelSpec, labels: Labels) -> str:
+    """Why the model is not shown what has these labels; "" when it is."""
+    if labels.sensitivity == "secret" and spec.remote:
+        return "is not on this machine, and this is secret"
+    if SENSITIVITY_ORDER[labels.sensitivity] > SENSITIVITY_ORDER[spec.sensitivity]:
+        return f"is shown nothing that is {labels.sensitivity}"
+    return ""
 
 
 def open_purposes(models: Models, labels: Labels, closed: Reason) -> tuple[str, ...]:
@@ -118,11 +141,8 @@ def _is_worth(spec: ModelSpec, wanted: Wanted) -> bool:
 
 def _unfit(spec: ModelSpec, wanted: Wanted, tier: int) -> str:
     """Why this model is not for this question at all."""
-    sensitivity = wanted.labels.sensitivity
-    if sensitivity == "secret" and spec.remote:
-        return "is not on this machine, and this is secret"
-    if SENSITIVITY_ORDER[sensitivity] > SENSITIVITY_ORDER[spec.sensitivity]:
-        return f"is shown nothing that is {sensitivity}"
+    if reason := withheld(spec, wanted.labels):
+        return reason
     if not spec.ready:
         return f"is not ready: {spec.problem}" if spec.problem else "is not ready"
     if spec.purposes and wanted.purpose not in spec.purposes:

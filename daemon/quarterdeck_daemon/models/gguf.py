@@ -90,6 +90,12 @@ def read_head(path: Path) -> Head:
         raise BadModel(path, f"cannot be read: {error}", "Is there a file, and is it not empty?") from error
 
 
+def trained_context(head: Head) -> int:
+    """For how many tokens the model was trained; 0 when its head does not say."""
+    told = head.keys.get(f"{head.keys.get('general.architecture')}.context_length")
+    return told if isinstance(told, int) and told > 0 else 0
+
+
 def digest(path: Path) -> str:
     """Return the SHA-256 of the whole file: about a second for each gigabyte or two."""
     with path.open("rb") as file:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .api import ModelFailure
 from .draw import Logits
-from .gguf import HASHED, BadModel, digest, read_head
+from .gguf import HASHED, BadModel, digest, read_head, trained_context
 from .local import LocalBackend
 
 PIECE_BYTES_MAX = 256
@@ -43,8 +43,7 @@ class LlamaCppEngine:
 
     def __init__(self, path: Path, *, context_tokens: int, threads: int) -> None:
         head = read_head(path)
-        trained = head.keys.get(f"{head.keys.get('general.architecture')}.context_length", context_tokens)
-        self.context_tokens = min(context_tokens, trained) if isinstance(trained, int) else context_tokens
+        self.context_tokens = min(context_tokens, trained_context(head) or context_tokens)
         try:
             import llama_cpp
         except ImportError as error:

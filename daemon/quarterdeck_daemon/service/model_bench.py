@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -43,7 +44,7 @@ def bench(folder: Path, name: str, tell: Told) -> Figures:
     if setting is None:
         raise QuarterdeckError("not_found", f"there is no language model {name[:64]!r}", hint="quarterdeck models")
     home = folder / STATE_NAME
-    cell = Cell.open(live)
+    cell = Cell.open(_quietly)
     try:
         found = _measured(cell, _place(folder, name, setting), tell)
     except CellEnded as error:
@@ -56,6 +57,11 @@ def bench(folder: Path, name: str, tell: Told) -> Figures:
         os.waitpid(cell.pid, 0)
     keep(home, name, found)
     return found
+
+
+def _quietly(read: int, write: int) -> NoReturn:
+    """Who measures sees the terminal; what the model's process has to say is in its answers."""
+    live(read, write, level="error")
 
 
 def _place(folder: Path, name: str, setting: ModelSetting) -> Place:

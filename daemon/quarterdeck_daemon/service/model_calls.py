@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from quarterdeck_protocol.events import Event
-
 from ..core.commands import Needs
 from ..core.entities import ModelCall, Run, Step
 from ..core.modes import models_of
@@ -34,11 +32,10 @@ def order_for(store: Store, need: Needs) -> tuple[Order, str] | None:
     if call is None or call.status != "asked" or call.tries != need.attempt:
         return None
     run = store.get(Run, call.run) if call.run else None
-    asked = store.event(call.asked_seq)
-    if asked is None or (run is not None and run.status == "paused"):
+    request = recorded_request(store, call)
+    if request is None or (run is not None and run.status == "paused"):
         return None
     spec = next((one for one in models_of(store).specs if one.name == call.model), None)
-    request = msgspec.convert(asked.body["request"], ModelRequest)
     work = AskModel(call=call.id, model=call.model, request=request, stream=not call.run)
     deadline_ms = (spec.call_s if spec is not None else CALL_S) * 1_000
     return Order(id=need.key, work=work, deadline_ms=deadline_ms), call.model
@@ -54,18 +51,25 @@ def replies_for(store: Store, step: Step) -> tuple[tuple[ModelReply, ...], tuple
 def _reply(store: Store, call: ModelCall) -> ModelReply:
     if call.status != "answered":
         return ModelReply(refused=str(call.error.get("message") or call.status))
+    return recorded_reply(store, call) or _forgotten()
+
+
+def recorded_reply(store: Store, call: ModelCall) -> ModelReply | None:
+    """The answer as the log has it, `cached` when it is that to another call; None when there is none, or it was forgotten."""
     origin = store.get(ModelCall, call.reused) if call.reused else call
-    event = store.event(origin.over_seq) if origin is not None else None
-    found = reply_in(event) if event is not None else None
-    if found is None:
-        return _forgotten()
+    event = store.event(origin.over_seq) if origin is not None and call.status == "answered" else None
+    recorded = event.body.get("reply") if event is not None else None
+    if not isinstance(recorded, dict):
+        return None
+    found = msgspec.convert(recorded, ModelReply)
     return msgspec.structs.replace(found, cached=True) if call.reused else found
 
 
-def reply_in(event: Event) -> ModelReply | None:
-    """The reply that an event records; None when it was forgotten."""
-    recorded = event.body.get("reply")
-    return msgspec.convert(recorded, ModelReply) if isinstance(recorded, dict) else None
+def recorded_request(store: Store, call: ModelCall) -> ModelRequest | None:
+    """The question as the log has it; None when it was forgotten."""
+    event = store.event(call.asked_seq)
+    recorded = event.body.get("request") if event is not None else None
+    return msgspec.convert(recorded, ModelRequest) if isinstance(recorded, dict) else None
 
 
 def _forgotten() -> ModelReply:

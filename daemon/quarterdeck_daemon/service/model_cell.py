@@ -44,7 +44,7 @@ from .cell import CellEnded, read_frame, write_frame
 from .confinement.confine import confine
 from .confinement.limits import harden
 from .logs import fields, set_up_logging
-from .model_opening import Opening, load, look
+from .model_opening import Looked, Opening, load, look
 from .model_settings import ModelSetting
 
 LOOK_S = 1.0  # Between two looks at the clock and the file.
@@ -85,9 +85,9 @@ def failed(failure: FailureClass, code: str, message: str, hint: str = "") -> Fa
     return Failed(failure=Failure(failure=failure, code=code, message=message[:MESSAGE_CHARS_MAX], hint=hint))
 
 
-def live(read: int, write: int) -> NoReturn:
-    """The inner half, from its first line to its last."""
-    set_up_logging("model")
+def live(read: int, write: int, *, level: str = "info") -> NoReturn:
+    """The inner half, from its first line to its last. level: of what it logs."""
+    set_up_logging("model", level=level)
     try:
         place = msgspec.msgpack.decode(read_frame(read), type=Place)
     except CellEnded:
@@ -121,7 +121,7 @@ class ModelCell:
         self._cancelled: dict[str, threading.Event] = {}
         self._backend: Backend | None = None
         self._failure: Failure | None = None
-        self._id = ""
+        self._looked = Looked("", place.setting.context_tokens)
         self._seen: object = None  # What the file looked like when it was compared.
         self._used_s = time.monotonic()
         self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="answer")
@@ -217,15 +217,14 @@ class ModelCell:
             self._tell_state(loading=True)
             began = time.monotonic()
             try:
-                self._backend = load(self._opening)
-                self._id = self._backend.id
+                self._backend = load(self._opening, self._looked)
             except ModelFailure as error:
                 self._failure = error.failure
                 raise
             finally:
                 self._used_s = time.monotonic()
                 self._tell_state()
-            log.info("model loaded", extra=fields(model=self._id, seconds=round(self._used_s - began, 3)))
+            log.info("model loaded", extra=fields(model=self._looked.id, seconds=round(self._used_s - began, 3)))
             return self._backend
 
     def _load_ahead(self) -> None:
@@ -243,7 +242,7 @@ class ModelCell:
             return
         self._seen, self._failure = seen, None
         try:
-            self._id = look(self._opening)
+            self._looked = look(self._opening)
         except ModelFailure as error:
             self._failure = error.failure
         except QuarterdeckError as error:
@@ -283,7 +282,7 @@ class ModelCell:
         self._backend = None
         gc.collect()
         self._tell_state()
-        log.info("model unloaded", extra=fields(model=self._id))
+        log.info("model unloaded", extra=fields(model=self._looked.id))
 
     # --- to the outer half
 
@@ -291,8 +290,8 @@ class ModelCell:
         problem = self._failure
         model = HostedModel(
             name=self._opening.name,
-            id=self._id,
-            context_tokens=self._backend.context_tokens if self._backend else self._setting.context_tokens,
+            id=self._backend.id if self._backend else self._looked.id,
+            context_tokens=self._backend.context_tokens if self._backend else self._looked.context_tokens,
             at_once=self._at_once,
             remote=self._setting.remote,
             loading=loading,

@@ -77,7 +77,7 @@ class ModelDesk:
         problem = "" if hosted.ready else hosted.problem
         if setting.remote and self._stopped():
             problem = STOPPED
-        return spec_of(name, setting, problem, hosted.id)
+        return spec_of(name, setting, problem, hosted.id, hosted.context_tokens)
 
     async def reload(self) -> None:
         """The settings changed: other hosts, other routes. Raises QuarterdeckError when they cannot be read."""

@@ -25,46 +25,61 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
 
 
-def check(opening: Opening) -> None:
-    """Compare what can be in a moment: the head of a file, the handle of a key. Raises ModelFailure saying what is wrong."""
-    CHECK[opening.setting.backend](opening)
+class Looked(msgspec.Struct, frozen=True):
+    """What is known of a model before it is loaded. context_tokens: its room; sha256: of its file, if it has one."""
+
+    id: str
+    context_tokens: int
+    sha256: str = ""
 
 
-def look(opening: Opening) -> str:
-    """Return the id of the model, after everything was compared that can be without loading it: the hash, too.
+def check(opening: Opening) -> int:
+    """Compare what can be in a moment: the head of a file, the handle of a key. Returns the room of the context.
+
+    Raises ModelFailure saying what is wrong.
+    """
+    return min(CHECK[opening.setting.backend](opening), opening.setting.context_tokens)
+
+
+def look(opening: Opening) -> Looked:
+    """Return what is known, after everything was compared that can be without loading it: the hash, too.
 
     Raises ModelFailure saying what keeps it from working.
     """
-    check(opening)
-    return _hashed(opening) if opening.setting.local else _named(opening)
+    room = check(opening)
+    if not opening.setting.local:
+        return Looked(_named(opening), room)
+    sha256 = _hashed(opening)
+    return Looked(f"{opening.name}-{sha256[:HASHED]}", room, sha256)
 
 
-def load(opening: Opening) -> Backend:
-    """Raises ModelFailure. May end this process, whatever was compared before."""
-    return LOAD[opening.setting.backend](opening)
+def load(opening: Opening, looked: Looked) -> Backend:
+    """Raises ModelFailure. May end this process, whatever was compared before. A large file is not hashed again."""
+    return LOAD[opening.setting.backend](opening, looked)
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _check_ctransformers(opening: Opening) -> None:
+def _check_ctransformers(opening: Opening) -> int:
     from ..models.gguf_check import llama_file
 
     _needed("ctransformers", "quarterdeck[local]")
-    llama_file(opening.path)
+    return llama_file(opening.path).context_tokens
 
 
-def _check_llama(opening: Opening) -> None:
-    from ..models.gguf import read_head
+def _check_llama(opening: Opening) -> int:
+    from ..models.gguf import read_head, trained_context
 
     _needed("llama_cpp", "quarterdeck[llama]")
-    read_head(opening.path)
+    return trained_context(read_head(opening.path)) or opening.setting.context_tokens
 
 
-def _check_script(opening: Opening) -> None:
+def _check_script(opening: Opening) -> int:
     from ..models.scripted import read_script
 
     read_script(opening.path)
+    return opening.setting.context_tokens
 
 
 def _needed(module: str, package: str) -> None:
@@ -75,7 +90,7 @@ def _needed(module: str, package: str) -> None:
 
 
 def _hashed(opening: Opening) -> str:
-    """The id by content; compared with the pinned hash."""
+    """The hash of its file; compared with the pinned one."""
     from ..models.gguf import digest
 
     try:
@@ -88,10 +103,10 @@ def _hashed(opening: Opening) -> str:
             f"{opening.path.name} is not the file that was added: its SHA-256 is {found}",
             "Fetch it again, or remove the model and add this file.",
         )  # fmt: skip
-    return f"{opening.name}-{found[:HASHED]}"
+    return found
 
 
-def _load_ctransformers(opening: Opening) -> Backend:
+def _load_ctransformers(opening: Opening, looked: Looked) -> Backend:
     from ..models import ctransformers
 
     setting = opening.setting
@@ -101,11 +116,11 @@ def _load_ctransformers(opening: Opening) -> Backend:
         context_tokens=setting.context_tokens,
         threads=setting.threads_used,
         call_s=setting.call_ms / 1_000,
-        sha256=setting.sha256,
+        sha256=looked.sha256,
     )
 
 
-def _load_llama(opening: Opening) -> Backend:
+def _load_llama(opening: Opening, looked: Looked) -> Backend:
     from ..models import llama_cpp
 
     setting = opening.setting
@@ -115,11 +130,11 @@ def _load_llama(opening: Opening) -> Backend:
         context_tokens=setting.context_tokens,
         threads=setting.threads_used,
         call_s=setting.call_ms / 1_000,
-        sha256=setting.sha256,
+        sha256=looked.sha256,
     )
 
 
-def _load_script(opening: Opening) -> Backend:
+def _load_script(opening: Opening, looked: Looked) -> Backend:
     from ..models.scripted import ScriptedBackend
 
     return ScriptedBackend(opening.path, opening.name, context_tokens=opening.setting.context_tokens)
@@ -128,7 +143,7 @@ def _load_script(opening: Opening) -> Backend:
 # --- services -------------------------------------------------------------------------------------
 
 
-def _check_service(opening: Opening) -> None:
+def _check_service(opening: Opening) -> int:
     """The key is there; whether somebody answers shows when it is asked."""
     from ..outward.secret_handles import resolve
 
@@ -137,6 +152,7 @@ def _check_service(opening: Opening) -> None:
             resolve(opening.setting.key, opening.home)
         except QuarterdeckError as error:
             raise ModelFailure("permanent", "unauthorized", error.message, error.hint) from error
+    return opening.setting.context_tokens
 
 
 def _named(opening: Opening) -> str:
@@ -145,7 +161,7 @@ def _named(opening: Opening) -> str:
     return id_of(opening.name, opening.setting.address.url, opening.setting.model)
 
 
-def _load_service(opening: Opening) -> Backend:
+def _load_service(opening: Opening, looked: Looked) -> Backend:
     from ..models.openai import OpenAIBackend
     from ..outward.fence import fence_gate
     from ..outward.secret_handles import resolve
@@ -163,13 +179,13 @@ def _load_service(opening: Opening) -> Backend:
     )
 
 
-CHECK: dict[BackendName, Callable[[Opening], None]] = {
+CHECK: dict[BackendName, Callable[[Opening], int]] = {
     "ctransformers": _check_ctransformers,
     "llama-cpp": _check_llama,
     "scripted": _check_script,
     "openai": _check_service,
 }
-LOAD: dict[BackendName, Callable[[Opening], Backend]] = {
+LOAD: dict[BackendName, Callable[[Opening, Looked], Backend]] = {
     "ctransformers": _load_ctransformers,
     "llama-cpp": _load_llama,
     "scripted": _load_script,

@@ -96,14 +96,14 @@ Models = dict[str, ModelSetting]
 Routes = dict[str, str]
 
 
-def spec_of(name: str, setting: ModelSetting, problem: str = "", id: str = "") -> ModelSpec:
-    """What the kernel is told of it."""
+def spec_of(name: str, setting: ModelSetting, problem: str = "", id: str = "", room: int = 0) -> ModelSpec:
+    """What the kernel is told of it. room: for tokens, as its host says; 0: it has not said yet."""
     return ModelSpec(
         name=name,
         backend=setting.backend,
         tier=setting.tier,
         remote=setting.remote,
-        context_tokens=setting.context_tokens,
+        context_tokens=room or setting.context_tokens,
         price_in=setting.price_in,
         price_out=setting.price_out,
         purposes=setting.purposes,

@@ -13,19 +13,22 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from ..core.entities import Plain
+from ..core.judging import Mark, enough
 from ..core.orders import HostedModel
 from ..core.routing import PURPOSES as PURPOSES
+from ..core.vocabulary import CONFIDENCE_DECISIONS_MIN
 from ..embedders.catalogue import FOLDER, MODELS
 from ..models.api import ModelFailure
 from ..models.gguf import digest
 from ..outward.secret_handles import resolve
-from .model_figures import Figures, figures
+from .model_figures import Figures, Judged, figures, judged, quality_rows
 from .model_opening import Opening, check
 from .model_settings import BackendName, ModelSetting
 from .setting_lines import add_table, drop_line, drop_table, set_text
@@ -34,26 +37,35 @@ from .workspace import STATE_NAME, load_config
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # As in the settings, without the dot, which is a table's there.
 GGUF_BACKENDS: tuple[BackendName, ...] = ("ctransformers", "llama-cpp")
 FREE_BYTES_MIN = 64 << 20
+Measured = TypeVar("Measured", Figures, Judged)
 
 
 def language_rows(folder: Path, hosted: Mapping[str, HostedModel] | None = None) -> list[Plain]:
     """Return a row for each. hosted: what their hosts say; left out, the files are looked at here."""
     config, home = load_config(folder), folder / STATE_NAME
-    measured = figures(home)
+    measured, tried = figures(home), judged(home)
     rows = []
     for name, setting in config.models.items():
         known = hosted.get(name) if hosted is not None else _looked_at(folder, name, setting)
         routes = sorted(one for one, to in config.routes.items() if to in (name, f"tier:{setting.tier}"))
-        rows.append(_row(folder, name, setting, known or HostedModel(name=name), routes, measured.get(name)))
+        known = known or HostedModel(name=name)
+        quality = _still(known, tried.get(name))
+        row = _row(folder, name, setting, known, routes, _still(known, measured.get(name)))
+        rows.append({**row, "quality": quality_rows(name, quality) if quality is not None else []})
     return rows
+
+
+def _still(known: HostedModel, found: Measured | None) -> Measured | None:
+    """What was found of another file under the same name says nothing."""
+    return found if found is None or not known.id or found.id == known.id else None
 
 
 def _looked_at(folder: Path, name: str, setting: ModelSetting) -> HostedModel:
     try:
-        check(opening_of(folder, name, setting))
+        room = check(opening_of(folder, name, setting))
     except ModelFailure as error:
         return HostedModel(name=name, ready=False, problem=error.failure.message, fix=error.failure.hint)
-    return HostedModel(name=name)
+    return HostedModel(name=name, context_tokens=room)
 
 
 def opening_of(folder: Path, name: str, setting: ModelSetting) -> Opening:
@@ -64,8 +76,6 @@ def _row(
     folder: Path, name: str, setting: ModelSetting, known: HostedModel, routes: list[str], measured: Figures | None
 ) -> Plain:
     path = setting.path(folder) if setting.local else None
-    if measured is not None and known.id and measured.id != known.id:
-        measured = None
     where = path.name if path is not None else setting.url
     return {
         "id": name,
@@ -85,7 +95,7 @@ def _row(
         "tier": setting.tier,
         "purposes": setting.purposes,
         "routes": tuple(routes),
-        "context_tokens": setting.context_tokens,
+        "context_tokens": known.context_tokens or setting.context_tokens,
         "loaded": known.loaded,
         "tokens_s": round(measured.tokens_s, 1) if measured else 0.0,
         "first_ms": round(measured.first_ms, 1) if measured else 0.0,
@@ -102,6 +112,15 @@ def is_language(folder: Path, name: str) -> bool:
     return name in load_config(folder).models
 
 
+def check_known(folder: Path, name: str) -> None:
+    """Raises QuarterdeckError `not_found` for what is no model of either kind."""
+    names = (*MODELS, *load_config(folder).models)
+    if name not in names:
+        raise QuarterdeckError(
+            "not_found", f"there is no model {name[:64]!r}", hint=f"There are: {', '.join(names)}."
+        )
+
+
 # --- adding ---------------------------------------------------------------------------------------
 
 
@@ -109,6 +128,8 @@ def check_new(folder: Path, name: str) -> None:
     """Raises QuarterdeckError `bad_value` for no name, `conflict` for one that is taken."""
     if NAME.fullmatch(name) is None:
         raise QuarterdeckError("bad_value", f"{name[:64]!r} is no name for a model", hint="Letters, digits, dash.")
+    if name in PICKS:
+        raise QuarterdeckError("bad_value", f"`models use {name}` means another", hint="Choose another name.")
     if name in MODELS or name in load_config(folder).models:
         hint = f"quarterdeck models remove {name}" if name not in MODELS else "Choose another name."
         raise QuarterdeckError("conflict", f"there is a model {name} already", hint=hint)
@@ -203,12 +224,36 @@ def use(folder: Path, name: str, purposes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(purpose for purpose in purposes or PURPOSES if set_text(folder, "routes", purpose, name))
 
 
-def fastest(folder: Path) -> str:
-    """The model that writes fastest here, of those that are ready. Raises QuarterdeckError `not_found`."""
+def fastest(folder: Path, purposes: tuple[str, ...]) -> str:
+    """The model that writes fastest here, of those that are ready, whatever it writes. Raises QuarterdeckError `not_found`."""
     rows = [row for row in language_rows(folder) if row["ready"] and row["tokens_s"]]
     if not rows:
         raise QuarterdeckError("not_found", "no model has been measured here", hint="quarterdeck models bench NAME")
     return str(max(rows, key=lambda row: float(str(row["tokens_s"])))["id"])
+
+
+def best(folder: Path, purposes: tuple[str, ...]) -> str:
+    """The model that came nearest to what the operator decided, of those with enough data that are ready.
+
+    Over several purposes their cases count together. Raises QuarterdeckError `not_found` when there is none.
+    """
+    marks = {str(row["id"]): _sum(folder, str(row["id"]), purposes) for row in language_rows(folder) if row["ready"]}
+    known = {name: mark for name, mark in marks.items() if enough(mark)}
+    if not known:
+        most = max((mark.n for mark in marks.values()), default=0)
+        message = f"no model was judged on enough of your decisions (at most {most} of {CONFIDENCE_DECISIONS_MIN})"
+        raise QuarterdeckError("not_found", message, hint="quarterdeck models judge")
+    return max(known, key=lambda name: (known[name].agreed / known[name].n, known[name].n))
+
+
+def _sum(folder: Path, name: str, purposes: tuple[str, ...]) -> Mark:
+    found = judged(folder / STATE_NAME).get(name)
+    marks = [mark for purpose, mark in found.marks.items() if purpose in (purposes or PURPOSES)] if found else []
+    return Mark(n=sum(mark.n for mark in marks), agreed=sum(mark.agreed for mark in marks))
+
+
+PICKS: dict[str, Callable[[Path, tuple[str, ...]], str]] = {"fastest": fastest, "best": best}
+"""What `models use` takes instead of a name."""
 
 
 def remove(folder: Path, name: str) -> Plain:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarterdeck_daemon.cli.demo import lay_out, with_scripted_model
+from quarterdeck_daemon.core.judging import Mark
 from quarterdeck_daemon.core.orders import ModelRequest
 from quarterdeck_daemon.models.scripted import ScriptedBackend
-from quarterdeck_daemon.service.model_figures import Figures, keep
+from quarterdeck_daemon.service.model_figures import Figures, Judged, judged, keep, keep_judged
 from quarterdeck_daemon.service.workspace import load_config
 
 from ..models.hub_server import HubServer
@@ -139,3 +140,58 @@ def test_the_practice_company_can_have_a_model_that_says_what_its_script_says(tm
     backend = ScriptedBackend(config.models["scripted"].path(folder), "scripted")
     said = backend.answer(ModelRequest(purpose="draft", prompt="an invoice"), lambda piece: None, lambda: False)
     assert said.text.startswith("Thank you for the invoice.")
+
+
+def test_the_best_here_is_the_one_that_is_nearest_to_what_was_decided(
+    shell: Shell, workspace: Path, tmp_path: Path
+) -> None:
+    begin(workspace)
+    assert "not judged" not in shell("models").out
+    marks = {"few": Mark(n=9, agreed=9.0), "near": Mark(n=20, agreed=16.0), "far": Mark(n=40, agreed=20.0)}
+    for name, mark in marks.items():
+        assert shell("models", "add", name, "--from", str(write_tiny(tmp_path / f"{name}.gguf", "Q4_0"))).status == 0
+        keep_judged(workspace / ".quarterdeck", name, Judged(id=f"{name}-1", at_us=1, marks={"draft": mark}))
+    assert shell("models", "use", "best", "--for", "route").status == 3, "nothing was judged for that"
+    assert shell("models", "use", "best", "--for", "draft").status == 0
+    assert load_config(workspace).routes == {"draft": "near"}
+    listed = shell("models").out
+    assert "80 % of 20" in listed
+    assert "not enough data (9 of 10 decisions)" in listed
+
+
+def test_marks_of_another_purpose_stay_and_those_of_another_file_go(workspace: Path) -> None:
+    home = workspace / ".quarterdeck"
+    for id, purpose in (("a-1", "draft"), ("a-1", "route"), ("a-2", "judge")):
+        keep_judged(home, "a", Judged(id=id, at_us=1, marks={purpose: Mark(n=1)}))
+        if id == "a-1":
+            first = judged(home)["a"].marks
+    assert list(first) == ["draft", "route"]
+    assert list(judged(home)["a"].marks) == ["judge"]
+
+
+def test_models_are_held_against_decisions_after_it_was_said_what_that_takes(shell: Shell, house: House) -> None:
+    foreseen: dict[str, object] = {"cases": {"unchanged": 2}, "foreseen": [_seen("far", remote=True)], "items": []}
+    house.answers["model.judge"] = foreseen
+    assert "would leave this machine" in shell("models", "judge", "far").err
+    assert [call["foresee"] for call in house.calls("model.judge")] == [True], "nobody said yes"
+    assert "far: 2 questions, at most 900 tokens" in shell("models", "judge", "far", "--dry-run").out
+
+
+def test_nobody_is_asked_when_nothing_has_been_decided(shell: Shell, house: House) -> None:
+    house.answers["model.judge"] = {"cases": {}, "foreseen": [_seen("near", questions=0)], "items": []}
+    told = shell("models", "judge")
+    assert (told.status, len(house.calls("model.judge"))) == (0, 1)
+    assert "When you have approved" in told.out
+
+
+def _seen(id: str, *, remote: bool = False, questions: int = 2) -> dict[str, object]:
+    return {"id": id, "remote": remote, "questions": questions, "tokens": 900, "money": 0}
+
+
+def test_a_name_that_is_none_is_told_with_those_there_are(shell: Shell, workspace: Path, tmp_path: Path) -> None:
+    begin(workspace)
+    assert shell("models", "add", "tiny", "--from", str(write_tiny(tmp_path / "tiny.gguf", "Q4_0"))).status == 0
+    for verb in ("use", "remove"):
+        told = shell("models", verb, "tyni")
+        assert told.status == 3
+        assert "static, minilm, endpoint, tiny" in told.err

@@ -23,7 +23,7 @@ from .memory import (
     SupersedeMemory,
     WithdrawMemories,
 )
-from .models import AskModelNow, CancelCall, ConfigureModels, ModelAnswered
+from .models import AskModelNow, CancelCall, ConfigureModels, ModelAnswered, TryModel
 from .past import (
     BecomeFork,
     BeginErasure,
@@ -136,6 +136,7 @@ __all__ = [
     "SubmitIntent",
     "SupersedeMemory",
     "TransactFacts",
+    "TryModel",
     "Undo",
     "Wake",
     "WithdrawMemories",

@@ -24,6 +24,17 @@ class AskModelNow(Command, frozen=True, kw_only=True):
     request: ModelRequest
 
 
+class TryModel(Command, frozen=True, kw_only=True):
+    """One model is asked again what was asked before, to see how well it does: nothing comes of the answer.
+
+    request: the question of `call`, as the log has it.  model: who alone may answer.
+    """
+
+    call: str
+    request: ModelRequest
+    model: str
+
+
 class ModelAnswered(Command, frozen=True, kw_only=True):
     """What became of the try of a call that was given to `model`."""
 

@@ -98,6 +98,8 @@ class ModelCall(Entity, frozen=True, kw_only=True, omit_defaults=True):
     behind: str = ""  # The call under way that asks the very same.
     followed: tuple[str, ...] = ()  # Calls that wait for its answer.
     ended_us: int | None = None
+    only: str = ""  # The model that alone may answer: it is being tried.
+    tries_out: str = ""  # The call whose question it is asked again.
 
     @property
     def live(self) -> bool:

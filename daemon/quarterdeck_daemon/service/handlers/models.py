@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from quarterdeck_protocol import model_messages as m
 from quarterdeck_protocol import params as p
@@ -15,9 +16,10 @@ from ...core.entities import ModelCall, Plain
 from ...core.modes import models_of
 from ...core.orders import ModelRequest
 from ..house import House
-from ..model_calls import reply_in
+from ..model_calls import recorded_reply
 from ..model_desk import ModelDesk
 from ..model_errand import errand
+from ..model_judging import Judging
 from ..model_shelf import language_rows
 from ..models import model_rows, use_model
 from ..rpc import Asked, Handler
@@ -66,7 +68,11 @@ def handlers(house: House) -> dict[str, Handler]:
     async def bench(asked: Asked, params: m.ModelBench) -> object:
         return await errand(house.workspace, "bench", params.id, {})
 
+    async def judge(asked: Asked, params: m.ModelJudge) -> object:
+        return await _judged(house, asked, params)
+
     return {
+        "model.judge": judge,
         "model.add": add,
         "model.pull": pull,
         "model.bench": bench,
@@ -80,7 +86,12 @@ def handlers(house: House) -> dict[str, Handler]:
 
 # --- asking ---------------------------------------------------------------------------------------
 
-REFUSALS: dict[str, Code] = {"budget_exceeded": "budget_exceeded", "mode": "policy_denied"}
+REFUSALS: dict[str, Code] = {
+    "budget_exceeded": "budget_exceeded",
+    "mode": "policy_denied",
+    **dict.fromkeys(("bad_request", "bad_schema", "too_long"), "bad_value"),  # What was asked is the reason.
+}
+FAILURES: dict[str, Code] = {"timeout": "deadline"}
 
 
 async def _answer(house: House, asked: Asked, params: m.ModelAsk) -> object:
@@ -141,14 +152,10 @@ def _told(house: House, id: str, event: Event) -> Plain:
     """The answer as the log has it. Raises QuarterdeckError for a question that got none."""
     call = house.engine.store.get(ModelCall, id)
     assert call is not None, "its end was told"
-    origin = house.engine.store.get(ModelCall, call.reused) if call.reused else call
-    found = house.engine.store.event(origin.over_seq) if origin is not None else None
-    reply = reply_in(found) if found is not None else None
-    if call.status != "answered" or reply is None:
+    reply = recorded_reply(house.engine.store, call)
+    if reply is None:
         error = call.error
-        code = REFUSALS.get(
-            str(error.get("code")), "deadline" if error.get("failure") == "timeout" else "unavailable"
-        )
+        code = REFUSALS.get(str(error.get("code")), FAILURES.get(str(error.get("failure")), "unavailable"))
         message = str(error.get("message") or f"the call was {call.status}")
         hint = str(error.get("hint") or "quarterdeck models list")
         raise QuarterdeckError(code, message, hint=hint, details={"call": id, "status": call.status})
@@ -156,8 +163,22 @@ def _told(house: House, id: str, event: Event) -> Plain:
         "call": id, "seq": event.seq, "model": reply.model, "text": reply.text, "value": reply.value,
         "scores": reply.scores, "finish": reply.finish, "why": call.why, "tokens_in": reply.tokens_in,
         "tokens_out": reply.tokens_out, "first_ms": reply.first_ms, "ms": reply.ms, "money": call.money,
-        "cached": bool(call.reused),
+        "cached": reply.cached,
     }  # fmt: skip
+
+
+async def _judged(house: House, asked: Asked, params: m.ModelJudge) -> Plain:
+    if house.stopped:
+        raise QuarterdeckError("stopped", "everything is stopped; no model is asked", hint="quarterdeck resume")
+    judging = Judging(house, _desk(house), asked.actor, asked.send)
+    models = judging.models(params.ids)
+    cases = await judging.cases(params.purposes, params.most)
+    items = [] if params.foresee else [row for spec in models for row in await judging.judge(spec, cases)]
+    return {
+        "cases": Counter(case.stood for case in cases),
+        "foreseen": [judging.foreseen(spec, cases) for spec in models],
+        "items": items,
+    }
 
 
 async def _taken_in(house: House, verb: str, id: str, options: dict[str, str]) -> Plain:
