@@ -20,14 +20,16 @@ from .commands import understood
 from .context import Context
 from .marks import ASCII, FINE
 from .places import PLACES
-from .requests import Decide, OpenEvidence, OpenWhy, Release, Said
+from .requests import Decide, OpenEvidence, OpenRun, OpenWhy, Release, Said
 from .screens.bench import BenchScreen
 from .screens.command import CommandScreen
 from .screens.evidence import EvidenceScreen
+from .screens.flows import FlowsScreen
 from .screens.frame import FrameScreen
 from .screens.keys import KeysScreen, key_help
 from .screens.log import LogScreen
 from .screens.palette import Palette
+from .screens.run import RunScreen
 from .screens.stop import StopScreen
 from .screens.why import WhyScreen
 from .session import Session
@@ -37,7 +39,7 @@ from .views import BenchView, LogLine, Verdict
 TICK_S = 0.5
 SAID_MAX = 200
 BASE_SCREENS = 2  # Textual's own and the Bench; both stay.
-SCREENS: dict[str, Callable[[Context], FrameScreen]] = {}  # Beside the Bench; by the names in `PLACES`.
+SCREENS: dict[str, Callable[[Context], FrameScreen]] = {"flows": FlowsScreen}  # Beside the Bench; by the names in `PLACES`.
 STOP_REASON = "key ctrl+g"
 KILL_REASON = "KILL typed at the terminal"
 
@@ -167,6 +169,9 @@ class QuarterdeckApp(App[None]):
 
     def on_open_why(self, request: OpenWhy) -> None:
         self.open(WhyScreen(self.context, request.item))
+
+    def on_open_run(self, request: OpenRun) -> None:
+        self.open(RunScreen(self.context, request.id))
 
     def on_open_evidence(self, request: OpenEvidence) -> None:
         screen = EvidenceScreen(request.evidence)

@@ -17,6 +17,7 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("1", "bench", "Bench", "What waits for your yes"),
+    Place("5", "flows", "Flows", "Runs and their plans"),
 )  # fmt: skip
 
 

@@ -171,12 +171,12 @@ class _Alert(msgspec.Struct, frozen=True):
 
 def approvals(result: Plain) -> tuple[tuple[ApprovalView, ...], int]:
     """Return the views of `approval.list`, and how many items could not be read."""
-    found, unreadable = _each(result.get("items"), _Approval)
+    found, unreadable = each(result.get("items"), _Approval)
     return tuple(_approval(item) for item in found), unreadable
 
 
 def runs(result: Plain) -> tuple[RunView, ...]:
-    found, _ = _each(result.get("items"), _Run)
+    found, _ = each(result.get("items"), _Run)
     return tuple(_run(item) for item in found)
 
 
@@ -191,7 +191,7 @@ def status(result: Plain, workspace: str) -> tuple[StatusView, tuple[AlertView, 
         cost_today=_money(read.cost_today),
         seq=read.seq,
     )
-    alerts, _ = _each(read.alerts, _Alert)
+    alerts, _ = each(read.alerts, _Alert)
     return view, tuple(_alert(one) for one in alerts if one.text), read.stopped
 
 
@@ -210,7 +210,7 @@ def stop(result: Plain, *, engaged: bool) -> StopView:
 
 def verdicts(result: Plain) -> tuple[Verdict, ...]:
     """Return the per-item answers of `approval.decide`."""
-    found, unreadable = _each(result.get("items"), _Verdict)
+    found, unreadable = each(result.get("items"), _Verdict)
     read = [_verdict(item) for item in found]
     return (*read, *(Verdict(id="", code="internal", message="an answer could not be read"),) * unreadable)
 
@@ -222,7 +222,7 @@ class _Undone(msgspec.Struct, frozen=True):
 
 def undone(result: Plain) -> tuple[str, str]:
     """Return the state of the one action that was to be taken back, and that in words."""
-    found, _ = _each(result.get("items"), _Undone)
+    found, _ = each(result.get("items"), _Undone)
     one = found[0] if found else _Undone()
     return one.state, one.says or "it is taken back"
 
@@ -235,13 +235,13 @@ def deed(result: Plain) -> DeedView:
         id=read.id,
         summary=read.summary or f"{read.action.connector}.{read.action.verb}",
         done="" if said is None or said.by != "operator" else "approved",
-        release_us=_moment(read.releases_at),
+        release_us=moment(read.releases_at),
         status=read.status,
-        at_us=_moment(read.at) if said is None else said.at_us,
+        at_us=moment(read.at) if said is None else said.at_us,
         act=f"{read.action.connector}.{read.action.verb}",
         target=", ".join(read.action.targets),
         shown_hash=read.shown_hash,
-        due_us=_moment(read.snoozed_until),
+        due_us=moment(read.snoozed_until),
         corrected=bool(read.compensated_by),
         error=str(read.error.get("message", "")),
     )
@@ -256,7 +256,7 @@ def deeds(result: Plain) -> tuple[DeedView, ...]:
 
 def events(page: Plain) -> tuple[Event, ...]:
     """Return the events of a `timeline.read` that can be read."""
-    return tuple(_each(page.get("items"), Event)[0])
+    return tuple(each(page.get("items"), Event)[0])
 
 
 def source(result: Plain) -> SourceView:
@@ -297,8 +297,8 @@ def _approval(item: _Approval) -> ApprovalView:
         group=item.group or "",
         run=item.run or "",
         step=item.step or "",
-        at_us=_moment(item.at),
-        expires_us=_moment(item.expires_at),
+        at_us=moment(item.at),
+        expires_us=moment(item.expires_at),
         confirm=item.confirm,
         returned=item.returned,
         gate=item.gate,
@@ -324,7 +324,7 @@ def _run(item: _Run) -> RunView:
         status=item.status,
         done=item.steps_done,
         total=item.steps_total,
-        at_us=_moment(item.at),
+        at_us=moment(item.at),
         cost=_money(item.cost),
         waits_for=(*item.waits_for, *(gate.id for gate in item.gates)),
     )
@@ -332,11 +332,11 @@ def _run(item: _Run) -> RunView:
 
 def _verdict(item: _Verdict) -> Verdict:
     code = item.error or ("" if item.ok else "internal")
-    return Verdict(id=item.id, code=code, message=item.message, hint=item.hint, release_us=_moment(item.releases_at))
+    return Verdict(id=item.id, code=code, message=item.message, hint=item.hint, release_us=moment(item.releases_at))
 
 
 def _alert(read: _Alert) -> AlertView:
-    return AlertView(read.text, read.hint, read.level, _moment(read.at))
+    return AlertView(read.text, read.hint, read.level, moment(read.at))
 
 
 def _lines(value: object, indent: str = "") -> list[str]:
@@ -355,7 +355,7 @@ def _named(name: str, value: object, indent: str) -> list[str]:
     return [f"{indent}{sign} {value}"]
 
 
-def _each(items: object, shape: type[T]) -> tuple[list[T], int]:
+def each(items: object, shape: type[T]) -> tuple[list[T], int]:
     if not isinstance(items, (list, tuple)):
         return [], 0
     read = [_fitting(item, shape) for item in items]
@@ -369,7 +369,7 @@ def _fitting(item: object, shape: type[T]) -> T | None:
         return None
 
 
-def _moment(time: Time) -> int | None:
+def moment(time: Time) -> int | None:
     if not isinstance(time, str):
         return time
     try:

@@ -48,6 +48,13 @@ class OpenEvidence(Message):
 
 
 @dataclass
+class OpenRun(Message):
+    """Show one run, step by step."""
+
+    id: str
+
+
+@dataclass
 class Release(Message):
     """End the stop. `runs`: only these go on; None: all."""
 
@@ -66,3 +73,11 @@ class Said(Message):
 
     text: str
     alarm: bool = False
+
+
+@dataclass
+class OpenPlace(Message):
+    """Go to a place, with the words that would be typed after its name."""
+
+    name: str
+    words: str = ""

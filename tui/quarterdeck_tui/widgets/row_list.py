@@ -27,11 +27,12 @@ ELASTIC_CELLS_MIN = 8
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`cells` 0: takes what the others leave."""
+    """`cells` 0: takes what the others leave. `shown_from`: the least width of the list at which it is there."""
 
     title: str
     cells: int
     right: bool = False
+    shown_from: int = 0
 
 
 class Row(Protocol):

@@ -1,0 +1,98 @@
+"""What a daemon answers about the practice studio: runs, dead letters, rules, agents, figures. Every name is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quarterdeck_tui.replies import iso
+from quarterdeck_tui.wire import Plain
+
+from .studio import HOUR_US, MINUTE_US, NOW_US
+
+Answer = Callable[[Plain], Plain]
+SECOND_US = 1_000_000
+
+
+def ago(us: int) -> str:
+    return iso(NOW_US - us)
+
+
+def step(id: str, status: str = "pending", *, began: int = 0, took: int = 0, **more: object) -> Plain:
+    """began: microseconds before now, 0 for not yet.  took: 0 while it is at work."""
+    times: Plain = {"started_at": ago(began) if began else None, "ended_at": ago(began - took) if took else None}
+    return {"id": id, "status": status, "attempts": int(began > 0), "tries_max": 4, **times, **more}
+
+
+MONTH_STEPS = [
+    step("fetch-mails", "succeeded", began=120 * SECOND_US, took=900_000, agent="finance", output={"mails": 31}),
+    step("read-invoices", "succeeded", began=119 * SECOND_US, took=4_100_000, agent="capture", output={"invoices": 9}),
+    step("bank-statement", "succeeded", began=119 * SECOND_US, took=1_200_000, agent="finance"),
+    step(
+        "match", "started", began=12 * SECOND_US, agent="finance", needs=["fetch-mails", "read-invoices", "bank-statement"],
+        does="Match invoices to orders", input={"month": "2026-11", "tolerance": 0.01}, timeout="30s",
+    ),
+    step(
+        "duplicate", "waiting", began=8 * SECOND_US, needs=["bank-statement"], gate="Is 2026-114 a duplicate of 2026-113?",
+        input={"a": "2026-113", "b": "2026-114", "same_amount": True},
+    ),
+    step("book", agent="finance", needs=["match", "duplicate"]),
+    step("vat", agent="finance", needs=["match", "duplicate"]),
+    step("report", agent="composer", needs=["vat"], does="Write the month's report"),
+    step("archive", agent="executor", needs=["vat", "book"]),
+]  # fmt: skip
+GATE = {"id": "r2221/duplicate", "step": "duplicate", "text": "Is 2026-114 a duplicate of 2026-113?"}
+
+
+def run(id: str, playbook: str, status: str, done: int, total: int, began: int, **more: object) -> Plain:
+    return {
+        "id": id, "run_id": id, "playbook": playbook, "status": status, "steps_done": done, "steps_total": total,
+        "at": ago(began), **more,
+    }  # fmt: skip
+
+
+LIVE: list[Plain] = [
+    run("r2221", "close-month", "running", 3, 9, 2 * MINUTE_US, gates=[GATE], origin="schedule:s2"),
+    run("r2219", "lead-to-outreach", "running", 3, 5, 41 * SECOND_US, waits_for=["a17"]),
+    run("r2214", "competitors", "paused", 2, 7, 3 * HOUR_US, reason="wrong market"),
+    run(
+        "r2209", "weekly-report", "quarantined", 1, 4, 5 * HOUR_US, trouble="its playbook names an agent that is gone"
+    ),
+]
+OVER: list[Plain] = [
+    run("r2207", "nightly-backup", "succeeded", 1, 1, 9 * HOUR_US, ended_at=ago(8 * HOUR_US)),
+    run("r2206", "follow-ups", "failed", 2, 5, 10 * HOUR_US, reason="send: 550 mailbox unknown"),
+]
+MONTH: Plain = {
+    **LIVE[0], "steps": MONTH_STEPS, "inputs": {"month": "2026-11"}, "labels": {}, "cost": "0.08",
+    "deadline_at": iso(NOW_US + 2 * HOUR_US),
+}  # fmt: skip
+OUTREACH: Plain = {
+    **LIVE[1],
+    "steps": [
+        step("qualify", "succeeded", began=40 * SECOND_US, took=2_000_000, agent="qualifier"),
+        step("draft", "waiting", began=30 * SECOND_US, agent="composer", needs=["qualify"], actions=["a17"]),
+        step("send", agent="outreach", needs=["draft"]),
+    ],
+}
+
+
+def runs(params: Plain) -> Plain:
+    return {"items": LIVE if params.get("live") else [*LIVE, *OVER], "next": None}
+
+
+def one_run(params: Plain) -> Plain:
+    known = {str(one["id"]): one for one in (MONTH, OUTREACH, *LIVE[2:], *OVER)}
+    return {"steps": [], **known[str(params["id"])]}
+
+
+def done(params: Plain) -> Plain:
+    return {"id": str(params.get("id", "")), "seq": 1, "undo": ""}
+
+
+FLOWS: dict[str, Answer] = {
+    "run.list": runs,
+    "run.get": one_run,
+    **{f"run.{verb}": done for verb in ("pause", "resume", "cancel", "retry_step", "skip_step", "reassign")},
+    "run.edit_step": lambda params: {**done(params), "step": params["step"], "status": "pending"},
+}
+ANSWERS: dict[str, Answer] = {**FLOWS}
