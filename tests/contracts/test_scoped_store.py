@@ -84,7 +84,7 @@ class World:
     def put(self) -> None:
         mark, key = self.mark(), self.chance.choice("abc")
         command = PutFact(
-            fact_kind=self.chance.choice(FACT_KINDS), key=key, value={"text": mark}, labels=self.labels(),
+            fact_kind=self.chance.choice(FACT_KINDS), key=key, value={"text": mark, "email": address(mark)}, labels=self.labels(),
             namespace=self.chance.choice(("", *NAMESPACES)),
         )  # fmt: skip
         self.noted(f"fact:{self.tell(command)['id']}", mark)
@@ -122,6 +122,10 @@ class World:
         return any(one is not None and rule_against(scope, one) != "" for one in versions)
 
 
+def address(mark: str) -> str:
+    return f"{mark}@x.test".lower()
+
+
 def some_scope(chance: random.Random) -> ReadScope:
     def some(names: tuple[str, ...]) -> tuple[str, ...]:
         return (ANY,) if chance.random() < 0.4 else tuple(name for name in names if chance.random() < 0.5)
@@ -146,6 +150,7 @@ def given_away(world: World, store: ScopedStore) -> str:
                 out.append(store.get_blob(entity.blob))
             name = f"{entity.kind}:{entity.id}"
             out += [list(store.events_of(name)), store.links_from(name), store.links_to(name)]
+    out += [list(store.named(Fact, address(mark))) for _, _, mark in world.marks]
     out += [list(store.events()), list(store.events(reverse=True))]
     out += [store.event(seq) for seq in range(1, world.store.head.seq + 1)]
     return msgspec.json.encode(msgspec.to_builtins(out)).decode()

@@ -102,6 +102,42 @@ def test_changing_a_value_that_was_handed_out_or_in_does_not_change_the_store(lo
     assert held.value == {"name": "Acme"}
 
 
+def contact(key: str, *emails: str, withdrawn: bool = False) -> Fact:
+    value: dict[str, object] = {"email": emails[0], "contacts": list(emails[1:])}
+    return Fact(
+        id=f"contact/{key}", fact_kind="contact", key=key, version=1, at_us=1, labels=OPERATOR, value=value, withdrawn=withdrawn
+    )  # fmt: skip
+
+
+def test_what_has_a_name_is_found_by_it_before_and_after_it_is_first_asked_for(log: Log) -> None:
+    """The names of a kind are read when somebody first asks, kept up with each write, and made again after a restart."""
+
+    def named(name: str) -> list[str]:
+        return [one.id for one in log.store.named(Fact, name)]
+
+    log.write(contact("b", "Ben@x.test", "ben@x.test"), contact("a", "ann@x.test", "ben@x.test"))
+    for _ in range(2):
+        assert (named("ben@x.test"), named("ann@x.test"), named("Ben@x.test")) == (
+            ["contact/a", "contact/b"],
+            ["contact/a"],
+            [],
+        )
+        log.restart()
+    log.write(contact("a", "ann@y.test"))
+    assert (named("ben@x.test"), named("ann@x.test"), named("ann@y.test")) == (["contact/b"], [], ["contact/a"])
+    log.write(contact("b", "ben@x.test", withdrawn=True), memory("m1"))
+    assert (named("ben@x.test"), list(log.store.named(Memory, "m1"))) == ([], [])
+
+
+def test_what_was_erased_is_found_by_no_name(log: Log) -> None:
+    two_notes_and_a_client(log)
+    ines = msgspec.structs.replace(fact("ines", "x"), value={"email": "ines@x.test"}, seq=5)
+    keep(log, asserted(5, "ines", "has an address"), ines)
+    assert [one.id for one in log.store.named(Fact, "ines@x.test")] == ["client/ines"]
+    log.store.erase(msgspec.structs.replace(FORGET_INES, events=(1, 3, 4, 5)))
+    assert list(log.store.named(Fact, "ines@x.test")) == []
+
+
 def test_reads_see_what_is_appended_and_not_yet_synced(log: Log) -> None:
     document = Document(id="d1", external_id="x", media_type="t", blob="", size_bytes=0, at_us=1, labels=OPERATOR)
     log.write(memory("m1"), document, sync=False)

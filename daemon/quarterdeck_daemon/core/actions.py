@@ -37,7 +37,6 @@ from .obstacles import obstacles, offered
 from .orders import EffectAbsent, EffectDone, Failed, Failure, ProposedAction
 from .policy import Question, judge
 from .questions import Asker, policies, question_of, seen_in
-from .questions import known_addresses as known_addresses
 from .room import blocked, effect_work
 from .settings import settings_of
 from .track import confidence_of, record_id

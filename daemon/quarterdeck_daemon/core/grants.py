@@ -27,7 +27,7 @@ from .moments import DAY_US
 from .table import Draft, Table
 from .turn import Applier, Turn, take_number
 from .verbs import VERBS
-from .vocabulary import Question, amount_of
+from .vocabulary import Addresses, Question, amount_of
 
 GRANTS_MAX = 200  # In force at a time.
 USES_MAX = 1_000
@@ -163,7 +163,7 @@ def _fits_targets(grant: Grant, question: Question) -> bool:
     return bool(question.targets) and all(_fits_target(grant, target, question.known) for target in question.targets)
 
 
-def _fits_target(grant: Grant, target: str, known: tuple[str, ...]) -> bool:
+def _fits_target(grant: Grant, target: str, known: Addresses) -> bool:
     by_name = any(fits(pattern, target) for pattern in grant.to if pattern != KNOWN)
     return by_name or (KNOWN in grant.to and target.lower() in known)
 

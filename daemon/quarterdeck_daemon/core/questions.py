@@ -8,7 +8,7 @@ asked_then(action, …)   the same question again, from what was recorded: for t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -60,7 +60,7 @@ def question_of(
         labels=labels,
         agent=asker.agent,
         confidence=confidence_of(record)[0],
-        known=known_addresses(table),
+        known=Known(table),
         context=_read_by(run, labels),
         now_us=asker.now_us,
         offset_s=_offset_s(table, asker.now_us),
@@ -90,18 +90,18 @@ def _offset_s(table: Table, now_us: int) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
 
 
-def known_addresses(table: Table) -> tuple[str, ...]:
-    """Addresses that the operator's own facts name: the field `email` and the list `contacts`."""
-    found: dict[str, None] = {}
-    for kind in ("client", "contact"):
-        for fact in table.scan(Fact, prefix=f"{kind}/"):
-            if fact.labels.integrity != "operator" or not fact.canonical:
-                continue
-            contacts = fact.value.get("contacts")
-            for value in (fact.value.get("email"), *(contacts if isinstance(contacts, list) else ())):
-                if isinstance(value, str):
-                    found[value.lower()] = None
-    return tuple(found)
+class Known:
+    """Addresses that the operator's own facts name. One is looked up; all are read only by a rule that wants the list."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __contains__(self, address: object) -> bool:
+        return isinstance(address, str) and any(True for _ in self._table.named(Fact, address))
+
+    def __iter__(self) -> Iterator[str]:
+        facts = (fact for prefix in Fact.named_under for fact in self._table.scan(Fact, prefix=prefix))
+        yield from dict.fromkeys(address for fact in facts for address in fact.names)
 
 
 def policies(table: Table) -> list[tuple[str, PolicyFile]]:
@@ -113,9 +113,7 @@ def own_policies(table: Table) -> list[tuple[str, PolicyFile]]:
     """Files that cannot be read come first: nobody knows what they would say, so everything asks."""
     doubtful: list[tuple[str, PolicyFile]] = []
     found: list[tuple[str, PolicyFile]] = []
-    for asset in table.scan(Asset, prefix="policy/"):
-        if "@" in asset.id:
-            continue
+    for asset in table.named(Asset, "policy"):
         if asset.refused:
             doubtful.append((asset.path, _unreadable(asset.path, asset.refused)))
         if not asset.removed:
@@ -130,7 +128,7 @@ def _unreadable(path: str, why: str) -> PolicyFile:
 
 
 def preset_policies(table: Table) -> list[tuple[str, PolicyFile]]:
-    presets = (asset for asset in table.scan(Asset, prefix="preset/") if not asset.removed and "@" not in asset.id)
+    presets = (asset for asset in table.named(Asset, "preset") if not asset.removed)
     return [(asset.path, parse_policy(asset.text)) for asset in presets]
 
 
@@ -170,10 +168,10 @@ def asked_then(action: Action, table: Table) -> Question:
     name = f"{action.connector}.{action.verb}"
     args = action.proposed_args or action.args
     targets = targets_of(name, args) if name in VERBS else action.targets
-    seen = (
-        msgspec.convert(action.seen, Seen) if action.seen else Seen(known=known_addresses(table), now_us=action.at_us)
-    )
+    seen = msgspec.convert(action.seen, Seen) if action.seen else Seen(now_us=action.at_us)
     plain = {field: getattr(seen, field) for field in Seen.__struct_fields__}
+    if not action.seen:
+        plain["known"] = Known(table)
     return Question(
         connector=action.connector, verb=action.verb, args=args, targets=targets, labels=action.labels,
         agent=action.agent, run=action.run, **plain,

@@ -170,6 +170,9 @@ class ScopedTable:
     def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
         return (entity for entity in self._table.live(cls, mark) if not rule_against(self.scope, entity))
 
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        return (entity for entity in self._table.named(cls, name) if not rule_against(self.scope, entity))
+
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return (entity for entity in self._table.scan(cls, prefix=prefix) if not rule_against(self.scope, entity))
 

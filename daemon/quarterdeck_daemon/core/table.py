@@ -25,6 +25,10 @@ class Table(Protocol):
         """Yield every entity of the kind whose `live` is true, in id order; with a mark, those that have it."""
         ...
 
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        """Yield every entity of the kind, live or not, that has the name, in id order; nothing else is read."""
+        ...
+
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         """Yield entities whose id begins with `prefix`, in id order."""
         ...
@@ -56,6 +60,9 @@ class Draft:
     def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
         found = (entity for entity in self._merged(cls, self._base.live(cls, mark), "") if entity.live)
         return marked(found, mark)
+
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        return (entity for entity in self._merged(cls, self._base.named(cls, name), "") if name in entity.names)
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return self._merged(cls, self._base.scan(cls, prefix=prefix), prefix)

@@ -7,7 +7,8 @@ Promises a term that nothing is known about is missing, so that a condition whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -86,6 +87,13 @@ TERMS: dict[str, Term] = {
 }
 
 
+class Addresses(Protocol):
+    """Known ones: a tuple of the past, or whoever looks them up one by one."""
+
+    def __contains__(self, address: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy is asked about.
 
@@ -104,7 +112,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     labels: Labels
     agent: str
     confidence: float | None
-    known: tuple[str, ...]
+    known: Addresses
     context: Labels | None = None
     now_us: int = 0
     offset_s: int = 0

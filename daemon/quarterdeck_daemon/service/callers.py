@@ -124,6 +124,9 @@ class CallerStore:
     def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
         return self._store.live(cls, mark)
 
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        return self._store.named(cls, name)
+
     def scan(
         self,
         cls: type[E],

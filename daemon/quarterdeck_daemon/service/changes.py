@@ -18,8 +18,9 @@ from quarterdeck_protocol.events import Event
 
 from ..core.entities import Entity, Plain
 from ..core.kernel import fold
-from ..core.table import Draft, marked
+from ..core.table import Draft
 from ..store.api import Store
+from .past_table import PastTable
 
 E = TypeVar("E", bound=Entity)
 
@@ -28,22 +29,6 @@ SLICE = 100  # Events looked at before others get their turn.
 HELD_MAX = 5_000  # Entities that the walk holds; then it reads them anew.
 
 log = logging.getLogger("quarterdeck.changes")
-
-
-class Then:
-    """The state as of a position, as a table to fold events over."""
-
-    def __init__(self, store: Store, seq: int) -> None:
-        self._store, self._seq = store, seq
-
-    def get(self, cls: type[E], id: str) -> E | None:
-        return self._store.get(cls, id, as_of=self._seq)
-
-    def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
-        return marked((entity for entity in self._store.scan(cls, as_of=self._seq) if entity.live), mark)
-
-    def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
-        return self._store.scan(cls, prefix=prefix, as_of=self._seq)
 
 
 class Touch(msgspec.Struct):
@@ -101,11 +86,11 @@ async def changes_between(
             "out_of_range", f"{b - a:,} events lie between {a} and {b}", hint=f"At most {EVENTS_MAX:,}: go nearer."
         )
     found: dict[str, Touch] = {}
-    draft = Draft(Then(store, a))
+    draft = Draft(PastTable(store, a))
     previous: Event | None = None
     for count, event in enumerate(store.events(after=a, before=b + 1), start=1):
         if previous is not None and len(draft.puts) > HELD_MAX and event.at_us != previous.at_us:
-            draft = Draft(Then(store, previous.seq))
+            draft = Draft(PastTable(store, previous.seq))
         ours = authored(store, event, scope)
         for name in _concerned(draft, event):
             if kinds is None or name.partition(":")[0] in kinds:

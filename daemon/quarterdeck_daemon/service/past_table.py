@@ -8,6 +8,7 @@ from typing import TypeVar
 from ..core.entities import Entity
 from ..core.table import marked
 from ..store.api import Store
+from ..store.live_index import nameable
 
 E = TypeVar("E", bound=Entity)
 
@@ -26,6 +27,11 @@ class PastTable:
         if self._as_of is None:
             return self._store.live(cls, mark)
         return marked((entity for entity in self._store.scan(cls, as_of=self._as_of) if entity.live), mark)
+
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        if self._as_of is None:
+            return self._store.named(cls, name)
+        return (entity for entity in nameable(cls, self.scan) if name in entity.names)
 
     def scan(self, cls: type[E], *, prefix: str = "") -> Iterator[E]:
         return self._store.scan(cls, prefix=prefix, as_of=self._as_of)

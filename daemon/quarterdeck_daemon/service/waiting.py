@@ -8,8 +8,8 @@ from ..core.entities import Action, Plain, Run
 from ..core.gates import Gate, gates_of
 from ..core.groups import Group, cards_of, grouped
 from ..core.table import Table
-from .changes import Then
 from .house import House
+from .past_table import PastTable
 from .views import action_view, gate_view
 
 
@@ -28,7 +28,7 @@ def moment_of(house: House, as_of: int | None) -> int:
 
 
 def table_of(house: House, as_of: int | None) -> Table:
-    return house.store if as_of is None else Then(house.store, as_of)
+    return PastTable(house.store, as_of)
 
 
 def groups_of(house: House, actions: list[Action], as_of: int | None = None) -> list[Group]:

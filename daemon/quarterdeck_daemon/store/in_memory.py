@@ -24,7 +24,7 @@ from .codec import SEALED, SEQ_MAX, header, joined, link_keys, link_of, link_pre
 from .content_keys import ContentKeys, KeyState
 from .erasing import refuse_unsealed
 from .intake import take_in
-from .live_index import LiveIndex
+from .live_index import LiveIndex, nameable
 from .sealing import Sealing
 
 E = TypeVar("E", bound=Entity)
@@ -108,6 +108,12 @@ class InMemoryStore:
         for id in self._live.ids(cls.kind, mark, lambda: self.live(cls)):
             entity = self.get(cls, id)
             if entity is not None and entity.live:
+                yield entity
+
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        for id in self._live.named(cls.kind, name, lambda: nameable(cls, self.scan)):
+            entity = self.get(cls, id)
+            if entity is not None:
                 yield entity
 
     def scan(

@@ -39,23 +39,22 @@ from .codec import (
     seq_key,
     seq_of,
 )
-from .database import Batch
 from .erasing import Eraser, scoured_ranges
 from .erasing_steps import Erasing, all_done
 from .errors import LogCorrupt, NoSpace, StoreFailed
 from .files import PRIVATE_FOLDER
-from .intake import Intake, take_in
-from .live_index import LiveIndex
+from .intake import take_in
+from .live_index import LiveIndex, nameable
 from .lock import FolderLock
 from .opening import MARK_KEY, Opened, mark_value, note_keys, open_log, verified, walk
 from .room import FREE_BYTES_MIN, Room
 from .sealing import Sealing
+from .writing import LIVE, Writing
 
 E = TypeVar("E", bound=Entity)
 R = TypeVar("R")
 
 CHECKPOINT_EVERY = 50_000  # Events between verified marks; bounds what a start has to check.
-_LIVE = joined("live")
 _log = logging.getLogger(__name__)
 
 
@@ -71,12 +70,13 @@ class RocksStore:
         self._blobs, self._cache = Blobs(home / "blobs", self._sealing), EntityCache()
         self._eraser = Eraser(self._db, self._sealing, self._blobs)
         self._live = LiveIndex()
+        self._rows = Writing(self._db, self._cache, self._live, self._current)
         self._failure: NoSpace | StoreFailed | None = None
         self._syncing = threading.Lock()
         self._closed = False
         self._writing = threading.Lock()  # Held by an append, and while rows are deleted.
         self._written = self._synced = 0  # Batches; a batch may hold no event, so the head does not tell.
-        for key, _ in walk(self._db, "meta", _LIVE + NUL, after_prefix(_LIVE + NUL)):
+        for key, _ in walk(self._db, "meta", LIVE + NUL, after_prefix(LIVE + NUL)):
             _, kind, id = key.split(NUL)
             self._live.add(kind.decode(), id.decode())
 
@@ -116,9 +116,7 @@ class RocksStore:
             self._room.check()
         intake = take_in(self._chain, self._sealing, self._head, commits)
         with self._writing:
-            batch = self._db.batch()
-            self._batch_log(batch, intake)
-            changed = self._batch_records(batch, intake)
+            batch, changed = self._rows.batch_of(intake)
             size_bytes = batch.size_bytes  # Before writing: that empties the batch.
             self._guarded(lambda: self._db.write(batch))
         self._head = intake.head
@@ -140,46 +138,6 @@ class RocksStore:
             self._synced = written
             if head.seq - self._mark.seq >= CHECKPOINT_EVERY:
                 self._guarded(lambda: self._set_mark(head))
-
-    def _batch_log(self, batch: Batch, intake: Intake) -> None:
-        for seq, stored in intake.events:
-            batch.put("events", seq_key(seq), stored)
-        for key in intake.concerns:
-            batch.put("links", key, b"")
-        standing: dict[bytes, bool] = {}  # As this batch leaves them.
-        for from_source, from_target, at in intake.links:
-            stands = standing.get(from_source)
-            if stands is None:
-                stands = self._db.get("links", from_source) is not None
-            standing[from_source] = at is not None
-            for key in (from_source, from_target):
-                if at is None:
-                    batch.delete("links", key)
-                elif not stands:  # A link that stands keeps saying since when.
-                    batch.put("links", key, seq_key(at))
-
-    def _batch_records(self, batch: Batch, intake: Intake) -> dict[bytes, tuple[Entity, bytes]]:
-        """Put current values, keep the replaced ones as versions. Returns the final value of each, by record key."""
-        final: dict[bytes, tuple[Entity, bytes]] = {}
-        for entity, key, value in intake.puts:
-            old = final[key][1] if key in final else self._cache.value(entity.kind, entity.id) or self._current(key)
-            if old is not None:
-                old_seq, _ = header(old)
-                assert old_seq <= entity.seq, f"{entity.kind}:{entity.id} goes back from {old_seq} to {entity.seq}"
-                if old_seq < entity.seq:
-                    batch.put("versions", key + NUL + inverted(old_seq), old)
-            final[key] = (entity, value)
-        for key, (entity, value) in final.items():
-            batch.put("records", key, value)
-            self._batch_live(batch, entity, key)
-        return final
-
-    def _batch_live(self, batch: Batch, entity: Entity, key: bytes) -> None:
-        known = self._live.has(entity.kind, entity.id)
-        if entity.live and not known:
-            batch.put("meta", _LIVE + NUL + key, b"")
-        elif known and not entity.live:
-            batch.delete("meta", _LIVE + NUL + key)
 
     def _set_mark(self, head: Head) -> None:
         """Note that the chain is good up to `head`. The anchor must be durable first: the mark may not be ahead."""
@@ -235,6 +193,12 @@ class RocksStore:
         for id in self._live.ids(cls.kind, mark, lambda: self.live(cls)):
             entity = self.get(cls, id)
             if entity is not None and entity.live:
+                yield entity
+
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        for id in self._live.named(cls.kind, name, lambda: nameable(cls, self.scan)):
+            entity = self.get(cls, id)
+            if entity is not None:
                 yield entity
 
     def scan(

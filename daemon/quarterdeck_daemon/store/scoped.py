@@ -1,7 +1,7 @@
 """A store as one party may see it: the whole reading side of a store behind a declared scope.
 
     get                    of what is out of scope raises OutOfScope, or hides it and tells `refused` (a quiet store)
-    live, scan             never yield it                  history    versions in scope, of what is in scope today
+    live, named, scan      never yield it                  history    versions in scope, of what is in scope today
     links                  with both ends in scope         blobs      of documents that were read through this store
     event, events          what happened stays, but its content is HIDDEN when it is about something out of scope
 
@@ -82,6 +82,9 @@ class ScopedStore:
 
     def live(self, cls: type[E], mark: str = "") -> Iterator[E]:
         return (self._seen(entity) for entity in self._store.live(cls, mark) if not self._rule(entity))
+
+    def named(self, cls: type[E], name: str) -> Iterator[E]:
+        return (self._seen(entity) for entity in self._store.named(cls, name) if not self._rule(entity))
 
     def scan(
         self,

@@ -59,6 +59,6 @@ def test_an_action_of_an_older_log_is_judged_by_what_is_known_now() -> None:
 
     trust = Trust()
     old = msgspec.structs.replace(trust.propose(), seen={})
-    assert asked_then(old, trust.store).known == ("boss@x.test",)
+    assert list(asked_then(old, trust.store).known) == ["boss@x.test"]
     (found,) = retry(trust.store, [old], [("none", PolicyFile())], hold_us=0)
     assert (found.change, found.now.rule) == ("same", "default")

@@ -17,6 +17,7 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """A canonical record. Id `kind/key`. `version` counts changes, for compare-and-set."""
 
     kind: ClassVar[str] = "fact"
+    named_under: ClassVar[tuple[str, ...]] = ("client/", "contact/")
     fact_kind: str
     key: str
     value: Plain
@@ -46,6 +47,16 @@ class Fact(Entity, frozen=True, kw_only=True, omit_defaults=True):
     def canonical(self) -> bool:
         """Whether it counts: neither a proposal nor taken back."""
         return not (self.proposes or self.withdrawn)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The addresses by which the operator's own facts know somebody: the field `email` and the list `contacts`."""
+        of_party = self.fact_kind in ("client", "contact")
+        if not (of_party and self.canonical and self.labels.integrity == "operator"):
+            return ()
+        contacts = self.value.get("contacts")
+        said = (self.value.get("email"), *(contacts if isinstance(contacts, list) else ()))
+        return tuple(dict.fromkeys(one.lower() for one in said if isinstance(one, str)))
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

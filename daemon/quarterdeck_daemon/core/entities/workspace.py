@@ -8,7 +8,7 @@ from quarterdeck_protocol.labels import Labels
 
 from .base import Entity, Plain
 
-AssetKind = Literal["playbook", "policy", "template", "agent", "kind", "preset"]
+AssetKind = Literal["playbook", "policy", "template", "agent", "kind", "preset", "instructions"]
 
 
 class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,6 +18,7 @@ class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     kind: ClassVar[str] = "asset"
+    named_under: ClassVar[tuple[str, ...]] = ("policy/", "preset/")
     asset_kind: AssetKind
     name: str
     path: str
@@ -26,6 +27,12 @@ class Asset(Entity, frozen=True, kw_only=True, omit_defaults=True):
     at_us: int
     removed: bool = False
     refused: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`policy` or `preset`, of those that say something now: kept texts of runs (`id@hash`) and removed files do not."""
+        of_rules = self.id.startswith(self.named_under) and "@" not in self.id
+        return (self.id.partition("/")[0],) if of_rules and (self.refused or not self.removed) else ()
 
 
 class Stop(Entity, frozen=True, kw_only=True, omit_defaults=True):

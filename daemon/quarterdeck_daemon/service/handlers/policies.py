@@ -19,8 +19,8 @@ from ...core.rules import Files, parse_policy, slips_in
 from ...core.settings import settings_of
 from ...core.table import Table
 from ...core.track import confidence_of, record_id
-from ..changes import Then
 from ..house import House, time_us
+from ..past_table import PastTable
 from ..presets import preset_text
 from ..rpc import Asked, Handler
 from ..views import iso
@@ -55,7 +55,7 @@ def handlers(house: House) -> dict[str, Handler]:
 
     async def autonomy(asked: Asked, params: op.AutonomyList) -> object:
         as_of = house.position(params.as_of)
-        table = house.store if as_of is None else Then(house.store, as_of)
+        table = PastTable(house.store, as_of)
         ids = {one.id for cls in (Record, Autonomy) for one in table.scan(cls)}
         views = [_autonomy(table, id) for id in sorted(ids)]
         return _page([one for one in views if params.agent in (None, one["agent"])], params)
@@ -88,7 +88,7 @@ def _page(items: list[Plain], params: p.Listing) -> Plain:
 
 def _explained(house: House, params: p.PolicyExplain) -> Plain:
     as_of = house.position(params.as_of)
-    table = house.store if as_of is None else Then(house.store, as_of)
+    table = PastTable(house.store, as_of)
     now_us = house.engine.now_us() if as_of is None else house.positions.at_us(as_of) or 0
     asker = Asker(agent=params.agent, now_us=now_us, last_us=0)
     connector, verb, args, labels = params.connector, params.verb, params.args, params.labels or OPERATOR
@@ -109,7 +109,7 @@ def _explained(house: House, params: p.PolicyExplain) -> Plain:
 
 def _tested(house: House, params: op.PolicyTest) -> Plain:
     as_of = house.position(params.as_of)
-    table = house.store if as_of is None else Then(house.store, as_of)
+    table = PastTable(house.store, as_of)
     files, slips = _other_rules(house, table, params)
     found = retry(table, _past(house, params, as_of), files, hold_us=settings_of(table).hold_us)
     counts = {"same": 0, "allowed": 0, "asked": 0, "denied": 0}
