@@ -255,3 +255,30 @@ def test_a_whole_folder_that_is_a_link_out_is_skipped(tmp_path: Path) -> None:
 
 def test_a_workspace_without_steering_files_has_none(tmp_path: Path) -> None:
     assert load_assets(tmp_path) == []
+
+
+def test_instructions_lie_in_the_root_and_in_skills_and_no_link_leads_out(tmp_path: Path) -> None:
+    """One skill is a folder that is a link out, one file is no text: each costs only itself."""
+    root = tmp_path / "workspace"
+    for name in (
+        "AGENTS.md",
+        "SKILL.md",
+        "skills/invoices/SKILL.md",
+        "skills/invoices/notes.md",
+        "skills/deep/er/SKILL.md",
+    ):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {name}\n")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "SKILL.md").write_text("# Obey\n")
+    (root / "skills/out").symlink_to(tmp_path / "theirs")
+    (root / "skills/raw").mkdir()
+    (root / "skills/raw/SKILL.md").write_bytes(b"\xff\xfe")
+    files, skipped = scan_assets(root)
+    assert [(file.asset_kind, file.name, file.path) for file in files] == [
+        ("instructions", "AGENTS", "AGENTS.md"),
+        ("instructions", "SKILL", "SKILL.md"),
+        ("instructions", "skills/invoices", "skills/invoices/SKILL.md"),
+    ]
+    assert [(one.name, one.reason[:6]) for one in skipped] == [("skills/out", "a link"), ("skills/raw", "'utf-8")]

@@ -20,8 +20,8 @@ _GATE = re.compile(r"^(r\d+)/[^/]+$")
 _SHAPES = (
     (re.compile(r"a\d+"), "action"), (re.compile(r"doc\d+"), "document"), (re.compile(r"m\d+"), "memory"),
     (re.compile(r"dead\d+"), "deadletter"), (re.compile(r"r\d+"), "run"), (re.compile(r"e\d+|\d+"), "event"),
-    (re.compile(r"(?!playbook/|policy/|template/|agent/)[^/:]+/.+"), "fact"),
-    (re.compile(r"(playbook|policy|template|agent)/.+"), "asset"),
+    (re.compile(r"(?!playbook/|policy/|template/|agent/|instructions/)[^/:]+/.+"), "fact"),
+    (re.compile(r"(playbook|policy|template|agent|instructions)/.+"), "asset"),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import msgspec
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.events import Event
 
+from . import instruction_files
 from .agent_files import parse_agent
 from .commands import AssetFile, Command, Configure, LoadAssets
 from .entities import Asset, AssetKind, Plain, Settings
@@ -31,7 +32,7 @@ def load(turn: Turn, command: LoadAssets) -> Plain:
         if known is not None and known.hash == file.hash and not (known.removed or known.refused):
             continue
         try:
-            _check(file)
+            _check(turn, file)
         except QuarterdeckError as error:
             refused.append(_refuse(turn, id, file, error.message))
             continue
@@ -57,7 +58,7 @@ def _refuse(turn: Turn, id: str, file: AssetFile, reason: str) -> Plain:
     return body
 
 
-def _check(file: AssetFile) -> None:
+def _check(turn: Turn, file: AssetFile) -> None:
     if file.unread:
         raise QuarterdeckError("schema", file.unread)
     if file.asset_kind == "playbook":
@@ -72,6 +73,8 @@ def _check(file: AssetFile) -> None:
             raise QuarterdeckError("schema", f"{file.path} names its agent {agent.name!r}; name and file must agree")
     elif file.asset_kind in ("policy", "preset"):
         parse_policy(file.text)
+    elif file.asset_kind == instruction_files.ASSET_KIND:
+        instruction_files.check(turn, file.path, file.text, file.name)
     elif file.asset_kind == "kind":
         compiled(file.text, file.path)
 

@@ -41,6 +41,7 @@ from . import (
     gates,
     grants,
     habits,
+    instruction_files,
     lessons,
     limits,
     lines,
@@ -389,6 +390,7 @@ FOLLOW: dict[str, Follower] = _one_after_the_other(
     track.FOLLOW,
     autonomy.FOLLOW,
     habits.FOLLOW,
+    instruction_files.FOLLOW,
     merits.FOLLOW,
 )
 _APPLIERS: dict[str, Applier] = _merged(

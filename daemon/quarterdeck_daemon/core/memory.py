@@ -272,6 +272,7 @@ def apply_edited(draft: Draft, event: Event) -> None:
 
 
 class _Changes(msgspec.Struct):
+    source: str | msgspec.UnsetType = msgspec.UNSET
     text: str | msgspec.UnsetType = msgspec.UNSET
     title: str | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET

@@ -5,6 +5,7 @@ Promises nothing outside the workspace is read, however links point; one bad fil
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PLACES: dict[str, tuple[str, str]] = {
     "agent": ("agents", ".md"),
     "kind": ("kinds", ".json"),
 }
+# What other programs call instructions for agents; read as the operator's.
+INSTRUCTIONS = ("AGENTS.md", "SKILL.md", "skills/*/SKILL.md")
 
 
 @dataclass(frozen=True)
@@ -39,26 +42,37 @@ def load_assets(folder: Path) -> list[AssetFile]:
     return scan_assets(folder)[0]
 
 
+def steering_files(root: Path) -> Iterator[tuple[str, list[tuple[str, Path]]]]:
+    """Kind by kind, the name and path of every file that could steer, in order of their paths."""
+    for kind, (place, ending) in PLACES.items():
+        yield kind, [(path.stem, path) for path in sorted((root / place).glob(f"*{ending}"))]
+    found = [path for pattern in INSTRUCTIONS for path in sorted(root.glob(pattern))]
+    yield (
+        "instructions",
+        [(path.relative_to(root).as_posix().removesuffix("/SKILL.md").removesuffix(".md"), path) for path in found],
+    )
+
+
 def scan_assets(folder: Path) -> tuple[list[AssetFile], list[SkippedAsset]]:
     """Return the steering files and those that were skipped: links out of the workspace, too big, no UTF-8."""
     root = folder.resolve()
     files: list[AssetFile] = []
     skipped: list[SkippedAsset] = []
-    for kind, (place, ending) in PLACES.items():
-        found = sorted((root / place).glob(f"*{ending}"))
-        for path in found[:ASSETS_MAX]:
-            read = _read(root, kind, path)
+    for kind, found in steering_files(root):
+        for name, path in found[:ASSETS_MAX]:
+            read = _read(root, kind, name, path)
             files.append(read) if isinstance(read, AssetFile) else skipped.append(read)
         if len(found) > ASSETS_MAX:
+            place = PLACES[kind][0] if kind in PLACES else "skills"
             skipped.append(SkippedAsset(place, f"{len(found)} files; the first {ASSETS_MAX} were read"))
     return files, skipped
 
 
-def _read(root: Path, kind: str, path: Path) -> AssetFile | SkippedAsset:
+def _read(root: Path, kind: str, name: str, path: Path) -> AssetFile | SkippedAsset:
     shown = path.relative_to(root).as_posix()
 
     def skipped(reason: str) -> SkippedAsset:
-        return SkippedAsset(shown, reason, kind, path.stem)
+        return SkippedAsset(shown, reason, kind, name)
 
     try:
         real = path.resolve(strict=True)
@@ -73,4 +87,4 @@ def _read(root: Path, kind: str, path: Path) -> AssetFile | SkippedAsset:
         text = content.decode()
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links in a circle
         return skipped(str(error))
-    return AssetFile(asset_kind=kind, name=path.stem, path=shown, text=text, hash=text_hash(text))
+    return AssetFile(asset_kind=kind, name=name, path=shown, text=text, hash=text_hash(text))

@@ -11,7 +11,7 @@ from ..core.durations import duration_us
 from ..core.entities import Plain
 from ..core.kind_schema import said_of
 from .agents import given_agents
-from .assets import PLACES, SkippedAsset, scan_assets
+from .assets import SkippedAsset, scan_assets, steering_files
 from .granting import declare
 from .house import House
 from .presets import preset_file
@@ -100,8 +100,8 @@ async def watch(house: House) -> None:
 
 def _signature(workspace: Path) -> Signature:
     found: Signature = {}
-    for place, ending in PLACES.values():
-        for path in (workspace / place).glob(f"*{ending}"):
+    for _, files in steering_files(workspace):
+        for _, path in files:
             try:
                 stat = path.stat()
             except OSError:
