@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .clock import Clock
 from .guard import Guard
 from .marks import FINE, Marks
+from .past import Past
 from .session import Session
 from .views import Shown
 
@@ -22,6 +23,7 @@ def at_once(wait_ms: float, do: Callable[[], object]) -> None:
 class Context:
     """`drafts`: edited texts that were not sent yet, by item id. `on_its_way`: decided, not yet answered.
 
+    `past`: the moment that Timeline and Memory look at; None: now.
     `later`: call something after so many milliseconds; the app sets it.
     """
 
@@ -32,3 +34,4 @@ class Context:
     drafts: dict[str, str] = field(default_factory=dict)
     on_its_way: set[Shown] = field(default_factory=set)
     later: Later = at_once
+    past: Past | None = None

@@ -17,7 +17,8 @@ class Marks:
     new: str = "+"
     stop: str = "█"
     border: str = "round"
+    levels: str = " ▁▂▃▄▅▆▇█"  # From nothing to much.
 
 
 FINE = Marks()
-ASCII = Marks(rule="-", bar="|", stop="#", border="ascii")
+ASCII = Marks(rule="-", bar="|", stop="#", border="ascii", levels=" .:-=+*%#")
