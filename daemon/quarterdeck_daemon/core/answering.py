@@ -2,7 +2,7 @@
 
     approve   the step is done: output {"approved": true, "by", "reason"}
     reject    the step is skipped, and what needs it: output {"approved": false, "by", "reason"}; the reason can become a lesson
-    snooze    until a time
+    snooze    until a time, or until a fact changes or another run ends
 
 There is no other way to answer a gate. Silence is a no: waits.py skips the step when its time is over.
 """
@@ -25,7 +25,7 @@ from .run_state import change_step, run_of
 from .step_ends import skip, succeed
 from .table import Draft
 from .turn import Applier, Turn
-from .waiting import put_away, settle_expiring, tell_expiring
+from .waiting import happened, put_away, settle_expiring, tell_expiring
 
 
 def decide_gate(turn: Turn, command: DecideApprovals, choice: Choice) -> Plain:
@@ -38,7 +38,9 @@ def decide_gate(turn: Turn, command: DecideApprovals, choice: Choice) -> Plain:
         )  # fmt: skip
     if command.lesson is not None and not (command.lesson.everybody or command.lesson.agents or gate.agents):
         raise QuarterdeckError(
-            "bad_value", f"no agent made what {gate.id} asks about", hint="Say for whom, or that it is for all agents."
+            "bad_value",
+            f"no agent made what {gate.id} asks about",
+            hint="Say for whom, or that it is for all agents.",
         )
     WORDS[command.decision](turn, gate, command)
     note(turn, WORD_OF[command.decision], ms=attention_ms(command.shown_us, turn.env.now_us, len(command.items)))
@@ -97,11 +99,9 @@ def _told(turn: Turn, gate: Gate, command: DecideApprovals, *, approved: bool) -
 
 
 def _snooze(turn: Turn, gate: Gate, command: DecideApprovals) -> None:
-    if command.until_event:
+    if command.until_event == f"run:{gate.run.id}":
         raise QuarterdeckError(
-            "bad_value",
-            f"{gate.id} is a question of a run: it is put away until a time",
-            hint="For example --until 2h.",
+            "bad_value", f"{gate.run.id} does not end before {gate.id} is answered", hint="Choose a time instead."
         )
     _emit(turn, gate, "gate.snoozed", put_away(turn, command, gate.id, gate.expires_us, ()))
 
@@ -130,6 +130,20 @@ def ring(turn: Turn, run: Run, due_us: int) -> None:
             _emit(turn, gate, "gate.back", {"why": "its time has come"})
 
 
+def bring_back(turn: Turn, event: Event) -> None:
+    """Something happened that a question which was put away waited for."""
+    names = happened(turn, event)
+    for run in list(turn.draft.live(Run, "away")):
+        for gate in gates_of(run):
+            if gate.step.away_on in names:
+                _emit(turn, gate, "gate.back", {"why": f"{gate.step.away_on} happened"})
+
+
+def ended(turn: Turn, event: Event) -> None:
+    over(turn, event)
+    bring_back(turn, event)
+
+
 def over(turn: Turn, event: Event) -> None:
     """One that was warned about may wait no more."""
     run = turn.draft.get(Run, event.run or "")
@@ -145,20 +159,22 @@ def _decided(draft: Draft, event: Event) -> None:
 
 
 def _snoozed(draft: Draft, event: Event) -> None:
-    change_step(draft, event, away_us=event.body["until_us"])
+    change_step(draft, event, away_us=event.body["until_us"], away_on=str(event.body.get("on", "")))
 
 
 def _back(draft: Draft, event: Event) -> None:
-    change_step(draft, event, away_us=None)
+    change_step(draft, event, away_us=None, away_on="")
 
 
 def _warned(draft: Draft, event: Event) -> None:
-    change_step(draft, event, away_us=None, warn_us=None, warned=True)
+    change_step(draft, event, away_us=None, away_on="", warn_us=None, warned=True)
 
 
 APPLY: dict[str, Applier] = {
     "gate.decided": _decided, "gate.snoozed": _snoozed, "gate.back": _back, "gate.warned": _warned,
 }  # fmt: skip
-FOLLOW: dict[str, Callable[[Turn, Event], None]] = dict.fromkeys(
-    ("step.succeeded", "step.skipped", "step.edited", "run.ended", "run.cancelled"), over
-)
+FOLLOW: dict[str, Callable[[Turn, Event], None]] = {
+    **dict.fromkeys(("step.succeeded", "step.skipped", "step.edited"), over),
+    **dict.fromkeys(("run.ended", "run.cancelled"), ended),
+    "fact.asserted": bring_back,
+}

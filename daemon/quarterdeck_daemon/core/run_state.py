@@ -245,7 +245,7 @@ def _step_waiting(draft: Draft, event: Event) -> None:
     fields: Plain = {"status": "waiting", "signal": event.body["signal"], "until_us": event.body["until_us"]}
     fields |= {"gate": str(event.body.get("gate", "")), "thread": strings(event.body.get("thread", ()))}
     fields |= {"about": strings(event.body.get("about", ())), "warn_us": event.body.get("warn_us")}
-    fields |= {"warned": False, "away_us": None}
+    fields |= {"warned": False, "away_us": None, "away_on": ""}
     change_step(draft, event, **fields, started_us=event.at_us)
 
 

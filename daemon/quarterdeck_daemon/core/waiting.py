@@ -21,7 +21,8 @@ from .turn import Turn
 
 BACK_BEFORE = 10  # Put away until something happens, it comes back when a tenth of its time is left.
 EXPIRING = "approval.expiring"
-EVENTS = "reply, run:ID or fact:KIND/KEY"
+EVENTS_OF_GATE = "run:ID or fact:KIND/KEY"
+EVENTS = f"reply, {EVENTS_OF_GATE}"
 
 
 # --- put away -------------------------------------------------------------------------------------
@@ -62,7 +63,8 @@ def _check_event(turn: Turn, name: str, targets: tuple[str, ...]) -> None:
         return
     if kind == "fact" and id.partition("/")[2]:
         return
-    raise QuarterdeckError("bad_value", f"nothing that happens is called {name[:60]!r}", hint=f"Write {EVENTS}.")
+    events = EVENTS if targets else EVENTS_OF_GATE
+    raise QuarterdeckError("bad_value", f"nothing that happens is called {name[:60]!r}", hint=f"Write {events}.")
 
 
 # --- back -----------------------------------------------------------------------------------------

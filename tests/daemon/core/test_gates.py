@@ -6,10 +6,19 @@ import pytest
 
 from quarterdeck_daemon.core import answering, waits
 from quarterdeck_daemon.core.approval_order import awaits, in_order
-from quarterdeck_daemon.core.commands import Configure, DecideApprovals, EditStep, EngageStop, LessonDraft, SteerRun
-from quarterdeck_daemon.core.entities import Action, Alert, Memory, Plain
+from quarterdeck_daemon.core.commands import (
+    Configure,
+    DecideApprovals,
+    EditStep,
+    EngageStop,
+    LessonDraft,
+    PutFact,
+    SteerRun,
+)
+from quarterdeck_daemon.core.entities import Action, Alert, Memory, Plain, Run
 from quarterdeck_daemon.core.gates import Gate, gate_of, live_gates
 from quarterdeck_daemon.core.groups import cards_of, grouped
+from quarterdeck_protocol.labels import OPERATOR
 
 from .run_bench import DAY, HOUR, RunBench, mail, playbook
 
@@ -93,6 +102,33 @@ def test_put_away_it_waits_for_nobody_until_its_time_has_come() -> None:
     bench.pass_time(2 * HOUR)
     assert (awaits(gate(bench), bench.now_us), gate(bench).step.away_us) == (True, None)
     bench.check_refold()
+
+
+def test_put_away_until_a_fact_changes_it_comes_back_then_and_not_for_another() -> None:
+    bench = asked()
+    assert bench.word("ask", "snooze", until_event="fact:client/acme")["ok"] is True
+    bench.do(PutFact(fact_kind="client", key="other", value={"name": "Other"}, labels=OPERATOR))
+    assert not awaits(gate(bench), bench.now_us)
+    bench.do(PutFact(fact_kind="client", key="acme", value={"name": "Acme"}, labels=OPERATOR))
+    assert (awaits(gate(bench), bench.now_us), gate(bench).step.away_on) == (True, "")
+    bench.check_refold()
+
+
+def test_put_away_until_another_run_ends_it_comes_back_with_that_run() -> None:
+    bench = asked()
+    bench.load(GATE, playbook("{id: send, agent: x}", name="mailing"))
+    bench.start("mailing", "m1")
+    assert bench.word("ask", "snooze", until_event="run:m1")["ok"] is True
+    bench.do(SteerRun(id="m1", verb="cancel"))
+    assert awaits(gate(bench), bench.now_us)
+    bench.check_refold()
+
+
+def test_a_question_that_is_put_away_until_something_happens_is_found_by_its_mark() -> None:
+    bench = asked()
+    assert list(bench.store.live(Run, "away")) == []
+    assert bench.word("ask", "snooze", until_event="fact:client/acme")["ok"] is True
+    assert [run.id for run in bench.store.live(Run, "away")] == ["q"]
 
 
 @pytest.mark.parametrize(

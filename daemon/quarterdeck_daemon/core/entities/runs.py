@@ -56,6 +56,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warn_us: int | None = None  # Of a gate: when it is told that its time runs out.
     warned: bool = False
     away_us: int | None = None  # Of a gate: until when it is put away.
+    away_on: str = ""  # … and what brings it back before: `fact:client/acme`, `run:r3`.
     thread: tuple[str, ...] = ()  # Message ids of the mails to which an answer is waited for.
     child: str = ""  # The run that is this step's work.
     given_output: bool = False  # Its output is the operator's word, not its own work.
@@ -113,9 +114,9 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """`gate`: a step asks the operator."""
-        asks = any(step.gate and step.status == "waiting" for step in self.steps.values())
-        return ("gate",) if asks else ()
+        """`gate`: a step asks the operator; `away`: such a question is put away until something happens."""
+        asking = [step for step in self.steps.values() if step.gate and step.status == "waiting"]
+        return (*(("gate",) if asking else ()), *(("away",) if any(step.away_on for step in asking) else ()))
 
 
 class DeadLetter(Entity, frozen=True, kw_only=True, omit_defaults=True):
