@@ -95,4 +95,40 @@ FLOWS: dict[str, Answer] = {
     **{f"run.{verb}": done for verb in ("pause", "resume", "cancel", "retry_step", "skip_step", "reassign")},
     "run.edit_step": lambda params: {**done(params), "step": params["step"], "status": "pending"},
 }
-ANSWERS: dict[str, Answer] = {**FLOWS}
+DEAD_FIRST: Plain = {
+    "id": "dead4", "run": "r2206", "step": "send", "agent": "outreach", "playbook": "follow-ups", "attempts": 5,
+    "at": ago(10 * HOUR_US), "error": {"message": "550 5.1.1 mailbox unknown", "code": "refused"},
+    "diagnosis": "The other side refused it. Likely an address, a permission or the content is at fault. It was tried 5 times.",
+    "remedies": [
+        "quarterdeck dead retry dead4", "quarterdeck dead edit dead4 NAME=VALUE", "quarterdeck dead reroute dead4 AGENT",
+        "quarterdeck runs skip r2206 send", "quarterdeck dead compensate dead4", "quarterdeck dead drop dead4",
+    ],
+    "escalated": True,
+}  # fmt: skip
+DEAD_OPENED: Plain = {
+    **DEAD_FIRST,
+    "failures": [
+        {"attempt": tries, "at": ago((15 - tries) * HOUR_US), "agent": "outreach", "error": DEAD_FIRST["error"]}
+        for tries in range(1, 6)
+    ],
+    "input": {"to": "info@baretto.test", "template": "follow-up-v3"},
+}  # fmt: skip
+DEAD_EFFECT: Plain = {
+    "id": "dead3", "run": "r2190", "step": "", "action": "a9", "agent": "executor", "attempts": 3, "at": ago(20 * HOUR_US),
+    "error": {"message": "disk full (remote)"}, "diagnosis": "The disk is full. Nothing is wrong with the work itself.",
+    "remedies": ["quarterdeck dead retry dead3", "quarterdeck dead drop dead3"],
+}  # fmt: skip
+DEAD_OVER: Plain = {**DEAD_EFFECT, "id": "dead1", "resolved": "dropped: spam", "remedies": []}
+
+
+def dead(params: Plain) -> Plain:
+    return {"items": [DEAD_FIRST, DEAD_EFFECT, *([DEAD_OVER] if params.get("all") else [])], "next": None}
+
+
+def one_dead(params: Plain) -> Plain:
+    return {"dead4": DEAD_OPENED, "dead3": DEAD_EFFECT, "dead1": DEAD_OVER}[str(params["id"])]
+
+
+DEAD: dict[str, Answer] = {"deadletter.list": dead, "deadletter.get": one_dead, "deadletter.resolve": done}
+
+ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD}

@@ -15,6 +15,7 @@ from quarterdeck_tui.app import QuarterdeckApp
 
 PLACES: dict[str, tuple[str, ...]] = {
     "flows": ("5",),
+    "dead": ("6",),
     "run": ("5", "enter", "j", "j", "j", "j"),
 }
 

@@ -20,17 +20,20 @@ from .commands import understood
 from .context import Context
 from .marks import ASCII, FINE
 from .places import PLACES
-from .requests import Decide, OpenEvidence, OpenRun, OpenWhy, Release, Said
+from .requests import Decide, OpenEvidence, OpenPlace, OpenRun, OpenWhy, Release, Said
 from .screens.bench import BenchScreen
 from .screens.command import CommandScreen
+from .screens.dead import DeadScreen
 from .screens.evidence import EvidenceScreen
 from .screens.flows import FlowsScreen
 from .screens.frame import FrameScreen
 from .screens.keys import KeysScreen, key_help
 from .screens.log import LogScreen
+from .screens.memory import MemoryScreen
 from .screens.palette import Palette
 from .screens.run import RunScreen
 from .screens.stop import StopScreen
+from .screens.timeline import TimelineScreen
 from .screens.why import WhyScreen
 from .session import Session
 from .svg import without_web_fonts
@@ -39,7 +42,12 @@ from .views import BenchView, LogLine, Verdict
 TICK_S = 0.5
 SAID_MAX = 200
 BASE_SCREENS = 2  # Textual's own and the Bench; both stay.
-SCREENS: dict[str, Callable[[Context], FrameScreen]] = {"flows": FlowsScreen}  # Beside the Bench; by the names in `PLACES`.
+SCREENS: dict[str, Callable[[Context], FrameScreen]] = {  # Beside the Bench; by the names in `PLACES`.
+    "timeline": TimelineScreen,
+    "memory": MemoryScreen,
+    "flows": FlowsScreen,
+    "dead": DeadScreen,
+}
 STOP_REASON = "key ctrl+g"
 KILL_REASON = "KILL typed at the terminal"
 
@@ -172,6 +180,9 @@ class QuarterdeckApp(App[None]):
 
     def on_open_run(self, request: OpenRun) -> None:
         self.open(RunScreen(self.context, request.id))
+
+    def on_open_place(self, request: OpenPlace) -> None:
+        self.go(request.name, request.words)
 
     def on_open_evidence(self, request: OpenEvidence) -> None:
         screen = EvidenceScreen(request.evidence)

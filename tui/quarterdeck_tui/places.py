@@ -17,7 +17,10 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("1", "bench", "Bench", "What waits for your yes"),
+    Place("2", "timeline", "Time", "What happened, event by event"),
+    Place("3", "memory", "Memory", "What is known, since when and why"),
     Place("5", "flows", "Flows", "Runs and their plans"),
+    Place("6", "dead", "Dead", "Work that gave up, and its remedies"),
 )  # fmt: skip
 
 
