@@ -91,7 +91,8 @@ def targets_of(name: str, args: Plain) -> tuple[str, ...]:
 
 
 def argument_fault(name: str, args: Plain) -> str:
-    """What any connector would refuse, "" when nothing is obvious: no target, or a line break where one line goes.
+    """What any connector would refuse, "" when nothing is obvious: no target, an amount that is none, a line break where one
+    line goes.
 
     The connector checks everything once more; this is so that a slip is told to whoever made it.
     """
@@ -103,6 +104,8 @@ def argument_fault(name: str, args: Plain) -> str:
             name == "mail.send" and "@" not in target[1:-1]
         ):
             return f"{target!r} is no address to send to"
+    if fault := _amount_fault(VERBS[name], args):
+        return fault
     for arg, value in args.items():
         lines_allowed = arg in ("body", "text")
         if isinstance(value, str) and any(
@@ -110,3 +113,13 @@ def argument_fault(name: str, args: Plain) -> str:
         ):
             return f"{arg!r} holds a control character or a line break"
     return ""
+
+
+def _amount_fault(rule: VerbRule, args: Plain) -> str:
+    """An amount that is no number would be seen by no rule about amounts, and by the operator as no amount to confirm."""
+    amount = args.get(rule.amount_arg)
+    if amount is None:
+        return f"it names no {rule.amount_arg!r}" if rule.spends else ""
+    if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
+        return ""
+    return f"{rule.amount_arg!r} is {amount!r}; it is a whole number of minor units, 31250 for 312.50"
