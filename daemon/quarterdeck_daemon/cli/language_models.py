@@ -14,7 +14,7 @@ from .session import Session
 from .text import line
 
 AT_START = "the daemon takes it up when it is started"
-PROGRESS_EVERY = 10  # Questions.
+PROGRESS_EVERY = 5  # Questions.
 AT_ONCE = "its host is up in a moment: `quarterdeck models`"
 
 
@@ -214,13 +214,15 @@ def judge(session: Session, params: Plain, deadline_ms: int) -> None:
         session.show(foreseen, [line(hint)])
         return
     stream = session.client.stream("model.judge", params, deadline_ms=deadline_ms)
-    for chunk in stream:
-        if number(chunk, "done") % PROGRESS_EVERY == 0:
+    told_of = 0
+    for chunk in stream:  # Each second, too, while nothing is new.
+        if number(chunk, "done") != told_of and number(chunk, "done") % PROGRESS_EVERY == 0:
+            told_of = number(chunk, "done")
             session.printer.talk(f"{text(chunk, 'id')}: {number(chunk, 'done')} of {number(chunk, 'of')}")
     assert stream.result is not None, "it was read to its end"
     found = stream.result.result
     session.show(found, quality(session, records(found.get("items"))))
-    session.printer.talk(f"next: {session.command('models use best')}")
+    session.printer.talk(f"next: {session.command('models use best --for PURPOSE')}")
 
 
 def _cases(found: Plain) -> str:

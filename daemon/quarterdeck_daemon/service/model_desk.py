@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,10 +32,26 @@ STOPS = frozenset(("stop.engaged", "stop.released"))
 STOPPED = "everything is stopped"
 LISTENERS_MAX = 64
 
+PRESENT_S = 1.0  # Between two looks whether who asked is still there.
+
 Hear = Callable[[int, str], None]
 """Takes the number of the try and the next piece of its text."""
 
 log = logging.getLogger("quarterdeck.models")
+
+
+async def while_there(end: asyncio.Future[Event], present: Callable[[], Awaitable[bool]]) -> Event:
+    """Wait for the end of a call as long as somebody waits for it.
+
+    present: tells who asked that it goes on; False when they are gone, which nothing else would tell.
+    Raises QuarterdeckError `unavailable` then.
+    """
+    while True:
+        done, _ = await asyncio.wait((end,), timeout=PRESENT_S)
+        if done:
+            return end.result()
+        if await present() is False:
+            raise QuarterdeckError("unavailable", "who asked is gone", hint="Ask again.")
 
 
 class ModelDesk:
@@ -128,8 +144,10 @@ class ModelDesk:
                 leave()
 
     def _priority(self, call: str) -> Priority:
-        """Somebody waits for what was asked outside of a run."""
+        """Somebody waits for what was asked outside of a run, unless a model is only tried out."""
         found = self._store.get(ModelCall, call)
+        if found is not None and found.only:
+            return "batch"
         run = self._store.get(Run, found.run) if found is not None and found.run else None
         return run.priority if run is not None else "interactive"
 

@@ -8,6 +8,7 @@ Promises each question is a call of the kernel's record, of the purpose `trial`:
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -25,11 +26,11 @@ from ..core.prices import money_of
 from ..core.routing import withheld
 from .house import House
 from .model_calls import recorded_reply, recorded_request
-from .model_desk import ModelDesk
+from .model_desk import ModelDesk, while_there
 from .model_figures import Judged, keep_judged, quality_rows
 from .workspace import STATE_NAME
 
-Tell = Callable[[Plain], Awaitable[None]]
+Tell = Callable[[Plain], Awaitable[bool]]
 REFUSED: Final[dict[str, Code]] = {"budget_exceeded": "budget_exceeded", "cancelled": "unavailable"}
 NOT_ITS_FAULT: Final = frozenset(("transient", "stopped"))
 
@@ -92,16 +93,17 @@ class Judging:
             if withheld(spec, case.labels):
                 marks[case.purpose] = msgspec.structs.replace(mark, withheld=mark.withheld + 1)
                 continue
-            reply = await self._try(spec, case)
+            progress: Plain = {"id": spec.name, "done": number - 1, "of": len(cases)}
+            reply = await self._try(spec, case, functools.partial(self._tell, progress))
             id = reply.model if reply is not None else id
             marks[case.purpose] = await asyncio.to_thread(marked, mark, case, reply)
-            await self._tell({"id": spec.name, "done": number, "of": len(cases)})
+            await self._tell({**progress, "done": number})
         home = self._house.workspace / STATE_NAME
         found = Judged(id=id, at_us=time.time_ns() // 1_000, marks=marks)
         await asyncio.to_thread(keep_judged, home, spec.name, found)
         return quality_rows(spec.name, found)
 
-    async def _try(self, spec: ModelSpec, case: Case) -> ModelReply | None:
+    async def _try(self, spec: ModelSpec, case: Case, present: Callable[[], Awaitable[bool]]) -> ModelReply | None:
         """The answer; None when the model has none to this. Raises QuarterdeckError when it cannot be asked at all."""
         first = self._call(case)
         request = recorded_request(self._store, first) if first is not None else None
@@ -112,8 +114,8 @@ class Judging:
         id = str(begun.reply["call"])
         with self._desk.waiting(id, lambda tried, piece: None) as end:
             try:
-                await end
-            except asyncio.CancelledError:
+                await while_there(end, present)
+            except (asyncio.CancelledError, QuarterdeckError):
                 await self._house.engine.execute(CancelCall(call=id, reason="nobody waits"), actor=self._actor)
                 raise
         call = self._store.get(ModelCall, id)

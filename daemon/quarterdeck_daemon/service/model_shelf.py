@@ -235,8 +235,15 @@ def fastest(folder: Path, purposes: tuple[str, ...]) -> str:
 def best(folder: Path, purposes: tuple[str, ...]) -> str:
     """The model that came nearest to what the operator decided, of those with enough data that are ready.
 
-    Over several purposes their cases count together. Raises QuarterdeckError `not_found` when there is none.
+    Over several purposes their cases count together. Raises QuarterdeckError `not_found` when there is none, `bad_value`
+    without a purpose: who drafts well need not choose well.
     """
+    if not purposes:
+        tried = sorted({purpose for one in judged(folder / STATE_NAME).values() for purpose in one.marks})
+        hint = (
+            f"--for, with one of those that were judged: {', '.join(tried)}" if tried else "quarterdeck models judge"
+        )
+        raise QuarterdeckError("bad_value", "best for what?", hint=hint)
     marks = {str(row["id"]): _sum(folder, str(row["id"]), purposes) for row in language_rows(folder) if row["ready"]}
     known = {name: mark for name, mark in marks.items() if enough(mark)}
     if not known:
@@ -248,7 +255,7 @@ def best(folder: Path, purposes: tuple[str, ...]) -> str:
 
 def _sum(folder: Path, name: str, purposes: tuple[str, ...]) -> Mark:
     found = judged(folder / STATE_NAME).get(name)
-    marks = [mark for purpose, mark in found.marks.items() if purpose in (purposes or PURPOSES)] if found else []
+    marks = [mark for purpose, mark in found.marks.items() if purpose in purposes] if found else []
     return Mark(n=sum(mark.n for mark in marks), agreed=sum(mark.agreed for mark in marks))
 
 

@@ -47,7 +47,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One request as a handler sees it.
 
     body_hash  tells a repetition from a clash of request ids
-    send       sends one chunk of a stream before the reply
+    send       sends one chunk of a stream before the reply; False when who asked is gone
     """
 
     role: Role
@@ -55,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
     body_hash: str
     deadline_ms: int | None
-    send: Callable[[Plain], Awaitable[None]]
+    send: Callable[[Plain], Awaitable[bool]]
 
 
 Handler = Callable[..., Awaitable[object]]
@@ -144,15 +144,19 @@ class Rpc:
             result, seq = result
         return ok_frames(request.id, result, seq=seq, durable=True)
 
-    async def _send_chunk(self, peer: bytes, frames: list[bytes]) -> None:
-        self._send(peer, frames)
+    async def _send_chunk(self, peer: bytes, frames: list[bytes]) -> bool:
+        there = self._send(peer, frames)
         await asyncio.sleep(0)  # A long stream leaves turns to others.
+        return there
 
-    def _send(self, peer: bytes, frames: list[bytes]) -> None:
+    def _send(self, peer: bytes, frames: list[bytes]) -> bool:
+        """False when the peer is gone."""
         try:
             self._router.send([peer, *frames])
         except zmq.ZMQError as error:
             log.info("a peer left before its answer: %s", error)
+            return error.errno != zmq.EHOSTUNREACH
+        return True
 
     def close(self) -> None:
         self._router.close()
@@ -164,6 +168,7 @@ def _router(context: zmq.asyncio.Context, endpoint: str) -> zmq.Socket[bytes]:
     socket.set(zmq.SNDHWM, PEER_QUEUE_MAX)
     socket.set(zmq.RCVHWM, PEER_QUEUE_MAX)
     socket.set(zmq.MAXMSGSIZE, WIRE_BYTES_MAX)
+    socket.set(zmq.ROUTER_MANDATORY, 1)  # Without it what is sent to a peer that left vanishes unseen.
     if sys.platform == "linux":
         socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())
     socket.bind(endpoint)

@@ -19,7 +19,7 @@ from quarterdeck_daemon.service.rpc import Asked
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 
 
-async def _send(chunk: Plain) -> None:
+async def _send(chunk: Plain) -> bool:
     raise AssertionError("these reads are no streams")
 
 

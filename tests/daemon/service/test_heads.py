@@ -33,8 +33,9 @@ async def house_in(folder: Path, heads_to: str = "") -> AsyncIterator[Reading]:
 
 
 def asked(chunks: list[Plain]) -> Asked:
-    async def send(chunk: Plain) -> None:
+    async def send(chunk: Plain) -> bool:
         chunks.append(chunk)
+        return True
 
     return Asked(role="operator", actor="operator", request_id=None, body_hash="", deadline_ms=None, send=send)
 

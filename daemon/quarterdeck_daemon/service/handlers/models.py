@@ -17,7 +17,7 @@ from ...core.modes import models_of
 from ...core.orders import ModelRequest
 from ..house import House
 from ..model_calls import recorded_reply
-from ..model_desk import ModelDesk
+from ..model_desk import ModelDesk, while_there
 from ..model_errand import errand
 from ..model_judging import Judging
 from ..model_shelf import language_rows
@@ -111,10 +111,11 @@ async def _answer(house: House, asked: Asked, params: m.ModelAsk) -> object:
     with desk.waiting(call, pieces.add) as end:
         sending = asyncio.create_task(pieces.send())
         try:
-            event = await end
+            event = await while_there(end, pieces.nothing)
             await pieces.end(sending)
-        except asyncio.CancelledError:
-            await house.engine.execute(CancelCall(call=call, reason="its time was over"), actor=asked.actor)
+        except (asyncio.CancelledError, QuarterdeckError) as error:
+            reason = "nobody waits for it" if isinstance(error, QuarterdeckError) else "its time was over"
+            await house.engine.execute(CancelCall(call=call, reason=reason), actor=asked.actor)
             raise
         finally:
             sending.cancel()
@@ -133,6 +134,10 @@ class _Pieces:
         self._held = piece if tried != self._try else self._held + piece
         self._try = tried
         self._there.set()
+
+    async def nothing(self) -> bool:
+        """Tell who asked that there is nothing new. Returns whether somebody is there to be told."""
+        return await self._asked.send({"text": "", "try": self._try})
 
     async def send(self) -> None:
         while not self._ended or self._held:
