@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from .frames import Plain
 from .params import Change, Lesson, Listing, Name, Short
@@ -155,3 +157,24 @@ class TemplateRecord(Shape, frozen=True, kw_only=True):
 
 class TemplateRecords(Page, frozen=True, kw_only=True):
     items: list[TemplateRecord]
+
+
+class TemplateKeep(Change, frozen=True, kw_only=True):
+    """id: of a mail that was approved.  name: of the template; never one that is there already."""
+
+    id: Name
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,60}$")]
+    dry_run: bool = False
+
+
+class TemplateKept(Shape, frozen=True, kw_only=True):
+    """turned: what became a field, {value, field}.
+
+    left: what was put in and stays as it is, since no field gives it, {value, source}
+    """
+
+    path: str
+    text: str
+    written: bool
+    turned: list[Plain]
+    left: list[Plain]

@@ -256,6 +256,7 @@ METHODS: dict[str, Method] = {
     "lesson.get": _read(p.ReadOne, le.LessonFound, "One lesson with the edit that taught it, or one suggestion."),
     "lesson.decide": _change(le.LessonDecide, le.LessonDecided, "Keep a suggested lesson, or decline it."),
     "template.record": _read(p.Listing, le.TemplateRecords, "What became of the mails made from each template."),
+    "template.keep": _change(le.TemplateKeep, le.TemplateKept, "Write a template from a mail that was approved."),
     "connector.list": _read(p.Listing, r.Connectors, "Connectors, their verbs and health."),
     "agent.list": _read(p.Listing, r.Assets, "Agents and their contracts."),
     "agent.get": _read(p.ReadOne, ag.AgentView, "One agent: contract, prompt, autonomy, what it does now."),

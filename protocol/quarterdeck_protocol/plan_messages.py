@@ -66,6 +66,8 @@ class PlanView(Shape, frozen=True, kw_only=True):
     foreseen    {effects, asks, cannot_undo, risks, most_ms, tokens, models, unknown, typical_ms, runs}
     shown_hash  to be given back with an approval
     would       after a dry run: {actions, stops, notes}
+    confidence  share of such plans that stood as drafted, null below ten decisions; basis: the same in words
+    evidence    {claim, source, quote, span}      used  what was read to find it, as `kind:id`      undo  in words
     """
 
     id: str
@@ -91,6 +93,11 @@ class PlanView(Shape, frozen=True, kw_only=True):
     at: str
     seq: int
     would: Plain = {}
+    confidence: float | None = None
+    basis: str = ""
+    evidence: list[Plain] = []
+    used: list[str] = []
+    undo: str = ""
 
 
 class IntentPlan(Shape, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ def _fill_in(step: RunStep) -> StepDone:
     lead = input_map(step, "lead")
     wanted = str(step.input.get("language") or lead.get("language") or "")
     template = template_for(step.context.get("template"), wanted)
-    values = _values(step, lead)
+    values = template_values(step, lead)
     body = render(template.body, values, name=template.name)
     subject = one_line(render(template.subject, values, name=template.name).text, SUBJECT_CHARS_MAX)
     return StepDone(output=_output(template, wanted, subject, body) | {"considered": _considered(step)})
@@ -78,7 +78,7 @@ def _output(template: Template, wanted: str, subject: str, body: Rendered) -> Pl
     }
 
 
-def _values(step: RunStep, lead: Plain) -> Plain:
+def template_values(step: RunStep, lead: Plain) -> Plain:
     """What a template can use. All names are there, so that `{% if client %}` never fails."""
     mail = typed(step.context["mail"], Mail, "context.mail") if step.context.get("mail") else None
     source = mail.source if mail else "input:lead"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from .approvals import lesson_of
-from .plain import Plain, number, record, strings, text
+from .plain import Plain, number, record, records, strings, text
 from .records import told
 from .session import Session
 from .text import block, line
@@ -167,3 +167,38 @@ def show_template(session: Session, name: str) -> None:
         for row in (line(f"{text(one, 'name')}  {text(one, 'path')}"), *effect_lines(record(one.get("effect"))))
     ]
     session.show_items(items, rows, none=f"There is no template {name}.")
+
+
+@verb_of(
+    templates,
+    "keep",
+    examples=("quarterdeck templates keep a7 --as welcome", "quarterdeck templates keep a7 --as welcome --dry-run"),
+)
+@click.argument("id")
+@click.option("--as", "name", metavar="NAME", required=True, help="Its name; never one that is there already.")
+@changes
+def keep_template(session: Session, id: str, name: str) -> None:
+    """Write templates/NAME.md from the approved mail ID: what was put into the draft becomes a field again."""
+    params: Plain = {"id": id, "name": name, "dry_run": session.dry_run}
+    dry, session.dry_run = (
+        session.dry_run,
+        False,
+    )  # The daemon makes the template either way; with --dry-run it writes nothing.
+    try:
+        result = session.change("template.keep", params, does=f"keep {id} as a template")
+    finally:
+        session.dry_run = dry
+    assert result is not None, "it is no dry run of the command line"
+    found = result.result
+    session.show(found, [*(block(row) for row in text(found, "text").rstrip().split("\n")), *_turned(found)])
+    if not dry:
+        session.printer.talk(line(f"next: name it in a playbook: reads: {{template: {{template: {name}}}}}"))
+        session.printer.talk(line(f"undo: delete {text(found, 'path')}"))
+
+
+def _turned(found: Plain) -> Iterator[str]:
+    yield line(f"{'written' if found.get('written') else 'would be written'}: {text(found, 'path')}")
+    for one in records(found.get("turned")):
+        yield line(f"  field {text(one, 'field')}: {text(one, 'value')}")
+    for one in records(found.get("left")):
+        yield line(f"  stays as it is, from {text(one, 'source')}: {text(one, 'value')}")

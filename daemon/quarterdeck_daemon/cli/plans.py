@@ -17,6 +17,7 @@ from .values import pairs, read_file
 from .words import changes, noun, reads, verb, verb_of
 
 MODES = click.Choice(("deterministic", "exploratory", "creative"))
+USED_SHOWN = 8
 WAITS = 5  # Exit status: something waits for a word.
 ABOUT = "How something would be done: plan TEXT, then list, show, edit, approve, reject, save."
 plan = noun("plan", ABOUT, default="work-out", free=True)
@@ -218,6 +219,7 @@ def lines_of(session: Session, found: Plain) -> Iterator[str]:
         yield line(f"  {_sum(foreseen)}")
         for risk in strings(foreseen.get("risks")):
             yield line(f"  ! {risk}")
+    yield from _reasons(found)
     yield from _would(record(found.get("would")))
     if question := text(found, "question"):
         yield line(f"  ? {question}")
@@ -228,6 +230,23 @@ def lines_of(session: Session, found: Plain) -> Iterator[str]:
     elif status == "ready":
         start, change = session.command(f"plan approve {id}"), session.command(f"plan edit {id} NAME=VALUE")
         yield line(f"  start it: {start}   change it: {change}")
+
+
+def _reasons(found: Plain) -> Iterator[str]:
+    """How sure, what it rests on, what else there was, how it is undone."""
+    if text(found, "source"):
+        stated = found.get("confidence")
+        share = f"{round(stated * 100)} %: " if isinstance(stated, int | float) else ""
+        yield line(f"  sure: {share}{text(found, 'basis')}")
+    for one in records(found.get("evidence"))[1:]:  # The first is what was asked, which stands above.
+        yield line(f"  because {text(one, 'claim')}: {text(one, 'quote')}  [{text(one, 'source')}]")
+    if used := strings(found.get("used")):
+        yield line(f"  read: {', '.join(used[:USED_SHOWN])}{' …' if len(used) > USED_SHOWN else ''}")
+    for one in records(found.get("alternatives")):
+        about = f": {text(one, 'about')}" if text(one, "about") else ""
+        yield line(f"  or: the {text(one, 'kind')} {text(one, 'name')} (score {text(one, 'score')}){about}")
+    if text(found, "source") and text(found, "undo"):
+        yield line(f"  undo: {text(found, 'undo')}")
 
 
 SOURCES = {

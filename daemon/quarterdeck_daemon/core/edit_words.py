@@ -36,8 +36,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The same for the same words in the same place, whatever the numbers, capitals and spaces."""
-        return value_hash([self.place, _plain(self.before), _plain(self.after)])[:KEY_CHARS]
+        """The same for the same words in the same place, whatever the numbers, capitals and spaces.
+
+        Of greetings and closings only what the operator writes counts: what stood there has somebody's name in it.
+        """
+        named = self.place in ("greeting", "closing") and self.after
+        return value_hash([self.place, "" if named else self.old, _plain(self.after)])[:KEY_CHARS]
+
+    @property
+    def old(self) -> str:
+        return _plain(self.before)
 
     @property
     def says_something(self) -> bool:

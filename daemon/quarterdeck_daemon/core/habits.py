@@ -36,19 +36,15 @@ OPEN_MAX: Final = 20  # Questions that wait; more are nobody's.
 replace = msgspec.structs.replace
 
 
-def edits_of(action: Action, *, whole: bool = True) -> str:
-    """What the operator changed in it, in words; "" when nothing was."""
-    return described(changes(action.proposed_args, action.args), whole=whole) if action.proposed_args else ""
-
-
 def text_of(table: Table | Draft, habit: Habit) -> str:
-    """The change in words, from the latest action in which it can still be read; "" when all were forgotten."""
-    for id in reversed(habit.actions):
-        action = table.get(Action, id)
-        found = changes(action.proposed_args, action.args) if action is not None else ()
-        if said := described([one for one in found if one.key == habit.key]):
-            return f"The operator {said}."
-    return ""
+    """The change in words, from the actions in which it can still be read; "" when all were forgotten.
+
+    What stood there before is quoted when it was the same each time.
+    """
+    actions = [action for id in habit.actions if (action := table.get(Action, id)) is not None]
+    made = [one for action in actions for one in changes(action.proposed_args, action.args) if one.key == habit.key]
+    said = described(made[-1:], whole=len({one.old for one in made}) == 1)
+    return f"The operator {said}." if said else ""
 
 
 def shown_hash(text: str) -> str:

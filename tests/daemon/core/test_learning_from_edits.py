@@ -111,6 +111,15 @@ def test_the_third_like_edit_asks_once_whether_it_is_a_lesson() -> None:
     assert (state.get(Habit, habit.id), state.get(Edits, RECORD)) == (habit, desk.store.get(Edits, RECORD))
 
 
+def test_names_in_a_greeting_do_not_hide_the_habit_and_are_not_learned() -> None:
+    desk = Desk()
+    for name in ("Ana Ruiz", "Max Lee", "Ruth Okafor"):
+        id = desk.propose(body=body("Hello", name))
+        desk.decided(id, edits={"body": body("Good day,", "").replace("Good day, ,", "Good day,")})
+    (habit,) = desk.store.scan(Habit)
+    assert text_of(desk.store, habit) == 'The operator changed the greeting to "Good day".'
+
+
 def test_unlike_edits_ask_nothing() -> None:
     desk = Desk()
     for name, greeting in (("Ana", "Dear"), ("Max", "Hello"), ("Ruth", "Good day")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from quarterdeck_protocol import learning_messages as le
@@ -10,11 +12,13 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from ...core.calibration import standing, table_of_bins
 from ...core.commands import DecideHabit, LessonDraft
-from ...core.entities import Habit, Memory, Plain, Record
+from ...core.entities import Action, Habit, Memory, Plain, Record
 from ...core.track import confidence_of
 from ..house import House, time_us
 from ..learned import diff_of, is_lesson, lesson_view, lessons_in, suggested_in, suggested_view, template_records
 from ..rpc import Asked, Handler
+from ..steering import load
+from ..template_keeping import kept, path_for, write
 from ..waiting import table_of
 from .pages import offset_of
 
@@ -51,6 +55,9 @@ def handlers(house: House) -> dict[str, Handler]:
         table = table_of(house, house.position(params.as_of))
         return paged(list(template_records(table)), params.cursor, params.limit)
 
+    async def keep(asked: Asked, params: le.TemplateKeep) -> object:
+        return await _kept(house, params)
+
     return {
         "agent.record": records,
         "lesson.list": lessons,
@@ -58,7 +65,28 @@ def handlers(house: House) -> dict[str, Handler]:
         "lesson.get": lesson,
         "lesson.decide": decide,
         "template.record": templates,
+        "template.keep": keep,
     }
+
+
+async def _kept(house: House, params: le.TemplateKeep) -> Plain:
+    """The template of an approved mail; written when it is no dry run, and never over another."""
+    action = house.store.get(Action, params.id.removeprefix("action:"))
+    if action is None:
+        raise QuarterdeckError("not_found", f"there is no action {params.id!r}", hint="quarterdeck timeline")
+    found = await asyncio.to_thread(kept, house.store, action)
+    path = path_for(house.workspace, params.name)
+    if path.exists():
+        raise QuarterdeckError(
+            "conflict", f"{path.name} is there already; it is not overwritten", hint="Choose another name."
+        )
+    if not params.dry_run:
+        await asyncio.to_thread(write, path, found.text)
+        await load(house)
+    return {
+        "path": f"templates/{path.name}", "text": found.text, "written": not params.dry_run,
+        "turned": list(found.turned), "left": list(found.left),
+    }  # fmt: skip
 
 
 def lesson_draft(lesson: p.Lesson, reason: str) -> LessonDraft:

@@ -17,6 +17,7 @@ from ...core.plans import shown_hash
 from ...core.playbook import parse_playbook
 from ..house import House
 from ..playbook_files import path_of, write_new
+from ..reasons import PlanRecord, plan_reasons
 from ..rehearsal import rehearse
 from ..rpc import Asked, Handler
 from ..views import iso
@@ -103,8 +104,8 @@ async def _shown(house: House, plan: Plan, dry_run: bool) -> Plain:
     return view
 
 
-def plan_view(house: House, plan: Plan) -> Plain:
-    """A plan with what it would do, as the rules and contracts stand now."""
+def plan_view(house: House, plan: Plan, record: PlanRecord | None = None) -> Plain:
+    """A plan with what it would do, as the rules and contracts stand now. record: of plans, when it was counted before."""
     seen: Plain = {"steps": []}
     if plan.text:
         seen = foresee(house.store, parse_playbook(plan.text), plan.inputs, now_us=house.engine.now_us())
@@ -133,6 +134,7 @@ def plan_view(house: House, plan: Plan) -> Plain:
         "reason": plan.reason,
         "at": iso(plan.at_us),
         "seq": plan.seq,
+        **plan_reasons(house.store, plan, record or PlanRecord(house.store)),
     }
 
 
@@ -156,7 +158,11 @@ def _listed(house: House, params: pm.PlanList) -> Plain:
     begin = offset_of(params.cursor)
     shown = plans[begin : begin + params.limit]
     more = begin + params.limit < len(plans)
-    return {"items": [plan_view(house, plan) for plan in shown], "next": str(begin + params.limit) if more else None}
+    record = PlanRecord(house.store, as_of)
+    return {
+        "items": [plan_view(house, plan, record) for plan in shown],
+        "next": str(begin + params.limit) if more else None,
+    }
 
 
 async def _save(house: House, params: pm.PlanSave) -> Plain:
