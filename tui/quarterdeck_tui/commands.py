@@ -32,6 +32,9 @@ def _to(name: str) -> Callable[[Desk, str], object]:
 
 COMMANDS: tuple[Command, ...] = (
     *(Command(place.name, place.about, _to(place.name)) for place in PLACES),
+    Command(
+        "at", "Look at a moment: at yesterday 14:00, at #1234", lambda desk, words: desk.go("timeline", f"@{words}")
+    ),
     Command("keys", "Every key that works here", lambda desk, words: desk.action_keys()),
     Command("log", "What was asked and said", lambda desk, words: desk.action_log()),
     Command("stop", "Stop everything outward", lambda desk, words: desk.action_stop()),

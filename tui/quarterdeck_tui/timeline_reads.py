@@ -99,9 +99,6 @@ class TimelineReads:
         rows, older = await self._older(seq + 1, filter)
         return await self.newer(Window(rows, older, seq, seq), filter, head)
 
-    async def oldest(self, filter: Wanted, head: int) -> Window:
-        return await self.newer(Window(newer=0), filter, head)
-
     async def _older(self, before: int, filter: Wanted) -> tuple[tuple[EventRow, ...], int | None]:
         rows, at = await self._pages("before", before, filter)
         return rows[::-1], at

@@ -6,8 +6,9 @@ Leaves   what is listed and told to the subclass.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -17,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.worker import Worker
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -39,6 +41,7 @@ ANSWER_MS = 10_000  # A filter that few events fit, a search, a comparison: long
 SETTLE_S = 0.06  # What a row tells is asked for when the cursor rests on it so long.
 HINT = "$foreground-muted"
 ZOOMED = "-open"
+Doing = Callable[..., Awaitable[None]]
 DAY_US = 86_400_000_000
 
 
@@ -105,13 +108,14 @@ class BrowsingScreen(ReadingScreen):
             raise answer
         return answer
 
-    def start(self, doing: Coroutine[object, object, None], group: str) -> None:
+    def start(self, group: str, doing: Doing, *args: object) -> None:
         """Do it beside the keys; a later one of the same group takes its place, and what goes wrong is said."""
-        self.run_worker(self._guarded(doing), name=group, group=group, exclusive=True)
+        work: Callable[[], Coroutine[None, None, None]] = partial(self._guarded, doing, *args)
+        _: Worker[None] = self.run_worker(work, name=group, group=group, exclusive=True)
 
-    async def _guarded(self, doing: Coroutine[object, object, None]) -> None:
+    async def _guarded(self, doing: Doing, *args: object) -> None:
         try:
-            await doing
+            await doing(*args)
         except QuarterdeckError as error:
             if error.code not in NO_ANSWER:
                 self.say(f"{error.message}. {error.hint}".replace("..", "."), alarm=True)

@@ -102,7 +102,7 @@ class MemoryScreen(BrowsingScreen):
     def look(self) -> None:
         row = self.list.current
         if row is not None and self.view.link == "live":
-            self.start(self._look(row, self.context.past), "look")
+            self.start("look", self._look, row, self.context.past)
 
     async def _look(self, row: MemoryRow, past: Past | None) -> None:
         story = self._stories.get((row.id, past))
@@ -175,7 +175,7 @@ class MemoryScreen(BrowsingScreen):
         self.post_message(OpenPlace("timeline", f"@#{seq}"))
 
     def go_to(self, at: int | datetime) -> None:
-        self.start(self._reach(at), "reach")
+        self.start("reach", self._reach, at)
 
     async def _reach(self, at: int | datetime) -> None:
         if isinstance(at, datetime):
@@ -264,14 +264,14 @@ class MemoryScreen(BrowsingScreen):
     def action_forget(self) -> None:
         one = self._changing()
         if one is not None:
-            self.start(self._plan(one), "forget")
+            self.start("forget", self._plan, one)
 
     async def _plan(self, one: Memory) -> None:
         plan = forget_plan(await self.ask("memory.forget", {"id": one.about, "dry_run": True}))
 
         def typed(hash: str | None) -> None:
             if hash is not None:
-                self.start(self._forget(one, hash), "forget")
+                self.start("forget", self._forget, one, hash)
 
         self.app.push_screen(ForgetScreen(one.name, plan), typed)
 

@@ -7,7 +7,7 @@ Leaves   asking to `timeline_reads.py`, the words of an event to `event_text.py`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -24,7 +24,7 @@ from ..timeline import DECISIONS, FILTER_HELP, VIEWS, EventRow, Wanted, Window, 
 from ..timeline_reads import versions
 from ..widgets.row_list import RowList
 from ..widgets.timeline_list import TimelineList
-from .browsing import DAY_US, BrowsingScreen
+from .browsing import DAY_US, BrowsingScreen, Doing
 from .timeline_diff import DiffScreen
 
 EDGE_ROWS = 40  # So near to the end of what is loaded, more is asked for.
@@ -100,14 +100,14 @@ class TimelineScreen(BrowsingScreen):
         if past is None and not self.following:
             self.to_now()
         elif past is not None and (row is None or past.seq != row.seq):
-            self.start(self._reach(past), "load")
+            self.start("load", self._reach, past)
 
     async def read(self) -> None:
         """Something happened, or the screen was opened."""
         if not self.was_read:
             past = self.context.past
             if past is None:
-                await self._load(self.reads.newest(self.wanted, self._head), None)
+                await self._end()
             else:
                 await self._reach(past)
         elif self.following:
@@ -117,25 +117,30 @@ class TimelineScreen(BrowsingScreen):
         await self.read_scale()
         self.look()
 
-    def start(self, doing: Coroutine[object, object, None], group: str) -> None:
-        super().start(self._when_ready(doing) if group == "load" else doing, group)
+    def start(self, group: str, doing: Doing, *args: object) -> None:
+        if group == "load":
+            super().start(group, self._when_ready, doing, *args)
+        else:
+            super().start(group, doing, *args)
 
-    async def _when_ready(self, doing: Coroutine[object, object, None]) -> None:
-        try:
-            await self._ready.wait()
-        except asyncio.CancelledError:
-            doing.close()
-            raise
-        await doing
+    async def _when_ready(self, doing: Doing, *args: object) -> None:
+        await self._ready.wait()
+        await doing(*args)
 
     @property
     def _head(self) -> int:
         return self.view.status.seq
 
-    async def _load(self, reading: Awaitable[Window], seq: int | None) -> None:
-        """Take another stretch of the log in, with the cursor on `seq` or before it; None: at its end."""
+    async def _end(self) -> None:
+        """Take the end of the log in, with the cursor there."""
         async with self._busy:
-            self._put(await reading, seq)
+            self._put(await self.reads.newest(self.wanted, self._head), None)
+        self.moved_to()
+
+    async def _around(self, seq: int) -> None:
+        """Take the stretch around an event in, with the cursor on it, or on the one before where it is hidden."""
+        async with self._busy:
+            self._put(await self.reads.around(seq, self.wanted, self._head), seq)
         self.moved_to()
 
     def _put(self, window: Window, seq: int | None) -> None:
@@ -162,13 +167,13 @@ class TimelineScreen(BrowsingScreen):
     async def _reach(self, past: Past) -> None:
         seq = past.seq if past.seq is not None else await self.reads.at(past.at_us)
         self.following = False
-        await self._load(self.reads.around(seq, self.wanted, self._head), seq)
+        await self._around(seq)
 
     def moved(self) -> None:
         """By the operator's hand: what comes no longer moves the cursor."""
         self.following = False
         self.moved_to()
-        self.start(self._grow(), "grow")
+        self.start("grow", self._grow)
 
     def moved_to(self) -> None:
         row = self.list.current
@@ -229,7 +234,7 @@ class TimelineScreen(BrowsingScreen):
     def look(self) -> None:
         row = self.list.current
         if row is not None and self.view.link == "live":
-            self.start(self._look(row), "look")
+            self.start("look", self._look, row)
 
     async def _look(self, row: EventRow) -> None:
         story = self._stories.get(row.seq)
@@ -261,9 +266,9 @@ class TimelineScreen(BrowsingScreen):
         """The same place under another filter."""
         row = self.list.current
         if self.following or row is None:
-            self.start(self._load(self.reads.newest(self.wanted, self._head), None), "load")
+            self.start("load", self._end)
         else:
-            self.start(self._load(self.reads.around(row.seq, self.wanted, self._head), row.seq), "load")
+            self.start("load", self._around, row.seq)
 
     def go_to(self, at: int | datetime) -> None:
         if isinstance(at, int):
@@ -271,16 +276,16 @@ class TimelineScreen(BrowsingScreen):
         elif at >= self.context.clock.local():
             self.to_now()
         else:
-            self.start(self._reach(Past(int(at.timestamp() * 1_000_000))), "load")
+            self.start("load", self._reach, Past(int(at.timestamp() * 1_000_000)))
 
     def jump(self, seq: int) -> None:
         """Put the cursor on an event, wherever it is in the log."""
         self.following = False
-        self.start(self._jump(seq), "load")
+        self.start("load", self._jump, seq)
 
     async def _jump(self, seq: int) -> None:
         if all(row.seq != seq for row in self.window.rows):
-            await self._load(self.reads.around(seq, self.wanted, self._head), seq)
+            await self._around(seq)
         else:
             self._put(self.window, seq)
         row = self.list.current
@@ -288,20 +293,20 @@ class TimelineScreen(BrowsingScreen):
             self.say(f"The filter is off: it hid event {seq}.")
             self.wanted = wanted("")
             self.filter_text = ""
-            await self._load(self.reads.around(seq, self.wanted, self._head), seq)
+            await self._around(seq)
         self.moved_to()
 
     def to_now(self) -> None:
         self.following = True
         self.context.past = None
-        self.start(self._load(self.reads.newest(self.wanted, self._head), None), "load")
+        self.start("load", self._end)
 
     def on_timeline_list_edge(self, event: TimelineList.Edge) -> None:
         if event.end == "newest":
             self.to_now()
         else:
             self.following = False
-            self.start(self._load(self.reads.oldest(self.wanted, self._head), 0), "load")
+            self.start("load", self._around, 0)
 
     def action_follow(self) -> None:
         if self.following:
@@ -316,7 +321,7 @@ class TimelineScreen(BrowsingScreen):
     def by_time(self, by_us: int) -> None:
         row = self.list.current
         if row is not None:
-            self.start(self._pass(row, by_us), "load")
+            self.start("load", self._pass, row, by_us)
 
     async def _pass(self, row: EventRow, by_us: int) -> None:
         """Go through time; where nothing happened for so long, to the next event."""
@@ -327,20 +332,20 @@ class TimelineScreen(BrowsingScreen):
         seq = await self.reads.at(to_us)
         seq = max(seq, row.seq + 1) if by_us > 0 else max(min(seq, row.seq - 1), 1)
         self.following = False
-        await self._load(self.reads.around(seq, self.wanted, self._head), seq)
+        await self._around(seq)
 
     def action_range(self) -> None:
         names = list(SPANS_US)
         self._span = names[(names.index(self._span) + 1) % len(names)]
         self.say(f"The scale shows {self._span}.")
-        self.start(self.read_scale(), "scale")
+        self.start("scale", self.read_scale)
 
     def action_decision(self, direction: int) -> None:
         row = self.list.current
         if row is not None:
-            self.start(self._decision(row.seq, forward=direction > 0), "decision")
+            self.start("decision", self._decision, row.seq, direction > 0)
 
-    async def _decision(self, seq: int, *, forward: bool) -> None:
+    async def _decision(self, seq: int, forward: bool) -> None:
         found = await self.reads.neighbour(seq, DECISIONS, forward=forward)
         if found is None:
             self.say("There is no later decision." if forward else "There is no earlier decision.")
@@ -393,4 +398,4 @@ class TimelineScreen(BrowsingScreen):
             self.say("Set a mark with m, go elsewhere, then press D.")
             return
         first, last = sorted((self.list.marked, row.seq))
-        self.app.push_screen(DiffScreen(self.context, first, last))
+        self.app.push_screen(DiffScreen(self.context, self.view, first, last))

@@ -14,10 +14,12 @@ from ..context import Context
 from ..labelled import labelled, short
 from ..replies import Plain, each
 from ..text import cut, visible
+from ..views import BenchView
 from ..widgets.detail_pane import DetailPane
 from ..widgets.row_list import Column
 from ..widgets.table_list import TableList, TableRow
 from .browsing import ANSWER_MS
+from .frame import FrameScreen
 from .reading import ReadingScreen
 
 PAGE = 100
@@ -62,8 +64,9 @@ class DiffScreen(ReadingScreen):
     NOTHING = "Nothing differs between the two."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "back", "back", id="back", key_display="esc")]
 
-    def __init__(self, context: Context, first: int, last: int) -> None:
+    def __init__(self, context: Context, view: BenchView, first: int, last: int) -> None:
         super().__init__(context)
+        self.set_reactive(FrameScreen.view, view)
         self._first, self._last = first, last
         self._items: dict[str, _Item] = {}
         self._head: Plain = {}
