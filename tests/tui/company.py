@@ -131,4 +131,54 @@ def one_dead(params: Plain) -> Plain:
 
 DEAD: dict[str, Answer] = {"deadletter.list": dead, "deadletter.get": one_dead, "deadletter.resolve": done}
 
-ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD}
+RULES: list[Plain] = [
+    {
+        "id": "policy/mail", "path": "policies/mail.toml", "error": "",
+        "details": {"rules": [
+            {"id": "mail.answer", "match": "mail.send", "when": "recipients.count == 1 && recipients.unknown == 0",
+             "verdict": "ask", "risk": "low", "reason": "A single answer to somebody you know."},
+            {"id": "mail.external", "match": "mail.*", "when": "", "verdict": "ask", "risk": "medium"},
+            {"id": "mail.lists", "match": "mail.send", "when": "recipents.count > 5", "verdict": "deny", "risk": "high",
+             "problem": "there is no term recipents"},
+        ]},
+    },
+    {"id": "policy/money", "path": "policies/money.toml", "error": "line 3: a value is missing", "details": {}},
+    {
+        "id": "preset/balanced", "path": "preset balanced", "error": "",
+        "details": {"rules": [{"id": "files.inside", "match": "files.*", "verdict": "allow", "risk": "low"}]},
+    },
+]  # fmt: skip
+GRANTS: list[Plain] = [
+    {"id": "g2", "agent": "composer", "action": "mail.send", "to": ["*@northwind.test", "known"], "uses_max": 50, "used": 7,
+     "left": 43, "per_day": 5, "status": "active", "expires_at": iso(NOW_US + 6 * 24 * HOUR_US), "by": "operator"},
+    {"id": "g1", "agent": "finance", "action": "payment.transfer", "to": ["known"], "uses_max": 3, "used": 3, "left": 0,
+     "amount_max": 5000, "status": "used_up", "expires_at": ago(HOUR_US), "by": "operator"},
+]  # fmt: skip
+EXPLAINED: Plain = {
+    "verdict": "ask", "rule": "mail.answer", "where": "policies/mail.toml", "risk": "low", "hold_us": 8_000_000,
+    "reasons": ["A single answer to somebody you know."],
+    "tried": [
+        {"rule": "mail.lists", "where": "policies/mail.toml", "outcome": "not matched", "terms": {"recipients.count": 1}},
+        {"rule": "mail.answer", "where": "policies/mail.toml", "outcome": "matched", "terms": {"recipients.unknown": 0}},
+    ],
+    "spoke": [{"number": "R2", "word": "ask", "reason": "what text from outside shaped asks"}],
+    "confidence": 0.91, "basis": "48 of 51 like it were approved",
+}  # fmt: skip
+TESTED: Plain = {
+    "compared": 231, "counts": {"same": 215, "allowed": 14, "asked": 2, "denied": 0}, "against": 1,
+    "items": [
+        {"id": "a6", "agent": "composer", "action": "mail.send", "summary": "Answer Halden", "was": "ask", "now": "allow",
+         "change": "allowed", "became": "rejected", "decided": "rejected", "rule": "mail.known"},
+    ],
+    "slips": ["rule x: there is no term recipents"],
+}  # fmt: skip
+POLICIES: dict[str, Answer] = {
+    "policy.list": lambda params: {"items": RULES, "next": None},
+    "policy.grants": lambda params: {"items": GRANTS, "next": None},
+    "policy.explain": lambda params: EXPLAINED,
+    "policy.test": lambda params: TESTED,
+    "policy.grant": lambda params: {"id": "g3", "expires_at": ago(0), "uses_max": 20, "seq": 9},
+    "policy.revoke": done,
+}
+
+ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD, **POLICIES}

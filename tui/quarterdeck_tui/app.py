@@ -31,6 +31,7 @@ from .screens.keys import KeysScreen, key_help
 from .screens.log import LogScreen
 from .screens.memory import MemoryScreen
 from .screens.palette import Palette
+from .screens.policies import PoliciesScreen
 from .screens.run import RunScreen
 from .screens.stop import StopScreen
 from .screens.timeline import TimelineScreen
@@ -47,6 +48,7 @@ SCREENS: dict[str, Callable[[Context], FrameScreen]] = {  # Beside the Bench; by
     "memory": MemoryScreen,
     "flows": FlowsScreen,
     "dead": DeadScreen,
+    "policies": PoliciesScreen,
 }
 STOP_REASON = "key ctrl+g"
 KILL_REASON = "KILL typed at the terminal"

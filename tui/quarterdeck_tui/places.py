@@ -21,6 +21,7 @@ PLACES: tuple[Place, ...] = (
     Place("3", "memory", "Memory", "What is known, since when and why"),
     Place("5", "flows", "Flows", "Runs and their plans"),
     Place("6", "dead", "Dead", "Work that gave up, and its remedies"),
+    Place("7", "policies", "Policies", "Rules, tests on the past, standing permissions"),
 )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ Promises one reading at a time; what happens meanwhile leads to one more, at mos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from textual import events
 from textual.binding import Binding
+from textual.content import Content
 
 from quarterdeck_protocol.codes import QuarterdeckError
 
@@ -23,8 +24,10 @@ from ..widgets.row_list import RowList
 from ..widgets.tabs import Tabs
 from ..wire import NO_ANSWER
 from .frame import FrameScreen
+from .tell import TELL_CELLS, TellScreen
 
 AGAIN_S = 0.25
+TELL_MS = 20_000  # What looks through the past takes its time.
 EMPTY = {
     "connecting": "Connecting to the daemon ...",
     "lost": "",
@@ -146,6 +149,26 @@ class ReadingScreen(FrameScreen):
         if then is not None:
             then(answer)
         self.want()
+
+    def tell_answer(
+        self,
+        title: str,
+        method: str,
+        params: Mapping[str, object],
+        line: str,
+        lines: Callable[[Plain, int], Sequence[Content]],
+    ) -> None:
+        """Ask, and show the answer in full on a sheet."""
+        self.run_worker(self._tell_answer(title, method, dict(params), line, lines), name="tell", group="tell")
+
+    async def _tell_answer(
+        self, title: str, method: str, params: Plain, line: str, lines: Callable[[Plain, int], Sequence[Content]]
+    ) -> None:
+        answer = await self.context.session.read(method, params, line=line, deadline_ms=TELL_MS)
+        if isinstance(answer, QuarterdeckError):
+            self.say(f"{answer.message}. {answer.hint}".replace("..", "."), alarm=True)
+        else:
+            self.app.push_screen(TellScreen(title, lines(answer, TELL_CELLS)))
 
     def action_want(self) -> None:
         self.want()
