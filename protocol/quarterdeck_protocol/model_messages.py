@@ -151,13 +151,13 @@ class ModelJudge(Change, frozen=True, kw_only=True):
 
 
 class Foreseen(Shape, frozen=True, kw_only=True):
-    """What a model is shown, and uses at most. money: in minor units."""
+    """What a model is shown, and uses at most."""
 
     id: str
     remote: bool
     questions: int
     tokens: int
-    money: int
+    money: str
 
 
 class ModelsJudged(Shape, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck_daemon.core.durations import duration_us
 from quarterdeck_daemon.core.hashing import text_hash
+from quarterdeck_daemon.core.prices import Price
 from quarterdeck_daemon.service.assets import ASSET_BYTES_MAX, SkippedAsset, load_assets, scan_assets
 from quarterdeck_daemon.service.model_settings import ModelSetting
 from quarterdeck_daemon.service.workspace import (
@@ -47,7 +48,7 @@ def test_the_default_text_says_exactly_the_defaults(tmp_path: Path) -> None:
 def test_the_default_text_shows_every_key() -> None:
     """Compared as plain maps, so a key that the text leaves out is missed even though its value would be right."""
     shown = tomllib.loads(DEFAULT_CONFIG_TEXT)
-    tables = {"models": {}, "routes": {}, "files": [], "grants": [], "limits": [], "budgets": []}
+    tables = {"models": {}, "routes": {}, "files": [], "grants": [], "limits": [], "budgets": [], "prices": []}
     assert {**shown, **tables} == msgspec.json.decode(msgspec.json.encode(Config()))
 
 
@@ -63,6 +64,14 @@ def test_the_commented_model_of_the_default_text_is_valid_and_shows_its_defaults
     config = load_config(write(tmp_path, table))
     assert config.models == {"small": ModelSetting(backend="ctransformers", file="models/small.gguf")}
     assert config.routes == {"draft": "small"}
+
+
+def test_the_commented_price_of_the_default_text_is_valid(tmp_path: Path) -> None:
+    lines = [line.removeprefix("# ").removeprefix("#") for line in DEFAULT_CONFIG_TEXT.splitlines()]
+    begin = next(number for number, line in enumerate(lines) if line.startswith("[[prices]]"))
+    assert load_config(write(tmp_path, "\n".join(lines[begin : begin + 5]))).prices == (
+        Price(match="large", price_in=0, price_out=0),
+    )
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def _cases(found: Plain) -> str:
 
 
 def _foreseen(one: Plain) -> str:
-    money = f", {number(one, 'money')} in minor units" if number(one, "money") else ""
+    money = f", {text(one, 'money')}" if text(one, "money") not in ("", "0") else ""
     return line(
         f"{text(one, 'id')}: {number(one, 'questions')} questions, at most {number(one, 'tokens'):,} tokens{money}"
     )

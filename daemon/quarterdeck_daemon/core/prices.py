@@ -1,51 +1,40 @@
 """What a call of a model costs: prices are data, money is whole minor units and rounded up.
 
-A price is of a million tokens. A model of the settings may state its own; for others there is the table that comes with
-the package (models/prices.toml), which says of which day it is. A price of nothing is no price list's business: calls,
-tokens and minutes are capped all the same.
+A price is of a million tokens. A model of the settings may state its own; for other services there is the table `[[prices]]` of the
+settings. None comes with the package: a list price of last year would look like knowledge. Without a price money is not
+counted; calls, tokens and minutes are capped all the same.
 """
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
-
-from quarterdeck_protocol.codes import QuarterdeckError
 
 from .entities import ModelSpec
 
 PER = 1_000_000
+MINOR_MAX = 1 << 40
+Minor = Annotated[int, msgspec.Meta(ge=0, le=MINOR_MAX)]
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"model": "match"}):
-    """Of a million tokens, in minor units. match: how the remote model's own name begins; the longest counts."""
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a million tokens, in minor units. match: how the service's name of the model begins; the longest counts.
 
-    model: str
-    price_in: int
-    price_out: int
+    as_of: the day on which it was looked up; for whoever reads the settings.
+    """
 
-
-class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """currency of all of them, and the day on which they were looked up."""
-
-    currency: str
-    as_of: str
-    price: tuple[Price, ...] = ()
+    match: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    price_in: Minor
+    price_out: Minor
+    as_of: Annotated[str, msgspec.Meta(pattern=r"^(|[0-9]{4}-[0-9]{2}-[0-9]{2})$")] = ""
 
 
-def parse_prices(text: str) -> PriceTable:
-    """Raises QuarterdeckError `schema`."""
-    try:
-        return msgspec.convert(tomllib.loads(text), PriceTable)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise QuarterdeckError("schema", f"the price table cannot be read: {error}") from error
-
-
-def price_of(table: PriceTable, model: str) -> Price | None:
-    """The price of the remote model of this name, None when the table does not have it."""
-    found = [one for one in table.price if model.startswith(one.model)]
-    return max(found, key=lambda one: len(one.model), default=None)
+def price_of(table: Iterable[Price], model: str) -> Price | None:
+    """The price of what the service calls by this name, None when the table does not have it."""
+    found = [one for one in table if model.startswith(one.match)]
+    return max(found, key=lambda one: len(one.match), default=None)
 
 
 def money_of(spec: ModelSpec, tokens_in: int, tokens_out: int) -> int:

@@ -150,7 +150,7 @@ class Daemon:
             self._config.models,
             self._config.routes,
             stopped=lambda: house.stopped,
-            asking=lambda: house.in_force.asking,
+            in_force=lambda: house.in_force,
         )
         doing.lane = desk.ask
         keeper = house.keeper = keeper_for(house)

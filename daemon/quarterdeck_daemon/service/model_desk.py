@@ -22,10 +22,10 @@ from ..store.api import Store
 from .engine import Engine
 from .hub import Hub
 from .logs import fields
-from .model_rules import Asking, models_command
+from .model_rules import models_command
 from .model_settings import Models, Routes, spec_of
 from .supervisor_link import SupervisorLink
-from .workspace import load_config
+from .workspace import Config, load_config
 
 OVER = frozenset(("model.answered", "model.reused", "model.refused", "model.failed", "model.cancelled"))
 STOPS = frozenset(("stop.engaged", "stop.released"))
@@ -67,10 +67,10 @@ class ModelDesk:
         models: Models,
         routes: Routes,
         stopped: Callable[[], bool],
-        asking: Callable[[], Asking],
+        in_force: Callable[[], Config],
     ) -> None:
         self._store, self._hub, self._engine, self._link = store, hub, engine, link
-        self._workspace, self._stopped, self._asking = workspace, stopped, asking
+        self._workspace, self._stopped, self._in_force = workspace, stopped, in_force
         self.settings: Models = models
         self.routes: Routes = routes
         self._orders: dict[str, str] = {}  # Call -> its order.
@@ -85,7 +85,8 @@ class ModelDesk:
         """Tell the kernel what there is, as it is now."""
         async with self._telling:
             specs = {name: self._spec(name) for name in self.settings}
-            command = models_command(self._asking(), specs, self.settings, self.routes)
+            config = self._in_force()
+            command = models_command(config.asking, config.prices, specs, self.settings, self.routes)
             await self._engine.execute(command, actor="operator")
 
     def _spec(self, name: str) -> ModelSpec:

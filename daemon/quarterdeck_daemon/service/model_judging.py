@@ -28,6 +28,7 @@ from .house import House
 from .model_calls import recorded_reply, recorded_request
 from .model_desk import ModelDesk, while_there
 from .model_figures import Judged, keep_judged, quality_rows
+from .views import money_text
 from .workspace import STATE_NAME
 
 Tell = Callable[[Plain], Awaitable[bool]]
@@ -79,7 +80,13 @@ class Judging:
         shown = [call for case in cases if not withheld(spec, case.labels) and (call := self._call(case)) is not None]
         tokens = sum(call.most_in + call.most_out for call in shown)
         money = sum(money_of(spec, call.most_in, call.most_out) for call in shown)
-        return {"id": spec.name, "remote": spec.remote, "questions": len(shown), "tokens": tokens, "money": money}
+        return {
+            "id": spec.name,
+            "remote": spec.remote,
+            "questions": len(shown),
+            "tokens": tokens,
+            "money": money_text(money),
+        }
 
     def _call(self, case: Case) -> ModelCall | None:
         return self._store.get(ModelCall, case.call)

@@ -29,7 +29,7 @@ from ..recall.weights import Weights
 from .executors.address import check_address
 from .grants import Grant
 from .limit_settings import BudgetSetting, Failures, LimitSetting
-from .model_rules import Asking
+from .model_rules import Asking, Prices
 from .model_settings import Fault as ModelFault
 from .model_settings import Models, Routes
 from .model_settings import check as check_models
@@ -185,6 +185,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     audit: Auditing = Auditing()
     executor: Executing = Executing()
     asking: Asking = Asking()
+    prices: Prices = ()
     models: Models = {}
     routes: Routes = {}
     files: tuple[Files, ...] = ()
@@ -335,6 +336,7 @@ report = "7d"            # how often a report about what agents did is announced
 mode = "creative"        # of runs whose playbook says nothing: "deterministic" asks no model, "exploratory" drafts without
 answers = 10000          # so many answers are known, and used again for the same question; 0 is none
 answers_for = "30d"      # and for so long
+currency = "EUR"         # of all prices and budgets
 
 # Language models: none by default, and everything works without; see docs/models.md. One table for each:
 #
@@ -360,6 +362,12 @@ answers_for = "30d"      # and for so long
 #
 # [routes]                     # who answers what: the name of a model, "tier:1", "tier:2" or "none"
 # draft = "small"
+#
+# [[prices]]                   # of services whose table above names none; there is no list that comes with the package
+# match = "large"              # how the service's name of the model begins; the longest counts
+# price_in = 0                 # of a million tokens, in minor units such as cents
+# price_out = 0
+# as_of = ""                   # when you looked it up, such as 2026-01-31
 
 # How much at once, how often and how much in all; see docs/limits.md. One table for each:
 #
@@ -446,6 +454,8 @@ _unknown = re.compile(r"unknown field `(?P<key>.*)`")
 _MEANING = {
     "matching regex '^([0-9]": "a length of time like 500ms, 8s, 30m, 2h or 7d",
     "matching regex '^(([0-9]": 'a length of time like 8s, 2h or 7d, or "" for none',
+    "matching regex '^(|[0-9]{4}": "a day like 2026-01-31",
+    "matching regex '^[A-Z]{3}": "a currency like EUR",
     "matching regex '^(secret": "a handle like secret://mail/smtp; a secret itself must not stand here",
 }
 

@@ -185,7 +185,7 @@ def test_nobody_is_asked_when_nothing_has_been_decided(shell: Shell, house: Hous
 
 
 def _seen(id: str, *, remote: bool = False, questions: int = 2) -> dict[str, object]:
-    return {"id": id, "remote": remote, "questions": questions, "tokens": 900, "money": 0}
+    return {"id": id, "remote": remote, "questions": questions, "tokens": 900, "money": "0"}
 
 
 def test_a_name_that_is_none_is_told_with_those_there_are(shell: Shell, workspace: Path, tmp_path: Path) -> None:

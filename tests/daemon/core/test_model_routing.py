@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_daemon.core.entities import Models, ModelSpec
-from quarterdeck_daemon.core.prices import PER, PriceTable, money_of, parse_prices, price_of
+from quarterdeck_daemon.core.prices import PER, Price, money_of, price_of
 from quarterdeck_daemon.core.routing import Wanted, open_purposes, route
-from quarterdeck_daemon.service.model_rules import Asking, models_command, shipped_prices
+from quarterdeck_daemon.service.model_rules import Asking, models_command
 from quarterdeck_daemon.service.model_settings import ModelSetting, spec_of
-from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.labels import Labels, Sensitivity
 
 SMALL = ModelSpec(name="small", backend="scripted")
@@ -160,16 +159,13 @@ def test_money_is_whole_and_never_too_little(tokens_in: int, tokens_out: int, pr
     assert exact <= money_of(spec, tokens_in, tokens_out) * PER < exact + PER
 
 
+LISTED = (("gpt-4o", 250, 1000), ("gpt-4o-mini", 15, 60))
+
+
 def test_the_longest_name_that_fits_has_the_price() -> None:
-    table = shipped_prices()
+    table = [Price(match=name, price_in=low, price_out=high) for name, low, high in LISTED]
     found = [price_of(table, name) for name in ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "of-our-own")]
     assert [(one.price_in, one.price_out) if one else None for one in found] == [(15, 60), (250, 1000), None]
-
-
-def test_a_price_table_that_cannot_be_read_says_so() -> None:
-    with pytest.raises(QuarterdeckError, match="price table"):
-        parse_prices("currency = 3")
-    assert parse_prices('currency = "EUR"\nas_of = "2026-01-01"') == PriceTable(currency="EUR", as_of="2026-01-01")
 
 
 # --- what the core is told ------------------------------------------------------------------------
@@ -181,7 +177,8 @@ def test_the_core_is_told_what_the_settings_say_with_prices_of_the_table() -> No
     near = ModelSetting(backend="ctransformers", file="small.gguf")
     settings = {"far": far, "own": own, "near": near}
     specs = {name: spec_of(name, setting, "no key" if name == "own" else "") for name, setting in settings.items()}
-    told = models_command(Asking(mode="exploratory"), specs, settings, {"draft": "far"})
+    prices = (Price(match="gpt-4o-mini", price_in=15, price_out=60), Price(match="gpt-4o", price_in=9, price_out=9))
+    told = models_command(Asking(mode="exploratory", currency="USD"), prices, specs, settings, {"draft": "far"})
     by_name = {spec.name: spec for spec in told.specs}
     assert (by_name["far"].price_in, by_name["far"].price_out) == (15, 60)
     assert (by_name["own"].price_in, by_name["own"].ready, by_name["own"].problem) == (1, False, "no key")
