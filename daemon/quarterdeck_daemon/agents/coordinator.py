@@ -1,8 +1,10 @@
 """Coordinator: finds what does what was asked: a playbook of the workspace, or agents whose contracts fit.
 
-How    Every playbook and agent says in sentences when it is wanted. The intent is compared with them, and with what the operator
-       made of such words before. Clear: that one. Unclear: a model that weighs the few candidates, when there is one. Still
-       unclear: a question. It never guesses: a second candidate close behind the first is a question, too.
+How    Every playbook and agent says in sentences when it is wanted. The intent is compared with them, without what it names and
+       what a letter is to say; one whose inputs are all named comes a little nearer. What the operator approved for such words
+       comes nearer, what he rejected goes away. Clear: that one. Unclear: a model that weighs the few candidates, when there
+       is one. Still unclear: a question. It never guesses: a second one close behind the first is a question, too, unless
+       the first is the workspace's own playbook and the second an agent that would be used without one.
 """
 
 from __future__ import annotations
@@ -18,17 +20,22 @@ from .asking import ask
 from .contract import Agent, AgentFailure, plain_map
 from .intent_words import Sentences, words_in
 from .outside_text import one_line
-from .slots import Slots, fill, slots_in
+from .planner import COMPOSED, asked_input
+from .slots import WORDED, Slots, fill, named, slots_in
 
-SCORE_MIN: Final = 0.34  # Below it nothing fits. Chosen on the sentences of tests/daemon/agents/intents.py.
+SCORE_MIN: Final = 0.45  # Below it nothing fits. Chosen on the sentences of tests/daemon/agents/intents.py.
 MARGIN_MIN: Final = 0.08  # So far the second must be behind.
 PAST_MIN: Final = 0.75  # So like an intent of the past that its decision counts.
+REJECTED: Final = 0.4  # What is left of the score of what was rejected for such words.
+NAMED: Final = 0.15  # For one that needs inputs, when the intent names them all.
+ASKED: Final = 0.55  # What a sentence counts that asks, when nothing is asked: "pay" is not "who has paid".
+CLEAR: Final = 0.6  # From here on words decide, also against a question.
 MODEL_MIN: Final = 0.6  # Likelihood from which a model's choice counts.
 SHOWN_MAX: Final = 5
 NONE: Final = "none of these"
 QUESTION: Final = re.compile(
-    r"\?\s*$|^\s*(?:who|what|when|where|which|why|how|is|are|does|do|did|has|have|can you tell|tell me"
-    r"|wer|was|wann|wo|wie|welche|qui|que|quand|où|comment)\b",
+    r"\?\s*$|^\s*(?:who|what|when|where|which|why|how|can you tell|tell me|wer|was|wann|wo|wie|welche|qui|que|quand|où|comment)\b"
+    r"|^\s*(?:do|does|did|is|are|has|have)\s+(?:i|we|you|they|he|she|it|there|our|my)\b",
     re.IGNORECASE,
 )
 
@@ -77,63 +84,106 @@ def _candidates(step: RunStep) -> list[Candidate]:
 
 def _candidate(kind: str, one: Plain, about: str) -> Candidate:
     said = str(one.get(about, ""))
-    return Candidate(kind, str(one["name"]), said, _said(one, said), plain_map(one.get("inputs")))
+    return Candidate(kind, str(one["name"]), said, _said(kind, one, said), _inputs(one))
 
 
-def _said(one: Plain, about: str) -> tuple[tuple[str, float], ...]:
-    """A name and a description say less than what people say; of one that never says when it is wanted, less still."""
+def _inputs(one: Plain) -> Plain:
+    """Its inputs as a playbook has them; of an agent also what the plan composed of it would have to ask for."""
+    found: Plain = {}
+    for label, form in plain_map(one.get("inputs")).items():
+        spec = plain_map(form)
+        required = (
+            spec.get("required") is True if "purpose" not in one else not (label.endswith("?") or spec.get("of"))
+        )
+        found[label.removesuffix("?")] = {**spec, "required": required}
+    for label, form in plain_map(one.get("reads")).items():
+        for value in plain_map(plain_map(form).get("read")).values():
+            if not label.endswith("?") and (name := asked_input(value)):
+                found.setdefault(name, {"type": "string", "required": True, "about": f"id of a {name}"})
+    return found
+
+
+def _said(kind: str, one: Plain, about: str) -> tuple[tuple[str, float], ...]:
+    """A name and a description say less than what people say; of one that never says when it is wanted, less still.
+
+    The name of an agent is a role, and nothing that people want.
+    """
     intents = one.get("intents")
     said = [(str(sentence), 1.0) for sentence in intents] if isinstance(intents, list) else []
     name = str(one.get("name", "")).replace("-", " ")
     share = 1.0 if said else 0.8
-    return (*said, (name, 0.9 * share), (f"{name} {about}", 0.8 * share))
+    named = ((name, 0.9 * share),) if kind == "playbook" else ()
+    return (*said, *named, (f"{name} {about}", 0.8 * share))
 
 
 def rank(intent: str, slots: Slots, candidates: list[Candidate], past: list[Plain]) -> list[Ranked]:
     """Candidates by how near they are to the intent, best first."""
     sentences = Sentences(sentence for one in candidates for sentence, _ in one.sentences)
-    wanted = words_in(slots.rest) or words_in(intent)
-    remembered = _remembered(wanted, sentences, past)
+    wanted = sentences.words(slots.rest) or sentences.words(intent)
+    decided = _decided(wanted, sentences, past)
+    asks = any(QUESTION.search(text) for text in (intent, sentences.spelled(intent)))
     found: list[Ranked] = []
     for one in candidates:
         score, by = max(
-            (weight * sentences.likeness(wanted, words_in(sentence)), sentence) for sentence, weight in one.sentences
+            ((weight * _nearness(sentences, wanted, asks, said), said) for said, weight in one.sentences),
+            key=lambda found: found[0],
         )
-        before = remembered.get(one.name)
-        if before is not None and before[0] > score:
-            score, by = before
+        if score >= SCORE_MIN / 2 and _all_named(one.inputs, slots):
+            score = min(1.0, score + NAMED)
+        if before := decided.get(one.name):
+            approved, likeness, said = before
+            by = (
+                f"{'approved' if approved else 'rejected'} before: {said}" if not approved or likeness > score else by
+            )
+            score = max(score, likeness) if approved else score * REJECTED
         found.append(Ranked(one, round(score, 3), by))
     return sorted(found, key=lambda one: (-one.score, one.candidate.kind != "playbook", one.candidate.name))
 
 
-def _remembered(wanted: list[str], sentences: Sentences, past: list[Plain]) -> dict[str, tuple[float, str]]:
-    """Playbooks that the operator approved for nearly the same words, unless the last word on such was a no."""
-    found: dict[str, tuple[float, str]] = {}
-    seen: set[str] = set()
+def _nearness(sentences: Sentences, wanted: list[str], asks: bool, said: str) -> float:
+    likeness = sentences.likeness(wanted, words_in(said))
+    return likeness if asks or not QUESTION.search(said) else ASKED * likeness
+
+
+def _all_named(inputs: Plain, slots: Slots) -> bool:
+    """Whether it needs inputs, and the intent names each: an id, a person, or what a letter is to say."""
+    needed = {name: plain_map(form) for name, form in inputs.items() if plain_map(form).get("required")}
+    return bool(needed) and all(
+        named(name, spec, slots) or (WORDED.search(name) and (slots.said or slots.topic))
+        for name, spec in needed.items()
+    )
+
+
+def _decided(wanted: list[str], sentences: Sentences, past: list[Plain]) -> dict[str, tuple[bool, float, str]]:
+    """What the operator decided last about each playbook, or composed plan of an agent, for nearly the same words:
+    (approved, how like, what was said)."""
+    found: dict[str, tuple[bool, float, str]] = {}
     for plan in past:  # Newest first.
-        intent, name = str(plan.get("intent", "")), str(plan.get("playbook", ""))
-        likeness = sentences.likeness(wanted, words_in(intent))
-        if likeness < PAST_MIN or name in seen:
-            continue
-        seen.add(name)
-        if plan.get("status") == "approved":
-            found[name] = (likeness, f"approved before: {one_line(intent, 80)}")
+        intent, name = str(plan.get("intent", "")), str(plan.get("playbook", "")).removeprefix(COMPOSED)
+        likeness = sentences.likeness(wanted, sentences.words(intent))
+        if likeness >= PAST_MIN and name not in found:
+            found[name] = (plan.get("status") == "approved", likeness, one_line(intent, 80))
     return found
 
 
 def _choose(step: RunStep, intent: str, ranked: list[Ranked]) -> tuple[Ranked | None, str]:
     """(who, by which rule). None: nobody, or nobody clearly."""
     first = ranked[0] if ranked else None
-    second = ranked[1].score if len(ranked) > 1 else 0.0
-    if first is not None and first.score >= SCORE_MIN and first.score - second >= MARGIN_MIN:
+    asked = _named(ranked, "find-out") or _named(ranked, "researcher") if QUESTION.search(intent) else None
+    needed = SCORE_MIN if asked is None else CLEAR
+    if first is not None and first.score >= needed and first.score - _rival(ranked) >= MARGIN_MIN:
         return first, "words"
-    if (
-        QUESTION.search(intent)
-        and (asked := _named(ranked, "researcher")) is not None
-        and (first is None or first.score < 0.6)
-    ):
+    if asked is not None and first is not None and (first.score < CLEAR or first.score - asked.score < MARGIN_MIN):
         return asked, "a question"
     return _by_model(step, intent, ranked[:SHOWN_MAX])
+
+
+def _rival(ranked: list[Ranked]) -> float:
+    """The score of who else could be meant. Agents stand behind a playbook of the workspace that is as near."""
+    first, others = ranked[0], ranked[1:]
+    if first.candidate.kind == "playbook":
+        others = [one for one in others if one.candidate.kind == "playbook"]
+    return others[0].score if others else 0.0
 
 
 def _named(ranked: list[Ranked], name: str) -> Ranked | None:

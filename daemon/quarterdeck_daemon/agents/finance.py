@@ -30,6 +30,7 @@ def run(step: RunStep) -> StepDone:
     bills = bills_of(facts, client)
     open_bills = [one for one in bills if one.left > 0]
     overdue = [one for one in open_bills if one.overdue(today)]
+    reminders = [reminder(one, facts, step, today) for one in overdue]
     told = str(step.input.get("what") or "open")
     seen = {"open": open_bills, "overdue": overdue, "reconciliation": bills}[told]
     output: Plain = {
@@ -37,7 +38,8 @@ def run(step: RunStep) -> StepDone:
         "open": [_row(one, today) for one in open_bills],
         "overdue": [_row(one, today) for one in overdue],
         "totals": _totals(open_bills, today),
-        "reminders": [reminder(one, facts, step, today) for one in overdue],
+        "reminders": [one for one in reminders if one["to"]],
+        "unreachable": [one["invoice"] for one in reminders if not one["to"]],
         "reconciliation": reconciled(bills, facts),
         "unreadable": [one.key for one in unreadable_of(facts)],
     }

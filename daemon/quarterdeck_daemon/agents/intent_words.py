@@ -16,17 +16,19 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _ENDINGS: Final = ("ings", "ing", "edly", "ed", "ies", "es", "ly", "er", "en", "s", "e", "n")
-STEM_CHARS_MIN: Final = 3
-SLIP_CHARS_MIN: Final = 5  # A shorter word is one slip away from too many others.
+STEM_CHARS_MIN: Final = 3  # One more where a single e or n is cut: a note is not "not".
+SLIP_CHARS_MIN: Final = 4  # A shorter word is one slip away from too many others.
 SLIP_LIKENESS: Final = 0.8
 
 STOP: Final = frozenset(
     """a an the and or of to for in on at by with from about as it its is are was be been do does did has have had
     i me my we us our you your they them their he him his she her this that these those there here please pls can
     could would should will shall may might must let lets just now today want need like some any all every so if then
-    than but not no up out into over again more most much many
+    what who whose whom when where which why how s t ll re ve d m l n qu aren don doesn won wouldn
+    wer was wann wo wie welche welcher quel quelle quelles qui que quand comment combien y c est-ce yet still
+    everybody everyone than but no up out into over again more most much many
     ein eine einen der die das den dem und oder zu fuer für mit von im in am an auf bitte mir mich uns ich wir du sie alle
     es ist sind hat haben noch le la les un une et ou de du des pour avec dans sur s il te plait je nous vous a au aux
     doc tous toutes""".split()  # noqa: SIM905
@@ -41,11 +43,14 @@ invoice bill billing rechnung rechnungen facture factures
 remind reminder chase nudge dun mahnung mahnen mahne erinner erinnere erinnerung rappel rappelle relance relancer
 overdue unpaid outstanding owe owing ueberfaellig überfällig überfällige impaye impayee impayees
 open offen offene ouvert ouvertes
-pay paid settle due bezahlt bezahlen fällig payer
+pay paid settle bezahlt bezahlen payer
+due fällig
+not hasn haven didn isn nicht kein pas
 payment zahlung zahlungen zahlungseingang paiement paiements
 find search look lookup locate suche finden chercher
-know tell say explain what who when where which why how question ask wissen wer was wann welche quelles quelle quand combien
-meeting appointment calendar schedule agenda termin termine kalender agenda rendez-vous
+know tell say explain question ask wissen
+meeting appointment call phone termin telefonat anruf
+calendar schedule agenda kalender agenda
 free availability available frei freie libre libres
 task todo to-do chore aufgabe
 lead enquiry inquiry prospect anfrage
@@ -78,7 +83,7 @@ def _folded(word: str) -> str:
 def stem(word: str) -> str:
     word = _folded(word).replace("'s", "").replace("'", "")
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= STEM_CHARS_MIN:
+        if word.endswith(ending) and len(word) - len(ending) >= STEM_CHARS_MIN + (ending in ("e", "n")):
             return word.removesuffix(ending)
     return word
 
@@ -132,7 +137,11 @@ class Sentences:
 
     def words(self, text: str) -> list[str]:
         """As words_in; a word that nobody knows here counts as the one that it is a slip of, if there is one."""
-        return words_in(" ".join(self._meant(word) for word in _spoken(text)))
+        return words_in(self.spelled(text))
+
+    def spelled(self, text: str) -> str:
+        """The words of the text without slips."""
+        return " ".join(self._meant(word) for word in _spoken(text))
 
     def _meant(self, word: str) -> str:
         known = self._spoken | _known()

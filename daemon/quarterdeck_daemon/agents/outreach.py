@@ -20,6 +20,7 @@ from .seen import Fact, Mail, facts_of, input_map, mail_of
 REFERENCES_MAX = 20
 NEEDED = ("person", "need", "amount", "deadline_text")
 SCORE_WITHOUT_QUALIFIER = 0.5
+REVIEWED_MAX = 8  # Problems of a review that are shown as risks.
 GAPPED = 0.2  # Confidence in a draft that is not finished.
 MISLEADING = ("hidden text", "instructions to", "reply-to differs", "sender name contains", "more than one From")
 UNDO = "Until the hold ends it can be withdrawn and nobody sees it. After that a correction mail can be proposed."
@@ -42,7 +43,9 @@ def _first_word(step: RunStep) -> StepDone:
     risks = [f"It has a gap: {one_line(str(one), 60)}" for one in _texts(draft.get("gaps"))] + _texts(
         draft.get("notes")
     )
-    confidence = GAPPED if draft.get("gaps") else 0.9
+    review = input_map(step, "review")
+    risks += [f"The review: {one_line(text, 160)}" for text in _found_by(review)]
+    confidence = GAPPED if draft.get("gaps") or review.get("ok") is False else 0.9
     action = ProposedAction(
         connector="mail",
         verb="send",
@@ -81,6 +84,12 @@ def _checked(draft: Plain) -> tuple[str, str]:
         hint = "Give it `in: {draft: …}`."
         raise AgentFailure("contract", "missing_input", "outreach needs a draft with a body", hint)
     return body, subject
+
+
+def _found_by(review: Plain) -> list[str]:
+    rows = review.get("problems")
+    found = [plain_map(one) for one in rows] if isinstance(rows, list) else []
+    return [f"“{one.get('quote')}” {one.get('says')} {one.get('fix')}" for one in found[:REVIEWED_MAX]]
 
 
 def _texts(value: object) -> list[str]:

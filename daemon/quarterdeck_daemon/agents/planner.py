@@ -19,10 +19,11 @@ from quarterdeck_daemon.core.orders import ModelRequest, RunStep, StepDone
 from .asking import ask
 from .contract import Agent, plain_map
 from .outside_text import one_line
-from .slots import Slots, fill, slots_in
+from .slots import WORDED, Slots, fill, slots_in
 
 STEPS_MAX: Final = 8
 CHOICES_MAX: Final = 24
+COMPOSED: Final = "composed-"  # Begins the name of a plan that was composed; behind it, whose result is wanted.
 WHOLE: Final = frozenset(("map", "any"))
 
 
@@ -51,7 +52,7 @@ def run(step: RunStep) -> StepDone:
     if draft.question:
         return StepDone(output={"text": "", "inputs": {}, "question": draft.question, "why": {}, "source": ""})
     why: Plain = {"rule": "contracts that fit", "agents": [str(one["agent"]) for one in draft.steps]}
-    text = _text(intent, draft)
+    text = _text(intent, wanted[-1], draft)
     return StepDone(output={"text": text, "inputs": draft.given, "question": "", "why": why, "source": source})
 
 
@@ -122,7 +123,27 @@ def _inputs(draft: _Draft, contract: Plain, path: tuple[str, ...]) -> tuple[list
             given[name] = f"${{steps.{id}.output{'.' + part if part else ''}}}"
         elif needed or fill({name: spec}, draft.slots):
             given[name] = _asked(draft, name, spec, needed)
+    for name, spec in _unsaid(contract, given, draft.slots):
+        given[name] = _asked(draft, name, spec, True)
     return list(dict.fromkeys(needs)), given
+
+
+def _unsaid(contract: Plain, given: Plain, slots: Slots) -> list[tuple[str, Plain]]:
+    """What may be missing in general, and is asked for here.
+
+    Who is told to whom is asked what to say; and one that may act, of which the intent names nothing, is asked the first thing
+    that it could take: a plan that acts on nothing that was named is half understood.
+    """
+    optional = {
+        label.removesuffix("?"): plain_map(form)
+        for label, form in plain_map(contract.get("inputs")).items()
+        if label.endswith("?") and plain_map(form).get("type") == "string"
+    }
+    missing = [(name, spec) for name, spec in optional.items() if name not in given]
+    if any(name in given for name in optional):
+        return [(name, spec) for name, spec in missing if WORDED.search(name)]
+    named = slots.ids or slots.people or slots.clients
+    return missing[:1] if contract.get("effects") and not named else []
 
 
 def _type_fault(draft: _Draft, agent: str, name: str, spec: Plain, source: str, part: str) -> str:
@@ -152,30 +173,49 @@ def _asked(draft: _Draft, name: str, spec: Plain, needed: bool) -> str:
         if about := spec.get("about"):
             form["description"] = str(about)
         draft.inputs[name] = form
-        draft.given |= fill({name: form | {"required": needed}}, draft.slots)
+        draft.given |= fill({name: {**spec, **form, "required": needed}}, draft.slots)
     return f"${{inputs.{name}}}"
 
 
 def _reads(draft: _Draft, contract: Plain) -> Plain:
-    """What the contract says a composed plan reads for it. An input that it names becomes one of the plan."""
+    """What the contract says a composed plan reads for it. An input that it names becomes one of the plan.
+
+    What may be missing is read only when the intent names it, or the plan asks for it anyway.
+    """
     found: Plain = {}
     for label, form in plain_map(contract.get("reads")).items():
         read = plain_map(plain_map(form).get("read"))
-        if not read:
+        spec = {name: _spec(name, form) for name in _asked_by(read)}
+        known = all(name in draft.inputs or fill({name: spec[name]}, draft.slots) for name in spec)
+        if not read or (label.endswith("?") and not known):
             continue
-        for value in read.values():
-            if isinstance(value, str) and value.startswith("${inputs.") and value.endswith("}"):
-                name = value[len("${inputs.") : -1]
-                about = str(plain_map(form).get("about", ""))
-                _asked(
-                    draft, name, {"type": "string", "about": f"id of {about}" if name == "document" else about}, True
-                )
+        for name in spec:
+            _asked(draft, name, spec[name], True)
         found[label.removesuffix("?")] = read
     return found
 
 
-def _text(intent: str, draft: _Draft) -> str:
-    plain: Plain = {"name": "composed", "description": one_line(intent, 200)}
+def _asked_by(read: Plain) -> list[str]:
+    """Inputs that a read names, also within."""
+    found: list[str] = []
+    for value in read.values():
+        found += _asked_by(plain_map(value)) if isinstance(value, dict) else filter(None, [asked_input(value)])
+    return found
+
+
+def _spec(name: str, form: object) -> Plain:
+    about = str(plain_map(form).get("about", ""))
+    return {"type": "string", "about": f"id of {about}" if name in ("document", "action") else about}
+
+
+def asked_input(value: object) -> str:
+    """The input that a read names, `document` of `${inputs.document}`; "" for none."""
+    said = str(value)
+    return said[len("${inputs.") : -1] if said.startswith("${inputs.") and said.endswith("}") else ""
+
+
+def _text(intent: str, wanted: str, draft: _Draft) -> str:
+    plain: Plain = {"name": f"{COMPOSED}{wanted}", "description": one_line(intent, 200)}
     if draft.inputs:
         plain["inputs"] = draft.inputs
     return yaml.safe_dump({**plain, "steps": draft.steps}, sort_keys=False, allow_unicode=True, width=110)

@@ -8,34 +8,52 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from quarterdeck_daemon.core.entities import Plain
 
 from . import dates, money
 from .contract import plain_map
+from .intent_words import words_in
 
 _ID: Final = re.compile(r"\b(doc|a|r|t|p|m|dead|s)(\d{1,9})\b")
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _QUOTED: Final = re.compile(
     r"\"([^\"]{1,2000})\"|“([^”]{1,2000})”|„([^“”]{1,2000})[“”]|«([^»]{1,2000})»|(?<!\w)'([^']{2,2000})'(?!\w)"
 )
-_GIVEN: Final = re.compile(r"(?<!\S)([a-z_][a-z0-9_]*)\s*[=:]\s*(?:\"([^\"]*)\"|(\S+))", re.IGNORECASE)
+_GIVEN: Final = re.compile(r"(?<!\S)([a-z_][a-z0-9_]*)(?:\s*=\s*|:(?=[^\s/]))(?:\"([^\"]*)\"|(\S+))", re.IGNORECASE)
 _HOUR: Final = re.compile(
     r"\b(?:at\s+)?(\d{1,2})(?::(\d{2}))?\s*(am|pm|uhr|h)\b|\b(\d{1,2}):(\d{2})\b", re.IGNORECASE
 )
+# What a letter says begins here: "write to Ines that …", "schreib Ines, dass …", "a line to Tom: …".
+_SAID: Final = re.compile(r"(?:^|[\s,])(?:that|dass|saying|que)\s|:\s+|\squ['’](?=\w)", re.IGNORECASE)
+_TOPIC: Final = re.compile(
+    r"\s(?:about|regarding|concerning|über|wegen|bezüglich|à propos d[eu']|au sujet d[eu'])\s*", re.IGNORECASE
+)
+_NEXT_WEEK: Final = re.compile(r"\b(?:next week|nächste[nr]? woche|(?:la )?semaine prochaine)\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<![\w.,-])\d{1,9}(?:\.\d+)?(?![\w.,-]*\d)")
 _INVOICE: Final = re.compile(r"\b[A-Z]{2,}[-/]\d{4}[-/]\d{1,6}\b")
 LANGUAGES: Final = ("en", "de", "fr")
 NAME_CHARS_MIN: Final = 3
+SAID_WORDS_MIN: Final = 3  # Fewer are a name or an id, and nothing to say in a letter.
+COMMON: Final = frozenset(
+    ("clinics", "coworking", "former", "logistics", "traders")
+)  # Of names, when not written like one.
 
 
 @dataclass
 class Slots:
-    """What was found. people, clients: keys of facts; rest: the intent without all that, for free text."""
+    """What was found, in the order of the text. people, clients: keys of facts, `names` how they are called.
+
+    said   what a letter is to say, "that …", or words in quotes      topic  what it is about, "about …"
+    rest   the intent without all that and without what it names: what is wanted
+    """
 
     text: str
+    said: str = ""
+    topic: str = ""
+    names: dict[str, str] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)
     ids: dict[str, list[str]] = field(default_factory=dict)
     emails: list[str] = field(default_factory=list)
@@ -53,6 +71,7 @@ class Slots:
 def slots_in(text: str, contacts: list[Plain], clients: list[Plain], now_us: int) -> Slots:
     found = Slots(text=text)
     left = _take(_GIVEN, text, lambda match: found.given.__setitem__(match[1].lower(), match[2] or match[3]))
+    head, told = _split(found, left)
     left = _take(_QUOTED, left, lambda match: found.quoted.append(next(one for one in match.groups() if one)))
     left = _take(_EMAIL, left, lambda match: found.emails.append(match[0]))
     left = _take(_ID, left, lambda match: found.ids.setdefault(match[1], []).append(match[0]))
@@ -60,12 +79,47 @@ def slots_in(text: str, contacts: list[Plain], clients: list[Plain], now_us: int
     left = _dates(found, left, now_us)
     left = _take(_HOUR, left, lambda match: found.hours.append(_hour(match)))
     left = _amounts(found, left)
-    left = _named(found.people, left, contacts, ("name",))
-    left = _named(found.clients, left, clients, ("name", "key"))
+    found.names = {str(one.get("key")): _field(one, "name") for one in (*contacts, *clients)}
+    for part in (head, told):  # Who is written to before who is written about.
+        _named(found.people, part, contacts, ("name",))
+        _named(found.clients, part, clients, ("name", "key"))
     found.clients += [one for one in _clients_of(found.people, contacts) if one not in found.clients]
-    left = _take(_NUMBER, left, lambda match: found.numbers.append(match[0]))
-    found.rest = " ".join(left.split())
+    _take(_NUMBER, left, lambda match: found.numbers.append(match[0]))
+    found.rest = _without_names(_unquoted(head), found, contacts, clients, now_us)
     return found
+
+
+def _split(found: Slots, text: str) -> tuple[str, str]:
+    """(what is wanted, what is to be said). Inside quotes nothing is split."""
+    quoted = _QUOTED.search(text)
+    if quoted:
+        found.said = next(one for one in quoted.groups() if one)
+        return text[: quoted.start()] + text[quoted.end() :], found.said
+    for pattern, into in ((_SAID, "said"), (_TOPIC, "topic")):
+        match = pattern.search(text)
+        if match and text[: match.start()].strip():
+            told = text[match.start() :].strip(" ,:\n")
+            setattr(found, into, told)
+            return text[: match.start()], told
+    head, _, answer = text.partition("\n")  # Behind a line break stands what was answered to a question.
+    if len(answer.split()) >= SAID_WORDS_MIN:
+        found.said = answer.strip()
+        return head, answer
+    return text, ""
+
+
+def _unquoted(text: str) -> str:
+    return _QUOTED.sub(" ", text)
+
+
+def _without_names(text: str, found: Slots, contacts: list[Plain], clients: list[Plain], now_us: int) -> str:
+    """What is wanted, without what it names."""
+    for pattern in (_EMAIL, _ID, _INVOICE, _HOUR, _NUMBER):
+        text = pattern.sub(" ", text)
+    text = _dates(Slots(text=text), _NEXT_WEEK.sub(" week ", text), now_us)  # A week is wanted, a day is named.
+    text = _amounts(Slots(text=text), text)
+    text = _named([], text, contacts, ("name",))
+    return " ".join(_named([], text, clients, ("name", "key")).split())
 
 
 def _take(pattern: re.Pattern[str], text: str, note: Callable[[re.Match[str]], object]) -> str:
@@ -80,6 +134,10 @@ def _take(pattern: re.Pattern[str], text: str, note: Callable[[re.Match[str]], o
 
 def _dates(found: Slots, text: str, now_us: int) -> str:
     now = datetime.fromtimestamp(now_us / 1e6, UTC)
+    if match := _NEXT_WEEK.search(text):
+        monday = (now + timedelta(days=7 - now.weekday())).date()
+        found.days = [monday.isoformat()]
+        return f"{text[: match.start()]} {text[match.end() :]}"
     for language in LANGUAGES:
         moments = [one for one in dates.dates_in(text, language=language, now=now) if one.day]
         if moments:
@@ -104,24 +162,30 @@ def _amounts(found: Slots, text: str) -> str:
 
 
 def _named(into: list[str], text: str, facts: list[Plain], fields: tuple[str, ...]) -> str:
-    """Whole names first, then single words of a name that only one has."""
+    """Whole names first, then single words of a name that only one has; noted in the order of the text."""
     rows = [(str(one.get("key", "")), [_field(one, name) for name in fields]) for one in facts]
+    found: list[tuple[int, str]] = []
     for key, names in rows:
         for name in names:
-            if len(name) >= NAME_CHARS_MIN and (pattern := _whole(name)).search(text):
-                text = pattern.sub(" ", text)
-                into.append(key) if key not in into else None
+            if len(name) >= NAME_CHARS_MIN and (match := _whole(name).search(text)):
+                found.append((match.start(), key))
+                text = _blanked(text, match)
     words: dict[str, set[str]] = {}
     for key, names in rows:
         for word in {word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)}:
             words.setdefault(word.lower(), set()).add(key)
-    for word in re.findall(r"[^\W\d_]{3,}", text):
-        keys = words.get(word.lower(), set())
-        if len(keys) == 1 and (word[0].isupper() or len(word) > 4):
-            key = next(iter(keys))
-            text = _whole(word).sub(" ", text)
-            into.append(key) if key not in into else None
+    for match in list(re.finditer(r"[^\W\d_]{3,}", text)):
+        keys = words.get(match[0].lower(), set())
+        if len(keys) == 1 and (match[0][0].isupper() or (len(match[0]) > 4 and match[0].lower() not in COMMON)):
+            found.append((match.start(), next(iter(keys))))
+            text = _blanked(text, match)
+    into += [key for key in dict.fromkeys(key for _, key in sorted(found)) if key not in into]
     return text
+
+
+def _blanked(text: str, match: re.Match[str]) -> str:
+    """The text without the match, and as long as before, so that places stay true."""
+    return f"{text[: match.start()]}{' ' * (match.end() - match.start())}{text[match.end() :]}"
 
 
 def _field(fact: Plain, name: str) -> str:
@@ -154,7 +218,8 @@ _RULES: Final[tuple[tuple[str, Callable[[Slots], list[str]]], ...]] = (
     (r"\bfee\b|\bamount\b|\bprice\b|\bbudget\b|\bsum\b", lambda s: [one.text for one in s.amounts]),
     (r"\btitle\b|\bsubject\b|\bname\b", lambda s: s.quoted),
 )  # fmt: skip
-FREE: Final = re.compile(r"\b(?:text|about|question|topic|query|words|message|what|intent|say)\b", re.IGNORECASE)
+WORDED: Final = re.compile(r"^(?:about|text|message|words|say)$", re.IGNORECASE)
+FREE: Final = re.compile(r"\b(?:text|about|question|topic|query|words|message|intent|say)\b", re.IGNORECASE)
 
 
 def fill(inputs: Plain, slots: Slots) -> Plain:
@@ -172,17 +237,45 @@ def _value(name: str, spec: Plain, slots: Slots) -> object:
     kind = str(spec.get("type", "string"))
     if name.lower() in slots.given:
         return _typed(kind, [slots.given[name.lower()]])
-    said = f"{name.replace('_', ' ')} {spec.get('description') or spec.get('about') or ''}"
-    for pattern, find in _RULES:
-        if re.search(pattern, said, re.IGNORECASE):
-            found = find(slots)
-            if found:
-                return _typed(kind, found)
+    if chosen := plain_map(spec.get("schema")).get("enum"):
+        return _chosen(chosen, slots)
+    found = named(name, spec, slots)
+    if found:
+        return _typed(kind, found)
     if FREE.search(name.replace("_", " ")) and kind in ("string", "any"):
-        return (slots.quoted[0] if slots.quoted else "") or slots.text.strip()
+        return _free(name, slots)
     if kind in ("integer", "number") and slots.numbers and spec.get("required"):
         return _typed(kind, slots.numbers)
     return None
+
+
+def named(name: str, spec: Plain, slots: Slots) -> list[str]:
+    """What the intent names that this input can be; of somebody the key, or the name when no key is asked for."""
+    about = str(spec.get("description") or spec.get("about") or "")
+    for said in (name.replace("_", " "), about):  # What it is called says more than what is told of it.
+        rules = [find for pattern, find in _RULES if re.search(pattern, said, re.IGNORECASE)]
+        found = next((values for find in rules if (values := find(slots))), [])
+        if found or (rules and said != about):
+            return (
+                found
+                if re.search(r"\bkeys?\b", about, re.IGNORECASE)
+                else [slots.names.get(one, one) for one in found]
+            )
+    return []
+
+
+def _chosen(choices: object, slots: Slots) -> object:
+    """The choice whose word the intent has; None when it has none."""
+    spoken = set(words_in(slots.text))
+    listed = choices if isinstance(choices, list) else []
+    return next((one for one in listed if spoken & set(words_in(str(one)))), None)
+
+
+def _free(name: str, slots: Slots) -> str | None:
+    """Words of the operator's. A question is the whole of what was said; a letter, what it is to say or be about."""
+    if not WORDED.search(name):
+        return slots.text.strip()
+    return slots.said or slots.topic or None
 
 
 def _typed(kind: str, found: list[str]) -> object:

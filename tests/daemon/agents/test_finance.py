@@ -99,12 +99,19 @@ def test_a_reminder_is_in_the_clients_language_and_says_no_more_than_the_facts()
     (mild,) = rows(found(one), "reminders")
     assert (mild["to"], mild["subject"], mild["days_late"]) == ("invoices@acme.test", "Reminder: invoice R-7", 7)
     assert "invoice R-7 of EUR 3,046.40 was due on 14 November 2026" in str(mild["body"])
-    german = trial(
-        "finance", {}, {"invoices": [one], "clients": [fact("client", "acme", name="Acme", language="de")]}
+
+
+def test_it_is_german_for_a_german_client_and_nobody_is_written_to_whom_we_do_not_know() -> None:
+    one = invoice("R-7", 304640, "2026-11-14")
+    german = fact("client", "acme", name="Acme", language="de")
+    assert trial("finance", {}, {"invoices": [one], "clients": [german]}).output["unreachable"] == ["R-7"]
+    contact = fact("contact", "ruth", name="Ruth Okafor", client="acme", email="ruth@acme.test")
+    (said,) = rows(
+        trial("finance", {}, {"invoices": [one], "clients": [german], "contacts": [contact]}).output, "reminders"
     )
-    (said,) = rows(german.output, "reminders")
+    assert said["to"] == "ruth"
+    assert str(said["body"]).startswith("Guten Tag Ruth Okafor,")
     assert "Rechnung R-7 über 3.046,40\u00a0€ war am 14.11.2026 fällig" in str(said["body"])
-    assert said["to"] == ""  # Nobody is known to write to.
 
 
 def test_a_late_reminder_is_firmer() -> None:
