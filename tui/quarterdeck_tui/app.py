@@ -20,7 +20,8 @@ from .commands import understood
 from .context import Context
 from .marks import ASCII, FINE
 from .places import PLACES
-from .requests import Decide, OpenEvidence, OpenPlace, OpenRun, OpenWhy, Release, Said
+from .requests import Decide, MakeRule, OpenEvidence, OpenPlace, OpenRun, OpenWhy, Release, Said
+from .rule_making import make_rule
 from .screens.bench import BenchScreen
 from .screens.command import CommandScreen
 from .screens.dead import DeadScreen
@@ -145,6 +146,9 @@ class QuarterdeckApp(App[None]):
         refused = [verdict for verdict in verdicts if not verdict.ok]
         if refused:
             self.say(refusal(refused), alarm=True)
+
+    def on_make_rule(self, request: MakeRule) -> None:
+        self.run_worker(make_rule(self, self.session, request.item), name="rule", exclusive=True, group="rule")
 
     def on_take_back(self) -> None:
         self.run_worker(self._answered("undo"), name="undo")

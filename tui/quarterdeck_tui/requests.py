@@ -24,6 +24,13 @@ class Decide(Message):
 
 
 @dataclass
+class MakeRule(Message):
+    """Make a rule of what was shown, after it was read; then approve it."""
+
+    item: ApprovalView
+
+
+@dataclass
 class TakeBack(Message):
     """Undo the last decision."""
 

@@ -32,6 +32,10 @@ def decision_line(
     return shlex.join(words)
 
 
+def rule_line(id: str) -> str:
+    return shlex.join(["quarterdeck", "approve", id, "--always"])
+
+
 def undo_line(id: str) -> str:
     return shlex.join(["quarterdeck", "undo", id])
 

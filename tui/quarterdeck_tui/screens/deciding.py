@@ -13,7 +13,7 @@ from dataclasses import replace
 from textual.binding import Binding
 
 from ..guard import WAIT_MS
-from ..requests import Decide, TakeBack
+from ..requests import Decide, MakeRule, TakeBack
 from ..until import moment
 from ..views import ApprovalView, Decision, LessonView, Rejection, Shown
 from .confirm import ConfirmScreen
@@ -33,6 +33,7 @@ class DecidingScreen(FrameScreen):
         Binding("e", "edit", "edit", id="edit", tooltip="Change the text, then approve it"),
         Binding("r", "reject", "reject", id="reject", tooltip="Say no, with a reason"),
         Binding("s", "snooze", "snooze", id="snooze", tooltip="Ask me again later"),
+        Binding("p", "rule", "rule", show=False, id="rule", tooltip="Make a rule of it, after a look at the past"),
         Binding("z", "take_back", "undo", id="take_back", tooltip="Take back what is held, or the last decision"),
     ]
 
@@ -134,6 +135,16 @@ class DecidingScreen(FrameScreen):
             self._approve(told.items)
         elif not self._refused(told.items):
             (self._reject if told.decision == "reject" else self._snooze)(told.items)
+
+    def action_rule(self) -> None:
+        """The daemon drafts it; what would be written, and what that would have let go, is read before."""
+        item, refusal = self._single(), self._why_not()
+        if item is not None and item.gate:
+            refusal = "a question of a run is no action, so no rule can answer it"
+        if refusal:
+            self.say(f"No rule: {refusal}.")
+        elif item is not None:
+            self.post_message(MakeRule(item))
 
     def action_take_back(self) -> None:
         self.post_message(TakeBack())
