@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -106,3 +107,18 @@ def test_money_shows_its_arguments_even_when_rows_are_short() -> None:
 def test_an_exported_screen_loads_nothing() -> None:
     svg = '<style>@font-face { font-family: "X"; src: url("https://fonts.test/x.woff2"); }\n.a { }</style>'
     assert "https" not in without_web_fonts(svg)
+
+
+def test_the_why_screen_says_how_sure_with_which_lesson_and_what_else_there_was() -> None:
+    view = dataclasses.replace(
+        INES,
+        confidence=0.9,
+        basis="45 of the last 50 stood as proposed",
+        worth="of 20 stated with 90 to 100 %, 18 stood (90 %; 70 % to 97 %)",
+        made_with=("memory:m12", "asset:template/reply"),
+        others=("the template reply.de (reply fits)",),
+    )
+    told = "\n".join(line.plain for line in why_text.full(view, 120))
+    for said in ("lesson m12", "confidence 0.90: 45 of the last 50", "of 20 stated with", "the template reply.de"):
+        assert said in told
+    assert "lesson m12" in "\n".join(line.plain for line in why_text.compact(view, 120, 20))

@@ -59,6 +59,15 @@ class _Policy(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
+class _Worth(msgspec.Struct, frozen=True):
+    says: str = ""
+
+
+class _Other(msgspec.Struct, frozen=True):
+    what: str = ""
+    why: str = ""
+
+
 class _Approval(msgspec.Struct, frozen=True):
     id: str
     action: _Act
@@ -85,6 +94,10 @@ class _Approval(msgspec.Struct, frozen=True):
     group_items: tuple[str, ...] = ()
     ticked: bool = False
     outlier: str = ""
+    basis: str = ""
+    calibrated: _Worth = _Worth()
+    made_with: tuple[str, ...] = ()
+    alternatives: tuple[_Other, ...] = ()
 
 
 class _Gate(msgspec.Struct, frozen=True):
@@ -305,6 +318,10 @@ def _approval(item: _Approval) -> ApprovalView:
         group_items=item.group_items,
         ticked=item.ticked,
         outlier=item.outlier,
+        basis=item.basis,
+        worth=item.calibrated.says,
+        made_with=item.made_with,
+        others=tuple(f"{one.what} ({one.why})" if one.why else one.what for one in item.alternatives),
     )
 
 

@@ -73,6 +73,10 @@ class ApprovalView:
     group_items: tuple[str, ...] = ()  # Ids that can be decided together with it.
     ticked: bool = False  # Whether its group's yes takes it along.
     outlier: str = ""  # Why not, in words.
+    basis: str = ""  # What the confidence rests on, in words; without enough data there is none.
+    worth: str = ""  # What a confidence like that was worth before, in words.
+    made_with: tuple[str, ...] = ()  # Lessons that lay before whoever made it, and the template.
+    others: tuple[str, ...] = ()  # What else was considered.
 
     @property
     def typed(self) -> bool:

@@ -28,8 +28,8 @@ SEAL_SHOWN = 8  # Of a hash; enough to compare by eye.
 BODY_ROWS_MIN = 2  # Of the text that would leave; the lesser parts go first.
 JOINS = frozenset(("seen", "mem", "args", "risk", BODY))  # May stand side by side in one row.
 # What leaves first when rows are short; parts not named here stay.
-CONFIRM_ORDER = ("!", "to", BODY, "risk", "undo", "why", "seen", "mem", "args", "rule", "odds", "from")
-GIVES_WAY = ("from", "rule", "odds", "mem", "undo", "seen")
+CONFIRM_ORDER = ("!", "to", BODY, "risk", "undo", "why", "seen", "mem", "args", "rule", "with", "odds", "or", "from")
+GIVES_WAY = ("from", "rule", "odds", "mem", "undo", "seen", "with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,9 @@ def _parts(view: ApprovalView, *, brief: bool) -> list[Part]:
         Part("risk", tuple(Entry(visible(risk)) for risk in (*map(_since_then, view.returned), *view.risks))),
         Part("undo", _text(_undo(view))),
         Part("rule", _text(_rule(view))),
-        Part("odds", _text(_odds(view))),
+        Part("with", _text(_with(view))),
+        Part("odds", (*_text(_odds(view)), *(() if brief else _text(view.worth)))),
+        Part("or", () if brief else tuple(Entry(visible(one)) for one in view.others)),
         Part("from", _text("; ".join(filter(None, (trust(view), ", ".join(map(visible, view.sources))))))),
     ]
 
@@ -203,8 +205,18 @@ def _rule(view: ApprovalView) -> str:
     return "   ".join(part for part in (view.rule, view.rule_where, reasons) if part)
 
 
+def _with(view: ApprovalView) -> str:
+    """The lessons that lay before whoever made it; its template stands with what was seen."""
+    lessons = [one.removeprefix("memory:") for one in view.made_with if not one.startswith("asset:")]
+    return f"lesson {', '.join(lessons)}" if lessons else ""
+
+
 def _odds(view: ApprovalView) -> str:
-    said = "" if view.confidence is None else f"confidence {view.confidence:.2f}"
+    said = (
+        view.basis
+        if view.confidence is None
+        else f"confidence {view.confidence:.2f}: {view.basis}".removesuffix(": ")
+    )
     cost = f"cost {view.cost}" if view.cost else ""
     run = f"run {view.run} {view.step}".rstrip() if view.run else ""
     return "   ".join(part for part in (said, cost, run) if part)

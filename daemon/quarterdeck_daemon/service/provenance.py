@@ -194,10 +194,18 @@ def _memory(store: Store, memory: Memory, as_of: int | None) -> Plain:
         "quote": memory.text[:EXCERPT_CHARS],
         "source": memory.source,
         "span": list(memory.span) if memory.span else None,
-        "place": place_in(store, memory.document, memory.span, as_of, memory.title),
+        "place": place_in(store, memory.document, memory.span, as_of, memory.title) or _own_place(memory),
         "at": iso(memory.at_us),
         "labels": plain(memory.labels),
     }
+
+
+def _own_place(memory: Memory) -> Plain:
+    """Of a section of a file of instructions: the file and the line."""
+    path, _, line = memory.source.rpartition(":")
+    if not (memory.tier == "instructions" and path and line.isdigit()):
+        return {}
+    return {"source": path, "line": int(line), "to_line": int(line)}
 
 
 def _document(store: Store, document: Document, as_of: int | None) -> Plain:

@@ -65,7 +65,7 @@ def kept(store: Store, action: Action) -> Kept:
             hint="quarterdeck timeline --kind approval.given",
         )
     values, draft = _made_of(store, action)
-    return template_of(action.args, values, draft, f"Kept from {action.id}: {action.summary}")
+    return template_of(action.args, values, draft, f"Kept from {action.id}.")
 
 
 def template_of(mail: Plain, values: Plain, draft: Plain, purpose: str) -> Kept:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from quarterdeck_daemon.core.calibration import bin_of, borne, calibrated, standing, table_of_bins, wilson
 from quarterdeck_daemon.core.entities import Record, Tally
+from quarterdeck_daemon.core.verbs import VERBS
 
 from .core_bench import rebuilt
 from .trust_bench import ID, Trust
@@ -70,6 +72,18 @@ def test_what_failed_or_was_undone_did_not_stand_and_what_was_edited_never_did()
     trust.undo(trust.send(trust.approve(edits={"body": "better"})))
     assert sum(n for n, _ in counted(trust).values()) == 2
     assert sum(stood for _, stood in counted(trust).values()) == 0
+
+
+def test_an_approval_that_came_back_is_counted_by_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = practised()
+    action = trust.approve()
+    assert counted(trust) == {"9": (1, 1)}
+    monkeypatch.setitem(VERBS, "mail.send", msgspec.structs.replace(VERBS["mail.send"], effect_class="C"))
+    trust.pass_time(3_600_000_000)
+    assert trust.action(action.id).returned
+    assert counted(trust) == {"9": (0, 0)}
+    trust.reject(trust.action(action.id))
+    assert counted(trust) == {"9": (1, 0)}
 
 
 def test_a_proposal_carries_what_its_confidence_was_worth_when_it_was_made() -> None:
