@@ -181,4 +181,64 @@ POLICIES: dict[str, Answer] = {
     "policy.revoke": done,
 }
 
-ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD, **POLICIES}
+AGENT_LIST: list[Plain] = [
+    {
+        "id": "composer", "name": "composer", "version": "3", "path": "built in", "description": "Writes letters in your voice",
+        "details": {
+            "mode": "creative", "work": "prompt", "effects": ["mail.send"], "facts": [], "reads": ["style", "letter"],
+            "scope": {"facts": ["price", "client"], "tiers": ["core"]}, "sla": "60s", "at_once": 2,
+            "intents": ["answer the mail", "write a letter"],
+        },
+    },
+    {
+        "id": "finance", "name": "finance", "version": "1", "path": "agents/finance.md", "description": "Keeps the books",
+        "details": {"mode": "deterministic", "work": "code", "effects": ["payment.transfer", "mail.send"], "facts": ["invoice"]},
+    },
+    {"id": "executor", "name": "executor", "description": "Files things", "details": {"mode": "deterministic", "work": "code"}},
+]  # fmt: skip
+LEVEL_LIST: list[Plain] = [
+    {"id": "composer/mail.send", "agent": "composer", "action": "mail.send", "level": "act_with_approval",
+     "proposed": "act_and_report", "why": "31 good ends in a row", "confidence": 0.93, "basis": "48 of 51",
+     "track": {"unchanged": 48, "edited": 2, "rejected": 1}, "next": "act_and_report", "needed": 0},
+    {"id": "finance/payment.transfer", "agent": "finance", "action": "payment.transfer", "level": "suggest",
+     "confidence": None, "track": {"unchanged": 4}, "next": "", "needed": 0},
+]  # fmt: skip
+BUDGET_LIST: list[Plain] = [
+    {"id": "workspace", "per": "day", "over": "escalate", "limit": {"money": 500}, "used": {"money": 184},
+     "ends_at": iso(NOW_US + 9 * HOUR_US)},
+    {"id": "agent:composer", "per": "day", "limit": {"calls": 50, "tokens": 200_000}, "used": {"calls": 46, "tokens": 41_200},
+     "reserved": {"calls": 1}, "waiting": 0, "ends_at": iso(NOW_US + 9 * HOUR_US)},
+    {"id": "connector:mail", "per": "at once", "at_once": 2, "in_use": 2, "waiting": 3},
+]  # fmt: skip
+MODEL_LIST: list[Plain] = [
+    {"id": "local-8b", "kind": "language", "ready": True, "used": True, "loaded": True, "routes": ["draft", "route"],
+     "tokens_s": 14.2, "first_ms": 820.0, "memory_mb": 5200, "size_bytes": 4_900_000_000, "about": "8 B, 4 bits"},
+    {"id": "cloud-small", "kind": "language", "remote": True, "used": True, "problem": "no key", "routes": ["plan"],
+     "fix": "quarterdeck config set models.cloud-small.key NAME"},
+    {"id": "static", "kind": "embedder", "ready": True, "used": True, "answering": True, "about": "comes along"},
+]  # fmt: skip
+COST_BY: dict[str, list[Plain]] = {
+    "agent": [
+        {"id": "composer", "calls": 46, "tokens": 41_200, "seconds": 212.4, "money": "1.02"},
+        {"id": "finance", "calls": 12, "tokens": 0, "seconds": 3.1, "money": "0"},
+    ],
+}  # fmt: skip
+
+
+def cost(params: Plain) -> Plain:
+    return {
+        "calls": 58, "tokens": 41_200, "seconds": 215.5, "money": "1.84", "items": COST_BY.get(str(params.get("by")), []),
+    }  # fmt: skip
+
+
+AGENTS: dict[str, Answer] = {
+    "agent.list": lambda params: {"items": AGENT_LIST},
+    "agent.autonomy": lambda params: {"items": LEVEL_LIST},
+    "budget.list": lambda params: {"items": BUDGET_LIST},
+    "model.list": lambda params: {"items": MODEL_LIST},
+    "cost.report": cost,
+    "agent.set_autonomy": lambda params: {"id": "x", "level": params.get("level", ""), "was": "", "seq": 9},
+    "budget.raise": done,
+}
+
+ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD, **POLICIES, **AGENTS}

@@ -19,6 +19,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "policies": ("7",),
     "permissions": ("7", "tab"),
     "explained": ("7", "x", "enter"),
+    "agents": ("4",),
+    "budgets": ("4", "tab"),
+    "models": ("4", "tab", "tab"),
     "run": ("5", "enter", "j", "j", "j", "j"),
 }
 

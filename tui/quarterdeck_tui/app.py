@@ -22,6 +22,7 @@ from .marks import ASCII, FINE
 from .places import PLACES
 from .requests import Decide, MakeRule, OpenEvidence, OpenPlace, OpenRun, OpenWhy, Release, Said
 from .rule_making import make_rule
+from .screens.agents import AgentsScreen
 from .screens.bench import BenchScreen
 from .screens.command import CommandScreen
 from .screens.dead import DeadScreen
@@ -47,6 +48,7 @@ BASE_SCREENS = 2  # Textual's own and the Bench; both stay.
 SCREENS: dict[str, Callable[[Context], FrameScreen]] = {  # Beside the Bench; by the names in `PLACES`.
     "timeline": TimelineScreen,
     "memory": MemoryScreen,
+    "agents": AgentsScreen,
     "flows": FlowsScreen,
     "dead": DeadScreen,
     "policies": PoliciesScreen,

@@ -19,6 +19,7 @@ PLACES: tuple[Place, ...] = (
     Place("1", "bench", "Bench", "What waits for your yes"),
     Place("2", "timeline", "Time", "What happened, event by event"),
     Place("3", "memory", "Memory", "What is known, since when and why"),
+    Place("4", "agents", "Agents", "Agents, budgets and models"),
     Place("5", "flows", "Flows", "Runs and their plans"),
     Place("6", "dead", "Dead", "Work that gave up, and its remedies"),
     Place("7", "policies", "Policies", "Rules, tests on the past, standing permissions"),
