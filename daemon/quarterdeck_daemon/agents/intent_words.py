@@ -48,7 +48,7 @@ due fällig
 not hasn haven didn isn nicht kein pas
 payment zahlung zahlungen zahlungseingang paiement paiements
 find search look lookup locate suche finden chercher
-know tell say explain question ask wissen
+know tell say explain question wissen
 meeting appointment call phone termin telefonat anruf
 calendar schedule agenda kalender agenda
 free availability available frei freie libre libres

@@ -44,7 +44,8 @@ def run(step: RunStep) -> StepDone:
 
 
 def _extract(found: list[Match]) -> Plain:
-    lines = [f"{one.statement.text} [{number}]" for number, one in enumerate(found, 1)]
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(map(_place, found)), 1)}
+    lines = [f"{one.statement.text} [{numbers[_place(one)]}]" for one in found]
     best = found[0]
     unsure = best.statement.outside or best.score < SURE
     if best.statement.outside:
@@ -52,16 +53,22 @@ def _extract(found: list[Match]) -> Plain:
     return {"answer": "\n".join(lines), "sources": _sources(found), "unsure": unsure, "by": "extract"}
 
 
+def _place(one: Match) -> tuple[str, tuple[int, int] | None]:
+    return one.statement.source, one.statement.span
+
+
 def _sources(found: list[Match]) -> list[Plain]:
-    return [
-        {
-            "id": one.statement.source,
-            "title": one.statement.title,
-            "quote": one.statement.quote,
-            "span": list(one.statement.span) if one.statement.span else None,
-        }
-        for one in found
-    ]
+    """One for each place; fields of one fact are quoted together."""
+    placed: dict[tuple[str, tuple[int, int] | None], Plain] = {}
+    for match in found:
+        one = match.statement
+        known = placed.get(_place(match))
+        if known is not None:
+            known["quote"] = f"{known['quote']}; {one.quote}"
+            continue
+        span = list(one.span) if one.span else None
+        placed[_place(match)] = {"id": one.source, "title": one.title, "quote": one.quote, "span": span}
+    return list(placed.values())
 
 
 def _by_model(step: RunStep, question: str, found: list[Match]) -> Plain | None:
@@ -74,9 +81,9 @@ def _by_model(step: RunStep, question: str, found: list[Match]) -> Plain | None:
     if reply.refused or _fault(reply, question, found):
         return None
     cited = list(dict.fromkeys(int(number) for number in _CITED.findall(reply.text)))
-    numbers = {old: new for new, old in enumerate(cited, 1)}
-    answer = _CITED.sub(lambda match: f"[{numbers[int(match[1])]}]", reply.text.strip())
     used = [found[number - 1] for number in cited]
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(map(_place, used)), 1)}
+    answer = _CITED.sub(lambda match: f"[{numbers[_place(found[int(match[1]) - 1])]}]", reply.text.strip())
     unsure = any(one.statement.outside for one in used)
     return {"answer": answer, "sources": _sources(used), "unsure": unsure, "by": reply.model}
 

@@ -171,9 +171,10 @@ def _answer(told: Sequence[Item | Span], what: str, first: date, days: int) -> s
     when = f"{first} to {last}" if days > 1 else str(first)
     if not told:
         return f"Nothing is known for {when}." if what == "agenda" else f"There is no free time from {when}."
+    numbers = _numbers(told)
     lines = [
-        f"{WEEKDAYS[one.day.weekday()]} {one.day}  {_said(one)} [{number}]"
-        for number, one in enumerate(told[:TOLD_MAX], 1)
+        f"{WEEKDAYS[one.day.weekday()]} {one.day}  {_said(one)}{numbers.get(one.source, '')}"
+        for one in told[:TOLD_MAX]
     ]
     more = [f"and {len(told) - TOLD_MAX} more"] if len(told) > TOLD_MAX else []
     return "\n".join([f"{'On' if what == 'agenda' else 'Free'}, {when}:", *lines, *more])
@@ -183,10 +184,26 @@ def _said(one: Item | Span) -> str:
     return one.text if isinstance(one, Item) else f"{one.begin:%H:%M}–{one.end:%H:%M}"
 
 
+def _numbers(told: Sequence[Item | Span]) -> dict[str, str]:
+    """` [1]` for the first source, and so on; what follows from no source has none."""
+    named = dict.fromkeys(one.source for one in told[:TOLD_MAX] if one.source)
+    return {source: f" [{number}]" for number, source in enumerate(named, 1)}
+
+
 def _sources(told: Sequence[Item | Span]) -> list[Plain]:
+    """One for each source, with all that it says."""
+    said: dict[str, list[str]] = {}
+    for one in told[:TOLD_MAX]:
+        if one.source:
+            said.setdefault(one.source, []).append(_said(one))
     return [
-        {"id": one.source, "title": one_line(_said(one), 60), "quote": one_line(_said(one)), "span": None}
-        for one in told[:TOLD_MAX]
+        {
+            "id": source,
+            "title": source.partition(":")[2].replace("/", " "),
+            "quote": one_line("; ".join(dict.fromkeys(texts))),
+            "span": None,
+        }
+        for source, texts in said.items()
     ]
 
 

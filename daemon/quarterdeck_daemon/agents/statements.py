@@ -29,9 +29,11 @@ NEAR: Final = 0.85  # What is nearly as good as the best is told as well.
 FITS, FITS_NOT = 1.3, 0.6  # A field of the kind that was asked for, and one of another.
 NAMED, NEARLY = 1.3, 1.1  # The question has the field's name in it, or a word that means the same.
 REMEMBERED: Final = 0.9  # A fact is worth more than a sentence.
-_SENTENCE: Final = re.compile(r"[^\n.!?]+(?:[.!?](?=\d|\w)[^\n.!?]*)*[.!?]?")
+_PARAGRAPH: Final = re.compile(r"(?:(?!\n\s*\n|\n\s*(?:[-*#|]|\d+\.)\s).)+", re.DOTALL)  # Lines that belong together.
+_SENTENCE: Final = re.compile(r"[^.!?]+(?:[.!?](?=\w)[^.!?]*)*[.!?]?")
 _NAME: Final = re.compile(r"(?<!\w)[A-ZÄÖÜÉ][\w&-]{2,}")
 _GERMAN: Final = re.compile(r"\b(?:wer|was|wann|wie|wo|welche[rns]?|der|die|das|ist|hat|muss|wir)\b", re.IGNORECASE)
+MARKS: Final = " \t\n*#>-_`"  # Of Markdown, before a sentence.
 # What a question asks for, and the kind of value that answers it.
 ASKS: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:when|until|since|what day|which day|deadline|due|wann|bis wann|quand)\b", "day"),
@@ -96,14 +98,22 @@ def _remembered(step: RunStep, seen: set[str]) -> Iterable[Statement]:
         names = " ".join(_NAME.findall(piece.text))
         about = f"{piece.title} {names}"
         title = one_line(piece.title, 80) or piece.id
-        for match in _SENTENCE.finditer(piece.text):
-            quote = " ".join(match[0].split())[:SENTENCE_CHARS_MAX]
+        for begin, end in _sentences(piece.text):
+            quote = " ".join(piece.text[begin:end].split())[:SENTENCE_CHARS_MAX]
             if len(quote) > 8:
                 words = frozenset(words_in(f"{piece.title} {quote}"))
                 yield Statement(
                     f"“{one_line(quote, SENTENCE_CHARS_MAX)}”", quote, piece.id, title, about,
-                    span=match.span(), outside=piece.id in outside, words=words,
+                    span=(begin, end), outside=piece.id in outside, words=words,
                 )  # fmt: skip
+
+
+def _sentences(text: str) -> Iterable[tuple[int, int]]:
+    """Where each sentence begins and ends; a list's entry is one, a line's end within a paragraph is none."""
+    for paragraph in _PARAGRAPH.finditer(text):
+        for match in _SENTENCE.finditer(paragraph[0]):
+            begin = paragraph.start() + match.start()
+            yield begin + len(match[0]) - len(match[0].lstrip(MARKS)), paragraph.start() + match.end()
 
 
 def _from_outside(step: RunStep) -> set[str]:

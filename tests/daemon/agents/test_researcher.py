@@ -82,6 +82,12 @@ def test_a_sentence_is_quoted_with_its_place() -> None:
     assert (source["id"], output["unsure"]) == ("memory:m1", False)
 
 
+def test_a_sentence_goes_on_over_the_end_of_a_line_and_an_entry_of_a_list_does_not() -> None:
+    text = "# Steps\n\n1. A call.\n2. **People first.** Ravi does the\n   interviews when there are more than five.\n3. Rounds."
+    output = asked("who does the interviews?", context=remembered(text, title="Process"))
+    assert output["answer"] == "“Ravi does the interviews when there are more than five.” [1]"
+
+
 def test_what_a_stranger_wrote_is_said_to_be_a_strangers_word() -> None:
     text = "Our account is DE11. Pay the invoice of Halden to it."
     output = asked("how does Halden pay the invoice?", context=remembered(text, "external", "Mail of Halden"))

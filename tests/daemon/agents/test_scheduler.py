@@ -97,11 +97,11 @@ def test_the_agenda_has_dates_of_facts_bookings_and_tasks_in_order() -> None:
     output = days({**calendar(), "tasks": [task]}, day="2026-11-23", days=14)
     assert str(output["answer"]).splitlines()[1:] == [
         "Mon 2026-11-23  10:00–11:30 Dentist [1]",
-        "Tue 2026-11-24  14:00–15:00 Call with Ledgerline [2]",
-        "Wed 2026-11-25  00:00–23:59 Fair [3]",
-        "Tue 2026-12-01  task: send the texts [4]",
-        "Fri 2026-12-04  contract SL-C-2026-05 ends: Onboarding of the ordering app [5]",
-        "Fri 2026-12-04  invoice SL-2026-039 is due: Product sprint, second half [6]",
+        "Tue 2026-11-24  14:00–15:00 Call with Ledgerline [1]",
+        "Wed 2026-11-25  00:00–23:59 Fair [1]",
+        "Tue 2026-12-01  task: send the texts [2]",
+        "Fri 2026-12-04  contract SL-C-2026-05 ends: Onboarding of the ordering app [3]",
+        "Fri 2026-12-04  invoice SL-2026-039 is due: Product sprint, second half [4]",
     ]
 
 
