@@ -34,6 +34,7 @@ from .forget import ForgetScreen
 
 STORIES_MAX = 30
 AGAIN_MS = 5_000  # Live events lead to a new reading of the list at most so often.
+LONG_AGO_MS = -1e12
 FORGET_MS = 120_000  # It goes through log, index and backups.
 MONTH_US = 30 * DAY_US
 
@@ -91,6 +92,8 @@ class MemoryScreen(BrowsingScreen):
         self._stories.clear()
         self.found = await self.memory.find(asked, past)
         self.list.rows = self.found.rows
+        if self._of[:1] != (asked,):  # Another question: its best answer, not the row that was looked at before.
+            self.list.go(0)
         self._of, self._at_ms = key, now_ms
         await self.read_scale()
         self.look()
@@ -227,7 +230,7 @@ class MemoryScreen(BrowsingScreen):
         return story.memory
 
     def _changed(self, answer: Plain) -> None:
-        self._of = ()
+        self._at_ms = LONG_AGO_MS
 
     def action_endorse(self) -> None:
         one = self._changing()
@@ -285,7 +288,7 @@ class MemoryScreen(BrowsingScreen):
         proof = answer.get("proof")
         left = f" Looked for afterwards: {proof}." if proof else ""
         self.say(f"{one.name} is forgotten.{left}")
-        self._of = ()
+        self._at_ms = LONG_AGO_MS
         self.want()
 
 

@@ -80,6 +80,7 @@ class TimelineScreen(BrowsingScreen):
         self._span = "3 days"
         self._stories: dict[int, Story] = {}
         self._drawn: tuple[tuple[object, ...], Sequence[Content]] = ((), ())
+        self._left_at: Past | None = None
         self._busy = asyncio.Lock()  # The window is changed by one reading at a time.
         self._ready = asyncio.Event()  # The first stretch is there; whatever goes elsewhere waits for it.
 
@@ -92,14 +93,17 @@ class TimelineScreen(BrowsingScreen):
 
     # --- the window
 
+    def on_screen_suspend(self) -> None:
+        self._left_at = self.context.past
+
     def on_screen_resume(self) -> None:
         """Another screen may have gone to another moment meanwhile."""
-        past, row = self.context.past, self.list.current if self.composed else None
-        if not self.was_read:
+        past = self.context.past
+        if not self.was_read or past == self._left_at:
             return
-        if past is None and not self.following:
+        if past is None:
             self.to_now()
-        elif past is not None and (row is None or past.seq != row.seq):
+        else:
             self.start("load", self._reach, past)
 
     async def read(self) -> None:
