@@ -107,6 +107,7 @@ def test_the_third_like_edit_asks_whether_it_shall_be_a_lesson(client: Client) -
     assert isinstance(asked, list)
     told = [str(one["text"]) for one in asked]
     assert any('to "Good day' in text for text in told), told
+    assert [one["id"] for one in client.call("digest.get").result["suggested"]] == [one["id"] for one in asked]  # type: ignore[union-attr,index]
     one = next(one for one in asked if "Good day" in str(one["text"]))
     kept = client.call("lesson.decide", {"id": one["id"], "decision": "keep", "shown_hash": one["shown_hash"]}).result
     assert kept["status"] == "kept"

@@ -228,6 +228,7 @@ def besides(session: Session, method: str, params: Plain) -> list[Plain]:
     "--until", metavar="TIME", default="", help="With --always: a permission that ends then, in place of a rule."
 )
 @click.option("--uses", type=click.IntRange(1, 1_000), default=20, help="With --until: how often in all.")
+@lessons
 @confirms
 @changes
 def approve(
@@ -238,10 +239,16 @@ def approve(
     always: bool,
     until: str,
     uses: int,
+    lesson: bool,
+    lesson_until: str,
+    lesson_all: bool,
+    lesson_to: str,
 ) -> None:
     """Say yes to each ID, exactly as it stands now, or to all that is ticked in a GROUP. Exit status 8: it changed meanwhile."""
     if until and not always:
         raise QuarterdeckError("bad_value", "--until ends a permission.", hint="Add --always.")
+    check_lesson_words(lesson, lesson_until, lesson_all, lesson_to)
+    taught = lesson_of(session, lesson_until, lesson_all, lesson_to) if lesson else None
     items = expanded(session, names, leave)
     if always and len(items) != 1:
         raise QuarterdeckError("bad_value", "A rule is drafted from one action.", hint="Name one ID.")
@@ -256,7 +263,7 @@ def approve(
     if always and not delegate(session, items[0], until=until, uses=uses) and not session.dry_run:
         return
     words = confirmed(session, items, confirm)
-    decide(session, items, "approve", words=words)
+    decide(session, items, "approve", {"lesson": taught}, words=words)
 
 
 @verb("reject", examples=("quarterdeck reject a17 --reason 'we do not work for them' --lesson",))

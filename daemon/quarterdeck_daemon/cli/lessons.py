@@ -96,7 +96,7 @@ def effect_lines(effect: Plain) -> Iterator[str]:
     scope = ", ".join(strings(effect.get("scope"))) or "nothing decided yet"
     yield line(f"  of {scope}")
     for name, said in (("before", "before"), ("since", "since"), ("given", "with it")):
-        yield line(f"  {said + ':':<9}{told(record(effect.get(name)))}")
+        yield f"  {said + ':':<9}{line(told(record(effect.get(name))))}"
 
 
 @verb_of(lessons, "withdraw", examples=("quarterdeck lessons withdraw m12 --reason 'we do it otherwise now'",))

@@ -88,8 +88,8 @@ def _note(
         body["reached"] = reached
     if action.confidence is not None and weighs != NEITHER:
         body |= {"bin": bin_of(action.confidence), "weighs": list(weighs)}
-    if what and action.made_with:
-        body["with"] = list(action.made_with)
+    if what and (made_with := [one for one in action.made_with if not one.startswith("fact:")]):
+        body["with"] = made_with  # The key of a fact may be somebody's name, and this is in clear.
     turn.emit("record.noted", body, actor="kernel")
 
 
