@@ -219,15 +219,21 @@ MODEL_LIST: list[Plain] = [
 ]  # fmt: skip
 COST_BY: dict[str, list[Plain]] = {
     "agent": [
-        {"id": "composer", "calls": 46, "tokens": 41_200, "seconds": 212.4, "money": "1.02"},
-        {"id": "finance", "calls": 12, "tokens": 0, "seconds": 3.1, "money": "0"},
+        {"id": "agent:finance", "calls": 12, "tokens": 0, "seconds": 3.1, "money": "0"},
+        {"id": "agent:composer", "calls": 46, "tokens": 41_200, "seconds": 212.4, "money": "1.02"},
     ],
+    "model": [{"id": "model:local-8b", "calls": 31, "tokens": 41_200, "seconds": 190.0, "money": "0"}],
 }  # fmt: skip
 
 
 def cost(params: Plain) -> Plain:
+    """Another sum for each day, so that a day drawn in the place of another is seen."""
+    day = int(str(params.get("since", ""))[8:10] or 0)
     return {
-        "calls": 58, "tokens": 41_200, "seconds": 215.5, "money": "1.84", "items": COST_BY.get(str(params.get("by")), []),
+        "calls": 40 + day, "tokens": 41_200, "seconds": 215.5, "money": f"{day % 5}.{day:02d}", "complete": True,
+        "items": COST_BY.get(str(params.get("by")), []),
+        "models": {"calls": 31, "reused": 9, "hit_rate": 0.225, "saved": {"tokens": 8_100, "money": "0.21"}},
+        "forecast": {"calls": 900, "tokens": 1_200_000, "money": "41.00", "method": "by days"},
     }  # fmt: skip
 
 
@@ -241,4 +247,59 @@ AGENTS: dict[str, Answer] = {
     "budget.raise": done,
 }
 
-ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD, **POLICIES, **AGENTS}
+WEEK: Plain = {
+    "agents": [
+        {"id": "composer", "done": 60, "approved": 44, "edited": 4, "rejected": 2, "failed": 1, "undone": 1},
+        {"id": "executor", "done": 90, "approved": 0, "edited": 0, "rejected": 0},
+    ],
+    "attention": {"decisions": 50, "minutes": 25.0, "decisions_target": 140, "minutes_target": 105, "days": 7},
+    "lessons": ["m1", "m2"],
+}  # fmt: skip
+METRICS: dict[str, Answer] = {"cost.report": cost, "digest.get": lambda params: WEEK}
+
+PLAN: Plain = {
+    "id": "plan3", "intent": "send the October invoices to the accountant", "status": "ready", "source": "playbook",
+    "playbook": "hand-over", "inputs": {"month": "2026-10"}, "question": "", "missing": [],
+    "why": {"rule": "intents", "words": "invoices accountant"}, "alternatives": [],
+    "steps": [
+        {"id": "find", "agent": "researcher", "does": "Find invoices", "needs": [], "effects": []},
+        {"id": "send", "agent": "outreach", "does": "Send them", "needs": ["find"],
+         "effects": [{"do": "mail.send", "word": "ask", "risk": "medium", "undo": "a correction mail"}]},
+    ],
+    "foreseen": {"effects": 1, "asks": 1, "cannot_undo": ["mail.send"], "risks": ["a mail cannot be called back"],
+                 "most_ms": 60_000, "typical_ms": None, "tokens": 0, "models": [], "unknown": []},
+    "shown_hash": "hash-plan3", "run": "", "seq": 12, "confidence": 0.9, "basis": "9 of 10 such plans stood as drafted",
+    "evidence": [], "used": ["client:tax-office"], "undo": "a correction mail",
+}  # fmt: skip
+QUESTION_PLAN: Plain = {
+    **PLAN, "id": "plan4", "intent": "when does Halden have to pay?", "playbook": "answer", "steps": [PLAN["steps"][0]],
+    "foreseen": {"effects": 0, "asks": 0, "unknown": []}, "shown_hash": "hash-plan4",
+}  # fmt: skip
+ASKING_PLAN: Plain = {
+    **PLAN, "id": "plan5", "status": "asks", "question": "Which Ines?", "steps": [], "shown_hash": "", "foreseen": {},
+}  # fmt: skip
+ANSWERED: Plain = {
+    **run("r2230", "answer", "succeeded", 1, 1, SECOND_US),
+    "steps": [
+        step(
+            "find", "succeeded", began=SECOND_US, took=500_000, agent="researcher",
+            output={"answer": "On 24 November.", "sources": [{"id": "doc18", "title": "Invoice 2026-114"}]},
+        )
+    ],
+}  # fmt: skip
+PLANS: dict[str, Answer] = {
+    "intent.submit": lambda params: {"plan": PLAN},
+    "plan.get": lambda params: {**PLAN, **({"would": WOULD} if params.get("dry_run") else {})},
+    "plan.approve": lambda params: {"plan": params["id"], "run_id": "r2230"},
+    "plan.edit": lambda params: {"plan": params["id"], "status": "ready"},
+    "plan.reject": lambda params: {"plan": params["id"], "status": "rejected"},
+}
+WOULD: Plain = {
+    "actions": [
+        {"connector": "mail", "verb": "send", "summary": "To the accountant", "verdict": {"verdict": "ask"},
+         "args": {"to": "kanzlei@tax.test"}},
+    ],
+    "stops": ["send waits for your yes"], "notes": [],
+}  # fmt: skip
+
+ANSWERS: dict[str, Answer] = {**FLOWS, **DEAD, **POLICIES, **AGENTS, **METRICS, **PLANS}

@@ -22,6 +22,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "agents": ("4",),
     "budgets": ("4", "tab"),
     "models": ("4", "tab", "tab"),
+    "metrics": ("8",),
     "run": ("5", "enter", "j", "j", "j", "j"),
 }
 

@@ -32,6 +32,7 @@ from .screens.frame import FrameScreen
 from .screens.keys import KeysScreen, key_help
 from .screens.log import LogScreen
 from .screens.memory import MemoryScreen
+from .screens.metrics import MetricsScreen
 from .screens.palette import Palette
 from .screens.policies import PoliciesScreen
 from .screens.run import RunScreen
@@ -52,6 +53,7 @@ SCREENS: dict[str, Callable[[Context], FrameScreen]] = {  # Beside the Bench; by
     "flows": FlowsScreen,
     "dead": DeadScreen,
     "policies": PoliciesScreen,
+    "metrics": MetricsScreen,
 }
 STOP_REASON = "key ctrl+g"
 KILL_REASON = "KILL typed at the terminal"

@@ -23,6 +23,7 @@ PLACES: tuple[Place, ...] = (
     Place("5", "flows", "Flows", "Runs and their plans"),
     Place("6", "dead", "Dead", "Work that gave up, and its remedies"),
     Place("7", "policies", "Policies", "Rules, tests on the past, standing permissions"),
+    Place("8", "metrics", "Metrics", "Cost, how often you are asked, how it turns out"),
 )  # fmt: skip
 
 
