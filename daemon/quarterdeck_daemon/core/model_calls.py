@@ -11,6 +11,7 @@ under way waits for that one answer.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 
@@ -180,20 +181,19 @@ def _record(
 def send(turn: Turn, call: ModelCall) -> None:
     """Find who answers, and have it asked; or use a known answer again, wait, or refuse."""
     models, run = models_of(turn.draft), turn.draft.get(Run, call.run) if call.run else None
+    answer = functools.cache(lambda spec: known_answer(turn, models, call, spec))
     found = route(
         models,
         _wanted(call),
-        lambda spec: "" if known_answer(turn, models, call, spec) else _closed(turn, spec, call.id),
-        lambda spec: (
-            "" if known_answer(turn, models, call, spec) else no_room_at_caps(turn, call_work(turn, call, spec, run))
-        ),
+        lambda spec: "" if answer(spec) else _closed(turn, spec, call.id),
+        lambda spec: "" if answer(spec) else no_room_at_caps(turn, call_work(turn, call, spec, run)),
     )
     spec = found.model
     if spec is None:
         _without_model(turn, call, found.why, found.alternatives)
         return
     body: Plain = {"model": spec.name, "key": key_for(turn, call, spec), "why": found.why}
-    if known := known_answer(turn, models, call, spec):
+    if known := answer(spec):
         reuse(turn, call, known, body)
     elif ahead := asked_already(turn, call, spec):
         _tell(turn, "model.queued", call, {**body, "behind": ahead, "reason": f"{ahead} asks the same"})
