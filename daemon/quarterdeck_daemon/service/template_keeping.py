@@ -8,6 +8,7 @@ must give the approved mail letter by letter.
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from .step_work import step_work
 
 FOLDER: Final = "templates"
 BODY_CHARS_MAX: Final = 20_000
+LINES_MAX: Final = 400
+WORDS_MAX: Final = 600  # Words and signs of one changed block.
 LEFT: Final = frozenset(("held", "intent", "sent", "succeeded", "unknown"))  # States of what was approved and stands.
 FIRST: Final = ("lead", "client", "operator", "workspace", "mail", "today")
 SUBJECT_CHARS_MIN: Final = 4  # A shorter value in a subject is a word like any other.
@@ -151,7 +154,7 @@ def _puts(draft: Plain, body: str) -> Iterator[Put]:
     """What was put into the draft and stands unchanged in the approved text, in its order, none within another."""
     old = str(draft.get("body") or "").strip()
     listed = draft.get("inserted")
-    blocks = list(_same(old, body))
+    blocks = _same(old, body)
     end = 0
     for one in listed if isinstance(listed, list) else ():
         span = one.get("span_in_body") if isinstance(one, dict) else None
@@ -165,13 +168,42 @@ def _puts(draft: Plain, body: str) -> Iterator[Put]:
         yield Put(first + shift, end, str(one.get("source", "")))
 
 
-def _same(old: str, new: str) -> Iterator[tuple[int, int, int]]:
-    """(where in the old, where in the new, how many characters) of what is the same, by words."""
+def _same(old: str, new: str) -> list[tuple[int, int, int]]:
+    """(where in the old, where in the new, how many characters) of what is the same: by lines, then by words in changed ones.
+
+    Nothing for a text of more than LINES_MAX lines, and nothing within a changed block of more than WORDS_MAX words: comparing
+    all words of a long text with all others would take half a minute.
+    """
+    olds, news = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    found: list[tuple[int, int, int]] = []
+    if max(len(olds), len(news)) > LINES_MAX:
+        return found
+    starts = [[0, *itertools.accumulate(map(len, lines))] for lines in (olds, news)]
+    for word, a, b, c, d in difflib.SequenceMatcher(None, olds, news, autojunk=False).get_opcodes():
+        at, to = starts[0][a], starts[1][c]
+        if word == "equal":
+            _add(found, at, to, starts[0][b] - at)
+        elif word == "replace":
+            for one, other, size in _same_words("".join(olds[a:b]), "".join(news[c:d])):
+                _add(found, at + one, to + other, size)
+    return found
+
+
+def _same_words(old: str, new: str) -> Iterator[tuple[int, int, int]]:
     olds, news = list(_TOKEN.finditer(old)), list(_TOKEN.finditer(new))
+    if max(len(olds), len(news)) > WORDS_MAX:
+        return
     matcher = difflib.SequenceMatcher(None, [one[0] for one in olds], [one[0] for one in news], autojunk=False)
     for a, b, size in matcher.get_matching_blocks():
         if size:
             yield olds[a].start(), news[b].start(), olds[a + size - 1].end() - olds[a].start()
+
+
+def _add(found: list[tuple[int, int, int]], at: int, to: int, size: int) -> None:
+    """One more, grown together with the one before when nothing lies between them on either side."""
+    if found and (found[-1][0] + found[-1][2], found[-1][1] + found[-1][2]) == (at, to):
+        at, to, size = found[-1][0], found[-1][1], found.pop()[2] + size
+    found.append((at, to, size))
 
 
 def _subject(subject: str, fields: dict[tuple[str, str], str]) -> str:
