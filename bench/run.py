@@ -20,9 +20,9 @@ import msgspec
 from lines import Line, parse, text_of
 
 FOLDER = Path(__file__).parent
-QUICK = ("log_append", "rpc", "events", "kernel", "start_idle", "memory")  # The kernel calls five more.
+QUICK = ("log_append", "rpc", "events", "kernel", "start_idle", "memory")  # The kernel calls five more, models three.
 BENCHES = (*QUICK, "recall_quality", "time_travel", "context", "embedders", "models")
-PARTS = ("runs", "approval", "recovery", "stop", "policy")
+PARTS = ("runs", "approval", "recovery", "stop", "policy", "model_loop", "model_host", "model_calls")
 BENCH_S_MAX = {"--quick": 240.0, "--full": 3_600.0}
 
 

@@ -2,7 +2,7 @@
 
 Method   load; one short answer to warm up; then ANSWERS answers to a question of QUESTION_WORDS words, or as many as fit,
          each time another, so that nothing of it is there from before. The middle one of the figures counts.
-Excludes the daemon, the wire and the kernel: bench/models.py measures what they add.
+Excludes the daemon, the wire and the kernel: bench/model_host.py measures what they add.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ REFUSALS: dict[str, Code] = {
     "mode": "policy_denied",
     **dict.fromkeys(("bad_request", "bad_schema", "too_long"), "bad_value"),  # What was asked is the reason.
 }
+HINTS: dict[str, str] = {"budget_exceeded": "quarterdeck budget; quarterdeck budget raise", "bad_value": "Ask otherwise."}
 FAILURES: dict[str, Code] = {"timeout": "deadline"}
 
 
@@ -162,7 +163,7 @@ def _told(house: House, id: str, event: Event) -> Plain:
         error = call.error
         code = REFUSALS.get(str(error.get("code")), FAILURES.get(str(error.get("failure")), "unavailable"))
         message = str(error.get("message") or f"the call was {call.status}")
-        hint = str(error.get("hint") or "quarterdeck models list")
+        hint = str(error.get("hint") or HINTS.get(code, "quarterdeck models list"))
         raise QuarterdeckError(code, message, hint=hint, details={"call": id, "status": call.status})
     return {
         "call": id, "seq": event.seq, "model": reply.model, "text": reply.text, "value": reply.value,
