@@ -257,12 +257,13 @@ WEEK: Plain = {
 }  # fmt: skip
 METRICS: dict[str, Answer] = {"cost.report": cost, "digest.get": lambda params: WEEK}
 
+FIND_STEP: Plain = {"id": "find", "agent": "researcher", "does": "Find invoices", "needs": [], "effects": []}
 PLAN: Plain = {
     "id": "plan3", "intent": "send the October invoices to the accountant", "status": "ready", "source": "playbook",
     "playbook": "hand-over", "inputs": {"month": "2026-10"}, "question": "", "missing": [],
     "why": {"rule": "intents", "words": "invoices accountant"}, "alternatives": [],
     "steps": [
-        {"id": "find", "agent": "researcher", "does": "Find invoices", "needs": [], "effects": []},
+        FIND_STEP,
         {"id": "send", "agent": "outreach", "does": "Send them", "needs": ["find"],
          "effects": [{"do": "mail.send", "word": "ask", "risk": "medium", "undo": "a correction mail"}]},
     ],
@@ -272,7 +273,7 @@ PLAN: Plain = {
     "evidence": [], "used": ["client:tax-office"], "undo": "a correction mail",
 }  # fmt: skip
 QUESTION_PLAN: Plain = {
-    **PLAN, "id": "plan4", "intent": "when does Halden have to pay?", "playbook": "answer", "steps": [PLAN["steps"][0]],
+    **PLAN, "id": "plan4", "intent": "when does Halden have to pay?", "playbook": "answer", "steps": [FIND_STEP],
     "foreseen": {"effects": 0, "asks": 0, "unknown": []}, "shown_hash": "hash-plan4",
 }  # fmt: skip
 ASKING_PLAN: Plain = {

@@ -23,6 +23,7 @@ from .places import PLACES
 from .requests import Decide, MakeRule, OpenEvidence, OpenPlace, OpenRun, OpenWhy, Release, Said
 from .rule_making import make_rule
 from .screens.agents import AgentsScreen
+from .screens.ask import AskScreen
 from .screens.bench import BenchScreen
 from .screens.command import CommandScreen
 from .screens.dead import DeadScreen
@@ -35,6 +36,7 @@ from .screens.memory import MemoryScreen
 from .screens.metrics import MetricsScreen
 from .screens.palette import Palette
 from .screens.policies import PoliciesScreen
+from .screens.prompt import PromptScreen, something
 from .screens.run import RunScreen
 from .screens.stop import StopScreen
 from .screens.timeline import TimelineScreen
@@ -237,6 +239,15 @@ class QuarterdeckApp(App[None]):
         self.run_worker(self.session.stop(STOP_REASON), name="stop")
         if not any(isinstance(screen, StopScreen) for screen in self.screen_stack):
             self.open(StopScreen(self.context))
+
+    def action_ask(self) -> None:
+        """Words for a question or for work; what they were understood as is shown before anything begins."""
+
+        def said(words: str | None) -> None:
+            if words:
+                self.open(AskScreen(self.context, words))
+
+        self.push_screen(PromptScreen("Ask, or say what is to be done", check=something, does="work it out"), said)
 
     def action_keys(self) -> None:
         active = self.screen.active_bindings.values()

@@ -211,7 +211,7 @@ def explained(result: Plain, width: int) -> list[Content]:
         style = "bold" if tried.outcome == "matched" else ""
         found += labelled("", f"{tried.rule}  {tried.where}: {tried.outcome}", width, style)
         for name, value in list(tried.terms.items())[:TERMS_SHOWN]:
-            found += labelled("", f"    {name} is {short(value)}", width)
+            found += labelled("", f"- {name} is {short(value)}", width)
     return found
 
 

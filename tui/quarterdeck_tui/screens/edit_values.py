@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -35,21 +35,26 @@ def changed_fields(before: Mapping[str, object], after: Mapping[str, object]) ->
 
 
 class EditValuesScreen(Sheet[Plain]):
-    """Dismisses with the fields that were changed."""
+    """Dismisses with the fields that were changed. `more`: fields that are wanted and not there yet."""
 
     KEYS = "ctrl+s save what is listed as changed   esc back, nothing happens"
     BINDINGS = [Binding("ctrl+s", "save", "save", priority=True, id="values.save", tooltip="Save these fields")]
 
     def __init__(
-        self, title: str, fields: Mapping[str, object], about: str = "", *, may_change: Callable[[], str] = lambda: ""
+        self,
+        title: str,
+        fields: Mapping[str, object],
+        about: str = "",
+        *,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(title)
-        self._before, self._about, self._may_change = dict(fields), about, may_change
+        self._before, self._about, self._more = dict(fields), about, dict(more or {})
 
     def compose_sheet(self) -> ComposeResult:
         if self._about:
             yield Static(Content(visible(self._about)), classes="sheet-line")
-        text = json.dumps(self._before, indent=2, ensure_ascii=True, default=str)
+        text = json.dumps({**self._before, **self._more}, indent=2, ensure_ascii=True, default=str)
         yield TextArea(text, id="fields", compact=True, soft_wrap=True, tab_behavior="focus")
         yield Static(id="changes")
 
@@ -75,8 +80,6 @@ class EditValuesScreen(Sheet[Plain]):
         found = read_fields(self.query_one(TextArea).text)
         if isinstance(found, str):
             self.say(f"Not saved: {found}.")
-        elif refusal := self._may_change():
-            self.say(f"Not saved: {refusal}.")
         elif changed := changed_fields(self._before, found):
             self.dismiss(changed)
         else:

@@ -29,6 +29,7 @@ class FrameScreen(Screen[None]):
     BINDINGS = [
         Binding("question_mark", "app.keys", "all", id="help", key_display="?", tooltip="Every key that works here"),
         Binding("f1", "app.keys", "all", show=False, tooltip="Every key that works here"),
+        Binding("i", "app.ask", "ask", show=False, id="ask", tooltip="Ask a question, or say what is to be done"),
         Binding(
             "colon", "app.command", "command", show=False, id="command", key_display=":", tooltip="Type a command"
         ),
