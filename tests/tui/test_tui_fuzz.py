@@ -6,16 +6,17 @@ import random
 from dataclasses import replace
 
 import pytest
+from tests.tui import company
 from tests.tui.fake import fake_app, thorough
 from tests.tui.studio import MORNING, QUIET, STOPPED
 
 from quarterdeck_tui.app import QuarterdeckApp
 
 KEYS = [
-    *"jkgGaerswxz/?@123469tmhq", "enter", "escape", "escape", "tab", "shift+tab", "ctrl+r", "ctrl+g", "ctrl+s",
+    *"jkgGaerswxz/?@12345678itmhqpcRMDbun+-", "enter", "escape", "escape", "tab", "shift+tab", "ctrl+r", "ctrl+g", "ctrl+s",
     "ctrl+d", "ctrl+u", "up", "down", "home", "end", "backspace", "space", "ctrl+p", "f1", "ctrl+down", "pagedown",
 ]  # fmt: skip
-NAMES = {"/": "slash", "?": "question_mark", "@": "at"}
+NAMES = {"/": "slash", "?": "question_mark", "@": "at", "+": "plus", "-": "minus"}
 PRESSES = thorough(90, 1_000)
 VIEWS = [
     MORNING,
@@ -41,6 +42,7 @@ async def test_random_keys_never_break_the_screen(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(QuarterdeckApp, "action_quit", stay)  # The palette offers it.
     chance = random.Random(seed)
     app, session, clock = fake_app(MORNING)
+    session.answers |= company.ANSWERS
     async with app.run_test() as pilot:
         await pilot.pause()
         for _ in range(PRESSES):
