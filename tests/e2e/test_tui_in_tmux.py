@@ -125,7 +125,7 @@ def test_keys_alone_read_why_and_send_exactly_one_message(house: Quarters, termi
     terminal.keys("Escape")
     assert terminal.wait_for(lambda lines: not any("Evidence:" in line for line in lines))
     terminal.keys("q")
-    assert terminal.shows("| Bench")
+    assert terminal.shows("| 1 Bench")
     terminal.approve()
     assert terminal.shows("1 waiting"), "\n".join(terminal.lines())
     assert house.sent() == [], "it is held first"

@@ -211,30 +211,32 @@ class MemoryScreen(BrowsingScreen):
 
     # --- the operator, changing
 
-    def _changing(self) -> Memory | None:
-        """Return what the row says in full, when it may be changed."""
-        one = self.current
-        if one is None:
-            return None
-        story = self._stories.get((one.about, self.context.past))
-        refusal = ""
+    def _changeable(self) -> MemoryRow | None:
+        """Return the row under the cursor, when something may be changed now."""
         if self.context.past is not None:
-            refusal = "The past is read-only; esc comes back to now."
+            self.say("The past is read-only; esc comes back to now.", alarm=True)
         elif not self.view.may_change:
-            refusal = "Not possible: the daemon does not answer."
-        elif story is None:
-            refusal = "It is still being read; press again."
-        if refusal or story is None:
-            self.say(refusal, alarm=True)
-            return None
-        return story.memory
+            self.say("Not possible: the daemon does not answer.", alarm=True)
+        else:
+            return self.list.current
+        return None
+
+    async def _in_full(self, row: MemoryRow) -> Memory:
+        if (row.id, None) not in self._stories:
+            await self._look(row, None)
+        return self._stories[row.id, None].memory
 
     def _changed(self, answer: Plain) -> None:
         self._at_ms = LONG_AGO_MS
 
     def action_endorse(self) -> None:
-        one = self._changing()
-        if one is not None:
+        """Only what is on the screen can be vouched for."""
+        row = self._changeable()
+        story = self._stories.get((row.id, None)) if row is not None else None
+        if row is not None and story is None:
+            self.say("It is still being read; press again.")
+        elif story is not None:
+            one = story.memory
             params: Plain = {"id": one.about, "hash": one.hash}
             said = f"You vouch for {one.name}, exactly as it reads."
             self.change(
@@ -242,12 +244,16 @@ class MemoryScreen(BrowsingScreen):
             )
 
     def action_correct(self) -> None:
-        one = self._changing()
-        if one is not None and one.fact:
+        if (row := self._changeable()) is not None:
+            self.start("sheet", self._correct, row)
+
+    async def _correct(self, row: MemoryRow) -> None:
+        one = await self._in_full(row)
+        if one.fact:
             self.app.push_screen(
                 EditValuesScreen(f"Correct {one.name}", one.value), lambda found: self._put(one, found)
             )
-        elif one is not None:
+        else:
             self.app.push_screen(CorrectScreen(one.name, one.text), lambda text: self._edit(one, text))
 
     def _edit(self, one: Memory, text: str | None) -> None:
@@ -265,11 +271,11 @@ class MemoryScreen(BrowsingScreen):
             self.change(line, "fact.put", params, f"{one.name} is corrected; its versions stay.", self._changed)
 
     def action_forget(self) -> None:
-        one = self._changing()
-        if one is not None:
-            self.start("forget", self._plan, one)
+        if (row := self._changeable()) is not None:
+            self.start("sheet", self._plan, row)
 
-    async def _plan(self, one: Memory) -> None:
+    async def _plan(self, row: MemoryRow) -> None:
+        one = row.memory
         plan = forget_plan(await self.ask("memory.forget", {"id": one.about, "dry_run": True}))
 
         def typed(hash: str | None) -> None:

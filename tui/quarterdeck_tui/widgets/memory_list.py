@@ -14,7 +14,7 @@ COLUMNS = (
     Column("", 1), Column("ID", 7), Column("KIND", 9), Column("WHAT", 0), Column("TRUST", 7), Column("AGE", 4, right=True),
 )  # fmt: skip
 WITH_WHY = (*COLUMNS[:4], Column("WHY", 32), *COLUMNS[4:])
-WHY_FROM = 84  # Narrower, the reason stands only with what is told about the row.
+WHY_FROM = 100  # Narrower, the reason stands only with what is told about the row.
 
 
 class MemoryList(RowList[MemoryRow]):

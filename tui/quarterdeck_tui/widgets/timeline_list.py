@@ -46,7 +46,7 @@ class TimelineList(RowList[EventRow]):
         return WIDE if self.size.width >= WIDE_FROM else NARROW
 
     def values(self, index: int, row: EventRow) -> list[str]:
-        sign = f"A{self.marks.ticked} " if row.seq == self.marked else f"{self.marks.alarm} " if row.failing else ""
+        sign = "(A) " if row.seq == self.marked else f"{self.marks.alarm} " if row.failing else ""
         wide = self.columns() is WIDE
         who = row.actor if wide else row.actor.removeprefix("agent:").removeprefix("connector:")
         head = [str(row.seq)] if wide else []
