@@ -75,6 +75,7 @@ def _work_out(turn: Turn, id: str, intent: str, mode: str) -> None:
     inputs: Plain = {"intent": intent}
     begin_run(
         turn, run, playbook, hash, inputs, OPERATOR, namespace=COMMONS, origin=f"{WORKS_OUT}{id}", priority="interactive",
+        mode=mode,
     )  # fmt: skip
 
 

@@ -57,6 +57,14 @@ def test_an_intent_becomes_a_plan_and_nothing_of_it_is_done() -> None:
     desk.check_refold()
 
 
+@pytest.mark.parametrize("mode", ["", "deterministic"])
+def test_a_plan_is_worked_out_in_the_mode_it_is_asked_for(mode: str) -> None:
+    """Without a mode as the workspace has it; a deterministic plan is found without a model, too."""
+    desk = Desk()
+    plan = desk.plan(str(desk.do(SubmitIntent(text="do it", mode=mode))["plan"]))
+    assert desk.run(plan.working).mode == mode
+
+
 def test_an_approved_plan_is_run_as_it_was_shown() -> None:
     desk = Desk()
     plan = desk.ask(found="lead", inputs={"to": "ruth"})
@@ -107,7 +115,7 @@ def test_a_composed_plan_is_checked_like_any_playbook() -> None:
     desk = Desk()
     plan = desk.plan(str(desk.do(SubmitIntent(text="compose"))["plan"]))
     desk.routed(plan, agents=["x"])
-    composed = {
+    composed: Plain = {
         "text": BOOK.replace("agent: x", "agnt: x"),
         "inputs": {},
         "question": "",
