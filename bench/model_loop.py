@@ -125,7 +125,9 @@ def masks(rounds: int) -> None:
     for name, costs in (("mask_new", new), ("mask_again", again)):
         for share in (0.5, 0.99):
             report("model_loop", f"{name}_p{share * 100:.0f}", percentile(costs, share), "ms", n=len(costs))
-    report("model_loop", "mask_mean", (sum(new) + sum(again)) / (len(new) + len(again)), "ms", n=len(new) + len(again))
+    report(
+        "model_loop", "mask_mean", (sum(new) + sum(again)) / (len(new) + len(again)), "ms", n=len(new) + len(again)
+    )
 
 
 def answer(

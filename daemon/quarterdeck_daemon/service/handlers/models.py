@@ -91,7 +91,10 @@ REFUSALS: dict[str, Code] = {
     "mode": "policy_denied",
     **dict.fromkeys(("bad_request", "bad_schema", "too_long"), "bad_value"),  # What was asked is the reason.
 }
-HINTS: dict[str, str] = {"budget_exceeded": "quarterdeck budget; quarterdeck budget raise", "bad_value": "Ask otherwise."}
+HINTS: dict[str, str] = {
+    "budget_exceeded": "quarterdeck budget; quarterdeck budget raise",
+    "bad_value": "Ask otherwise.",
+}
 FAILURES: dict[str, Code] = {"timeout": "deadline"}
 
 
