@@ -16,43 +16,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from pathlib import Path
 
 import msgspec
-import zmq.asyncio
 
 from quarterdeck_protocol import PROTOCOL_VERSION
 from quarterdeck_protocol.codes import QuarterdeckError
 from quarterdeck_protocol.connection import ConnectionFile, daemon_file, write_connection
-from quarterdeck_protocol.events import Event
 from quarterdeck_protocol.messages import ROLES, Role
 
-from ..core.kernel import all_needs
 from ..store.rocks import RocksStore
-from .callers import CallerStore, guarded
-from .capturing import Capturing
-from .doing import Doing
-from .engine import Engine, wall_clock_us
-from .executors.settings import executors_for
-from .fact_shelf import FactShelf
-from .granting import watch_grants
-from .handlers import HANDLERS
-from .heads import keep_heads
-from .house import House, Tally
-from .hub import Hub
-from .keeper import Keeper
-from .keeping_rules import keeper_for
 from .launch import Launch, end_with_parent, receive_launch
 from .logs import fields, set_up_logging
-from .model_desk import ModelDesk
-from .recall import Recall
-from .reception import Reception
-from .report_notices import announce_reports
-from .role_feeds import RoleFeeds, announce, withdraw
-from .rpc import Handler, Rpc
-from .steering import configure, examine_runs, load, watch
-from .supervisor_link import SupervisorLink
+from .parts import Parts
+from .role_feeds import announce, withdraw
 from .workspace import load_config
 
 LOCK_WAIT_S = 5.0  # The daemon before us may still be dying.
@@ -72,7 +50,7 @@ def role_tokens(operator_token: str) -> dict[str, Role]:
 
 
 class Daemon:
-    """Wires the parts together; `run` lives until told to end."""
+    """Lets the parts live: `run` does until told to end, or until one of their loops has ended."""
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
@@ -95,103 +73,23 @@ class Daemon:
             raise self._failure
 
     async def _live(self, store: RocksStore) -> None:
-        context = zmq.asyncio.Context()
-        reception = Reception()
-        link = SupervisorLink(
-            context, self._launch.control, self._launch.token, lambda fence: house.hear_fence(fence)
-        )
-        hub = Hub(
-            self._launch.orders,
-            self._launch.process_tokens,
-            on_started=lambda order: doing.effect_started(order),
-            on_offer=reception.offered,
-            on_arrived=reception.arrived,
-            kill=link.kill,
-            on_indexer=lambda applied: recall.met(applied),
-            on_model=lambda model: desk.met(model),
-        )
-        recall = Recall(store, hub)
-        executors = executors_for(hub, self._config.executor)
-        doing = Doing(store, hub, recall, wall_clock_us, executors)
-        tally = Tally(store)
-
-        def on_events(events: Sequence[Event]) -> None:
-            rpc.publish(events)
-            feeds.publish(events)
-            recall.notice(events)
-            tally.notice(events)
-            keeper.notice(events)
-            shelf.notice(events)
-            doing.notice(events)
-            desk.notice(events)
-            if house.capturing is not None:
-                house.capturing.notice(events)
-
-        engine = Engine(store, on_events=on_events, on_needs=doing.see_to)
-        doing.attach(engine)
-        house = House(
-            self._workspace,
-            self._config,
-            CallerStore(store),
-            engine,
-            doing,
-            hub,
-            recall,
-            link,
-            tally,
-            end=self._ended.set,
-        )
-        desk = house.models = ModelDesk(
-            store,
-            hub,
-            engine,
-            link,
-            self._workspace,
-            self._config.models,
-            self._config.routes,
-            stopped=lambda: house.stopped,
-            in_force=lambda: house.in_force,
-        )
-        doing.lane = desk.ask
-        keeper = house.keeper = keeper_for(house)
-        shelf = house.shelf = FactShelf(store)
-        if self._config.memory.capture:
-            house.capturing = Capturing(store, hub, engine, self._config.workspace)
-        reception.attach(house)
-        rpc = Rpc(
-            context,
-            rpc=self._launch.rpc,
-            events=self._launch.events,
-            role_of=self._role_of,
-            handlers=_handler_table(house),
-            settled=engine.settled,
-        )
-        feeds = RoleFeeds(context, store, self._launch.events)
-        self._events_of = feeds.endpoints
-        hub.bind(context)
-        tasks = [self._guarded(work) for work in (engine.run(), hub.run(), recall.run(), link.run())]
-        await configure(house, self._config)
-        await desk.configure()
-        await load(house)
-        await examine_runs(house)
-        doing.see_to(all_needs(store))
-        tasks += [
-            self._guarded(work)
-            for work in (rpc.serve(), watch(house), watch_grants(house), keeper.run(), house.forgetting.run())
-        ]
-        tasks += [self._guarded(work) for work in (keep_heads(house), announce_reports(house), executors.run())]
-        if house.capturing is not None:
-            tasks.append(self._guarded(house.capturing.run()))
+        parts = Parts(self._launch, self._config, store, role_of=self._role_of, end=self._ended.set)
+        self._events_of = parts.feeds.endpoints
+        parts.hub.bind(parts.context)
+        tasks = [self._guarded(loop) for loop in parts.first_loops()]
+        await parts.take_up()
+        tasks += [self._guarded(loop) for loop in parts.loops()]
         self._announce()
         tasks.append(self._guarded(self._keep_door()))
         log.info("ready", extra={"fields": {"seq": store.head.seq}})
         await self._ended.wait()
-        await recall.note_position()
-        await self._wind_down(engine, keeper, tasks)
-        rpc.close()
-        feeds.close()
-        link.close()
-        context.destroy(0)
+        await parts.recall.note_position()
+        if self._failure is None:
+            await parts.drain(DRAIN_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        parts.close()
 
     def _role_of(self, token: str) -> Role | None:
         found: Role | None = None
@@ -211,14 +109,6 @@ class Daemon:
             log.error("a loop of the daemon ended", exc_info=error)
             self._failure = error
             self._ended.set()
-
-    async def _wind_down(self, engine: Engine, keeper: Keeper, tasks: list[asyncio.Task[None]]) -> None:
-        if self._failure is None:
-            await asyncio.wait_for(keeper.flush(), DRAIN_S)
-            await asyncio.wait_for(engine.drained(), DRAIN_S)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _announce(self) -> None:
         """Say where we are, for whoever may read our files."""
@@ -262,13 +152,6 @@ def _write_private(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     fresh.replace(path)
-
-
-def _handler_table(house: House) -> dict[str, Handler]:
-    table: dict[str, Handler] = {}
-    for make in HANDLERS:
-        table |= make(house)
-    return {method: guarded(house.engine.store, house.engine.execute, handler) for method, handler in table.items()}
 
 
 async def _main(launch: Launch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from quarterdeck_daemon.core.entities import Plain
 from quarterdeck_daemon.core.orders import Failed, Failure, ModelReply, ModelRequest
 from quarterdeck_daemon.service import hub as hub_module
+from quarterdeck_daemon.service import roster
 
 from .host_rig import DRAFT, LONG, SCRIPT, host_rig, scripted
 
@@ -181,7 +182,7 @@ async def test_the_outer_half_dies_and_the_inner_one_with_it() -> None:
 
 
 async def test_questions_to_a_model_without_a_host_are_answered_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "HOST_WAIT_S", 0.3)
+    monkeypatch.setattr(roster, "HOST_WAIT_S", 0.3)
     async with host_rig() as rig:
         failure = await rig.failure("nobody", DRAFT)
         assert (failure.failure, failure.code) == ("transient", "unavailable")

@@ -22,8 +22,8 @@ from quarterdeck_daemon.core.orders import (
 )
 from quarterdeck_daemon.service import bulkheads, hub
 from quarterdeck_daemon.service.bulkheads import HANDS_SHARE, Bulkheads
-from quarterdeck_daemon.service.hub import ORDERS_AT_ONCE, Role
 from quarterdeck_daemon.service.order_queue import OrderQueue
+from quarterdeck_daemon.service.roster import CROWD, ORDERS_AT_ONCE, Role
 
 from .test_hub import Rig, rig, waited
 
@@ -123,7 +123,7 @@ async def test_twin_without_that_the_others_wait_for_the_deadline(
 
 async def test_a_worker_holds_nothing_of_another_kind_behind_what_it_does(tmp_path: Path) -> None:
     async with rig(tmp_path) as on:
-        asked = [ask(on, f"h{n}", step("hanging")) for n in range(hub.CROWD)] + [ask(on, "good", step("good"))]
+        asked = [ask(on, f"h{n}", step("hanging")) for n in range(CROWD)] + [ask(on, "good", step("good"))]
         await asyncio.sleep(0)
         worker = await on.process().hello()
         assert [(await worker.order()).id for _ in range(2)] == ["h0", "h1"]

@@ -19,8 +19,9 @@ from quarterdeck_daemon.core.orders import Order, Outcome, RunStep, StepDone
 from quarterdeck_daemon.service import doing as doing_module
 from quarterdeck_daemon.service.doing import Doing
 from quarterdeck_daemon.service.engine import Engine
-from quarterdeck_daemon.service.hub import Hub, Role
+from quarterdeck_daemon.service.hub import Hub
 from quarterdeck_daemon.service.recall import Recall
+from quarterdeck_daemon.service.roster import Role
 from quarterdeck_daemon.store.errors import NoSpace
 from quarterdeck_daemon.store.in_memory import InMemoryStore
 from quarterdeck_protocol.codes import QuarterdeckError

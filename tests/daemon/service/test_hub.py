@@ -38,7 +38,8 @@ from quarterdeck_daemon.core.orders import (
     Wanted,
 )
 from quarterdeck_daemon.service import bulkheads as bulkheads_module
-from quarterdeck_daemon.service.hub import CROWD, TRIES_MAX, Hub, Role
+from quarterdeck_daemon.service.hub import TRIES_MAX, Hub
+from quarterdeck_daemon.service.roster import CROWD, Role, Roster
 
 TOKENS = {"worker": "w" * 32, "effector": "e" * 32}
 DECODER = msgspec.msgpack.Decoder(DaemonMessage)
@@ -447,7 +448,7 @@ async def test_what_is_held_behind_work_that_turns_out_slow_goes_to_another_work
     monkeypatch.setattr(bulkheads_module, "QUICK_S", 10.0)
     monkeypatch.setattr(bulkheads_module, "SLOW_S", 0.2)
     if not taken_back:
-        monkeypatch.setattr(Hub, "_take_back_held", lambda self: None)
+        monkeypatch.setattr(Roster, "take_back_held", lambda self: None)
     async with rig(tmp_path) as on:
         stuck = await on.process().hello()
         await quick_ones(on, stuck, 1)
