@@ -158,7 +158,9 @@ METHODS: dict[str, Method] = {
         role="operator",
     ),
     "backup.forget": _change(pp.BackupForget, pr.BackupForgotten, "Make a copy forget what the log has forgotten."),
-    "intent.submit": _change(pm.IntentSubmit, pm.IntentPlan, "Say what is to be done; the answer is a plan, never a deed."),
+    "intent.submit": _change(
+        pm.IntentSubmit, pm.IntentPlan, "Say what is to be done; the answer is a plan, never a deed."
+    ),
     "plan.list": _read(pm.PlanList, pm.Plans, "Plans, newest first."),
     "plan.get": _read(pm.PlanGet, pm.PlanView, "One plan: steps, effects, questions to come, risks."),
     "plan.edit": _change(pm.PlanEdit, pm.PlanChanged, "Change inputs or playbook of a plan."),
@@ -252,7 +254,9 @@ METHODS: dict[str, Method] = {
         le.RecordList, le.RecordViews, "What became of each agent's actions; stated confidence against observed."
     ),
     "lesson.list": _read(le.LessonList, le.Lessons, "Lessons, newest first, with what each was worth."),
-    "lesson.suggested": _read(le.SuggestedList, le.SuggestedLessons, "Edits made again and again, which could be lessons."),
+    "lesson.suggested": _read(
+        le.SuggestedList, le.SuggestedLessons, "Edits made again and again, which could be lessons."
+    ),
     "lesson.get": _read(p.ReadOne, le.LessonFound, "One lesson with the edit that taught it, or one suggestion."),
     "lesson.decide": _change(le.LessonDecide, le.LessonDecided, "Keep a suggested lesson, or decline it."),
     "template.record": _read(p.Listing, le.TemplateRecords, "What became of the mails made from each template."),
@@ -266,7 +270,9 @@ METHODS: dict[str, Method] = {
     "scope.list": _read(
         p.Listing, sr.Scopes, "Who may see and change what; for others than the operator, their own."
     ),
-    "model.list": _read(p.Listing, mm.Models, "The models: those that make the vectors of recall, and those that answer."),
+    "model.list": _read(
+        p.Listing, mm.Models, "The models: those that make the vectors of recall, and those that answer."
+    ),
     "model.use": _change(mm.ModelUse, mm.ModelUsed, "Have another one make them; rows move over in the background."),
     "model.ask": Method(
         params=mm.ModelAsk,

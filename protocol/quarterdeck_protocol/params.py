@@ -372,7 +372,10 @@ class ApprovalList(Listing, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One item of a decision: which action or gate (`r3/ask`), and the hash of what was seen of it. confirm: what was typed for a high risk."""
+    """One item of a decision: which action or gate (`r3/ask`), and the hash of what was seen of it.
+
+    confirm: what was typed for a high risk
+    """
 
     id: Name
     shown_hash: Name

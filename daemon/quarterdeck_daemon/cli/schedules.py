@@ -194,4 +194,6 @@ def resume(session: Session, id: str) -> None:
 @changes
 def remove(session: Session, id: str) -> None:
     """Remove schedule ID; what it did stays in the log."""
-    _steer(session, "delete", id, f"remove {id}", "what it started goes on", "add it again: quarterdeck schedules add")
+    _steer(
+        session, "delete", id, f"remove {id}", "what it started goes on", "add it again: quarterdeck schedules add"
+    )

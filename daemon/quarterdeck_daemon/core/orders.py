@@ -396,7 +396,8 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class HostedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The model of a host, as it is now. name: in the settings.  id: name and content, "" before it is known.
 
-    at_once  requests that it takes at the same time; 0: it is about to end      problem, fix  why it is not ready, and what mends it
+    at_once       requests that it takes at the same time; 0: it is about to end
+    problem, fix  why it is not ready, and what mends it
     """
 
     name: str = ""

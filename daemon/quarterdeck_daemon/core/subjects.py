@@ -347,7 +347,9 @@ SUBJECT_OF_VALUE: dict[type[Entity], Callable[[Entity], str | None]] = {
     Watch: _none,  # Names of kinds and ids.
     **dict.fromkeys((Stop, Settings, Counter, Use, Upkeep, ClockMark, Origin, Scopes, CaptureMark, Erasure), _none),
     **dict.fromkeys((Grant, Autonomy, Consent), _own),
-    **dict.fromkeys((Record, Reached, Merit, Edits, Habit, Attention), _none),  # Names of agents and kinds, counts, hashes.
+    **dict.fromkeys(
+        (Record, Reached, Merit, Edits, Habit, Attention), _none
+    ),  # Names of agents and kinds, counts, hashes.
     **dict.fromkeys(
         (Limits, Meter, Waiter, Reservation, Breaker, Models, ModelIdentity, ModelDay), _none
     ),  # Ids, counts and times.

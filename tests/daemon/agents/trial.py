@@ -26,7 +26,9 @@ def says(*texts: object) -> Answers:
     def answer(request: ModelRequest) -> ModelReply:
         said = left.pop(0)
         return (
-            ModelReply(model="example", text=said) if isinstance(said, str) else ModelReply(model="example", value=said)
+            ModelReply(model="example", text=said)
+            if isinstance(said, str)
+            else ModelReply(model="example", value=said)
         )
 
     return answer

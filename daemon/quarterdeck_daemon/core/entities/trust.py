@@ -74,7 +74,9 @@ class Record(Entity, frozen=True, kw_only=True, omit_defaults=True):
     tally: Tally = Tally()
     recent: str = ""  # The last ends, a letter each, latest last; see track.py.
     last_us: int = 0
-    calibration: dict[str, tuple[int, int]] = {}  # By bin of the stated confidence: decided, stood; see calibration.py.
+    calibration: dict[
+        str, tuple[int, int]
+    ] = {}  # By bin of the stated confidence: decided, stood; see calibration.py.
 
 
 class Merit(Entity, frozen=True, kw_only=True, omit_defaults=True):

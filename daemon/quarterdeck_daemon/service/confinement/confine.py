@@ -49,7 +49,10 @@ def confine(own: Path, private: tuple[Path, ...], files: tuple[Path, ...] = ()) 
         return Confinement(level="limits", parts=("limits",), missing=(f"{sys.platform} offers no more",))
     layers: tuple[tuple[str, Callable[[], str]], ...] = (
         ("powers", _give_up_powers),
-        ("landlock", lambda: f"landlock {landlock.restrict((*readable(private), own, *files), (Path('/dev/null'),))}"),
+        (
+            "landlock",
+            lambda: f"landlock {landlock.restrict((*readable(private), own, *files), (Path('/dev/null'),))}",
+        ),
         ("seccomp", _refuse_calls),
     )
     parts, missing = ["limits"], [] if _alone() else ["it has more threads than one"]
