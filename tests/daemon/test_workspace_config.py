@@ -48,7 +48,15 @@ def test_the_default_text_says_exactly_the_defaults(tmp_path: Path) -> None:
 def test_the_default_text_shows_every_key() -> None:
     """Compared as plain maps, so a key that the text leaves out is missed even though its value would be right."""
     shown = tomllib.loads(DEFAULT_CONFIG_TEXT)
-    tables = {"models": {}, "routes": {}, "files": [], "grants": [], "limits": [], "budgets": [], "prices": []}
+    tables: dict[str, object] = {
+        "models": {},
+        "routes": {},
+        "files": [],
+        "grants": [],
+        "limits": [],
+        "budgets": [],
+        "prices": [],
+    }
     assert {**shown, **tables} == msgspec.json.decode(msgspec.json.encode(Config()))
 
 

@@ -182,6 +182,12 @@ def lead_mail(number: int) -> str:
     )
 
 
+def listed(value: object) -> list[Plain]:
+    """What came as a list of maps, as one."""
+    assert isinstance(value, list)
+    return value
+
+
 def approvals(client: Client) -> list[Plain]:
     items = client.call("approval.list", {"limit": 1000}).result["items"]
     assert isinstance(items, list)

@@ -15,7 +15,7 @@ import pytest
 from quarterdeck_protocol.client import Client
 
 from .patient_quarters import PatientQuarters
-from .quarters import STUDIO, Plain, approvals, approve, until
+from .quarters import STUDIO, Plain, approvals, approve, listed, until
 
 WAIT_S = 60.0
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crash_points")]
@@ -117,7 +117,7 @@ def test_the_launch_is_killed_twice_and_each_effect_happens_once_and_it_is_rolle
     assert "Version 1" in post.read_text()
     kill_all(house)  # While it waits for the operator's word.
     with house.client() as client:
-        (gate,) = client.call("approval.list", {"run": id}).result["items"]
+        (gate,) = listed(client.call("approval.list", {"run": id}).result["items"])
         assert (gate["gate"], gate["id"]) == (True, f"{id}/review")
         approve(client, [gate])
     assert until(lambda: len(waiting_letters(house)) == 2, WAIT_S)

@@ -10,7 +10,7 @@ import pytest
 
 from quarterdeck_protocol.client import Client
 
-from .quarters import STUDIO, Plain, Quarters, approvals, approve, running, settle, studio, until
+from .quarters import STUDIO, Plain, Quarters, approvals, approve, listed, running, settle, studio, until
 
 EXPECTED = {
     str(entry["file"]): entry
@@ -111,7 +111,7 @@ def test_undo_inside_the_hold_sends_nothing(client: Client, house: Quarters) -> 
     already = len(house.sent())
     approve(client, [action])
     undone = client.call("action.undo", {"id": action["id"]}).result
-    assert undone["items"][0]["state"] == "withdrawn"
+    assert listed(undone["items"])[0]["state"] == "withdrawn"
     assert not until(lambda: len(house.sent()) != already, HOLD_S + 1.5)
     assert client.call("action.get", {"id": action["id"]}).result["status"] == "withdrawn"
 
@@ -120,7 +120,7 @@ def test_undo_after_sending_proposes_a_correction_and_says_it_cannot_be_called_b
     sent = [item for item in drafted(client).values() if item["status"] == "succeeded"]
     assert sent, "an earlier test of this file sent one"
     undone = client.call("action.undo", {"id": sent[0]["id"]}).result
-    (item,) = undone["items"]
+    (item,) = listed(undone["items"])
     correction = client.call("action.get", {"id": item["by"]}).result
     assert (item["state"], correction["status"], correction["compensates"]) == (
         "compensating",

@@ -9,7 +9,7 @@ import pytest
 from quarterdeck_protocol.client import Client
 from quarterdeck_protocol.codes import QuarterdeckError
 
-from .quarters import Plain, Quarters, approvals, running, settle, studio, until
+from .quarters import Plain, Quarters, approvals, listed, running, settle, studio, until
 
 LESSON = "We never say sorry for the wait."
 
@@ -72,8 +72,9 @@ def again(client: Client, action: Plain) -> Plain:
 def parts(client: Client, run: object, agent: str) -> dict[str, list[str]]:
     """What the agent's step was shown, by part: the ids."""
     shown: dict[str, list[str]] = {}
-    for step in client.call("run.get", {"id": run}).result["steps"]:  # type: ignore[union-attr]  # A list.
-        for value in step["context"].values() if step["agent"] == agent else ():  # type: ignore[index,call-overload]
+    steps = [one for one in listed(client.call("run.get", {"id": run}).result["steps"]) if one["agent"] == agent]
+    for context in [step["context"] for step in steps]:
+        for value in context.values() if isinstance(context, dict) else ():
             for piece in value.get("pieces", ()) if isinstance(value, dict) else ():
                 shown.setdefault(piece["part"], []).append(piece["id"])
     return shown
@@ -85,16 +86,18 @@ def test_an_edit_teaches_the_next_draft_shows_it_and_the_record_tells_its_worth(
     lesson = str(decide(client, first, edits=edited(first), lesson={"text": LESSON})["lesson"])
     draft = again(client, second)
     assert lesson in str(parts(client, draft["run"], "composer")["lessons"])
-    assert f"memory:{lesson}" in draft["made_with"]
-    assert f"memory:{lesson}" in draft["used"]
+    assert f"memory:{lesson}" in str(draft["made_with"])
+    assert f"memory:{lesson}" in str(draft["used"])
     decide(client, draft)
     found = client.call("lesson.get", {"id": lesson}).result["lesson"]
     assert isinstance(found, dict)
     assert "+body: Good day," in found["diff"]
     assert [found["effect"][name]["edited"] for name in ("before", "since", "given")] == [1, 0, 0]
     assert [found["effect"][name]["unchanged"] for name in ("before", "since", "given")] == [0, 1, 1]
-    (record,) = [one for one in client.call("agent.record").result["items"] if one["id"] == "outreach/mail.send"]  # type: ignore[union-attr]
-    assert (record["standing"]["edited"], record["standing"]["unchanged"]) == (1, 1)
+    records = listed(client.call("agent.record").result["items"])
+    (standing,) = [one["standing"] for one in records if one["id"] == "outreach/mail.send"]
+    assert isinstance(standing, dict)
+    assert (standing["edited"], standing["unchanged"]) == (1, 1)
     client.call("memory.withdraw", {"id": lesson})
     assert lesson not in str(parts(client, again(client, second)["run"], "composer"))
 
@@ -107,12 +110,13 @@ def test_the_third_like_edit_asks_whether_it_shall_be_a_lesson(client: Client) -
     assert isinstance(asked, list)
     told = [str(one["text"]) for one in asked]
     assert any('to "Good day' in text for text in told), told
-    assert [one["id"] for one in client.call("digest.get").result["suggested"]] == [one["id"] for one in asked]  # type: ignore[union-attr,index]
+    suggested = listed(client.call("digest.get").result["suggested"])
+    assert [one["id"] for one in suggested] == [one["id"] for one in asked]
     one = next(one for one in asked if "Good day" in str(one["text"]))
     kept = client.call("lesson.decide", {"id": one["id"], "decision": "keep", "shown_hash": one["shown_hash"]}).result
     assert kept["status"] == "kept"
-    lessons = client.call("lesson.list").result["items"]
-    assert kept["lesson"] in [item["id"] for item in lessons]  # type: ignore[union-attr]
+    lessons = listed(client.call("lesson.list").result["items"])
+    assert kept["lesson"] in [item["id"] for item in lessons]
 
 
 def test_instructions_of_a_file_reach_the_drafts_with_their_place(client: Client, house: Quarters) -> None:
@@ -138,7 +142,7 @@ def test_an_approved_mail_becomes_a_template_with_its_fields_and_never_over_anot
     params: Plain = {"id": action["id"], "name": "kept"}
     shown = client.call("template.keep", {**params, "dry_run": True}).result
     assert (shown["written"], path.exists()) == (False, False)
-    fields = {str(one["field"]) for one in shown["turned"]}  # type: ignore[union-attr,index]
+    fields = {str(one["field"]) for one in listed(shown["turned"])}
     assert fields & {"lead.person", "lead.first_name", "lead.need", "operator.name", "lead.amount_text"}, shown
     assert client.call("template.keep", params).result["written"] is True
     assert path.read_text("utf-8") == shown["text"]

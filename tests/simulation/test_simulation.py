@@ -35,6 +35,7 @@ from quarterdeck_daemon.core.orders import ExecuteEffect
 from quarterdeck_daemon.core.routing import Wanted
 from quarterdeck_daemon.core.table import Draft, Table
 from quarterdeck_daemon.core.turn import Turn
+from quarterdeck_daemon.core.undo_plan import Planned, plan
 from quarterdeck_daemon.core.verbs import class_of
 from quarterdeck_daemon.service import effect_runner
 from quarterdeck_protocol.events import Event
@@ -235,10 +236,9 @@ def test_twin_a_run_whose_times_never_come_has_no_end(monkeypatch: pytest.Monkey
 
 
 def test_twin_taking_back_in_the_order_of_doing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def oldest_first(table: Table, command: Undo) -> list[undoing.Planned]:
+    def oldest_first(table: Table, command: Undo) -> list[Planned]:
         return plan(table, command)[::-1]
 
-    plan = undoing.plan
     monkeypatch.setattr(undoing, "plan", oldest_first)
     monkeypatch.setattr(life, "TAKEN_BACK_SHARE", 1.0)
     assert damage(live, "wrong order")

@@ -159,10 +159,10 @@ def note_watched(turn: Turn, event: Event) -> None:
 def _noted(draft: Draft, event: Event) -> None:
     id, what = str(event.body["record"]), str(event.body["what"])
     for name in strings(event.body.get("reached", ())):
-        known = draft.get(Reached, name)
+        before = draft.get(Reached, name)
         draft.put(
-            replace(known, seq=event.seq, count=known.count + 1)
-            if known is not None
+            replace(before, seq=event.seq, count=before.count + 1)
+            if before is not None
             else Reached(id=name, seq=event.seq, first_us=event.at_us)
         )
     known = draft.get(Record, id) or Record(id=id)

@@ -80,6 +80,7 @@ def test_what_was_snoozed_can_still_be_decided_on(with_approvals: House, shell: 
     """It is in no list, and `snooze` itself names `approve` as the way back."""
     away = approval("a19", summary="Ask Cy for a date")
     listed = with_approvals.answers["approval.list"]
+    assert isinstance(listed, dict)
     with_approvals.answers["approval.list"] = lambda params: {"items": [away]} if params.get("away") else listed
     ran = shell("approve", "a19")
     assert (ran.status, ran.out) == (0, "approved a19: Ask Cy for a date\n")

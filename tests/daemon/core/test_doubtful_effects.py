@@ -11,7 +11,7 @@ from quarterdeck_daemon.core.entities import Action, Alert, Amounts, Cap, Limit
 from quarterdeck_daemon.core.orders import EffectAbsent, EffectDone, Failed, Failure, FailureClass, Outcome
 
 from .core_bench import Bench
-from .test_undoing import BOOK, PAY, POST, SECOND, get, house, send
+from .undo_bench import BOOK, PAY, POST, SECOND, get, house, send
 
 LOST = Failed(failure=Failure(failure="uncertain", code="cut", message="no answer"))
 MINUTE = 60 * SECOND

@@ -7,6 +7,7 @@ import pytest
 from quarterdeck_daemon.core import answering, waits
 from quarterdeck_daemon.core.approval_order import awaits, in_order
 from quarterdeck_daemon.core.commands import (
+    Choice,
     Configure,
     DecideApprovals,
     EditStep,
@@ -88,7 +89,8 @@ def test_it_stands_by_risk_among_actions_and_in_no_group() -> None:
         bench.start("mailing", run)
         bench.answer("send", mail(), run=run)
     actions = [one for one in bench.store.live(Action) if one.status == "proposed"]
-    order = [one.id for one in in_order([*actions, gate(bench)])]
+    items: list[Action | Gate] = [*actions, gate(bench)]
+    order = [one.id for one in in_order(items)]
     risks = {one.id: one.verdict.risk for one in actions} | {"q/ask": "medium"}
     assert [risks[id] for id in order] == sorted(risks.values(), key=["high", "medium", "low"].index)
     assert "q/ask" not in {one.id for group in grouped(cards_of(bench.store, actions)) for one in group.items}
@@ -142,7 +144,7 @@ def test_a_question_that_is_put_away_until_something_happens_is_found_by_its_mar
     ],
 )
 def test_it_is_put_away_only_until_a_time_before_its_end(more: Plain, wanted: str) -> None:
-    assert code(asked().word("ask", "snooze", **more)) == wanted
+    assert code(asked().word("ask", "snooze", **more)) == wanted  # type: ignore[arg-type]
 
 
 def test_without_a_limit_of_its_own_it_expires_like_every_approval_and_is_told_before() -> None:
@@ -221,8 +223,8 @@ def test_one_decision_covers_actions_and_gates_each_by_itself() -> None:
     assert [(one["id"], one["ok"]) for one in told] == [(action.id, True), ("q/ask", True)]
 
 
-def _choice(one: Action | Gate) -> answering.Choice:
-    return answering.Choice(id=one.id, shown_hash=one.shown_hash)
+def _choice(one: Action | Gate) -> Choice:
+    return Choice(id=one.id, shown_hash=one.shown_hash)
 
 
 def test_twin_without_an_end_a_question_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

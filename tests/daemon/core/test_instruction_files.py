@@ -165,7 +165,8 @@ def test_two_files_share_the_tier_and_neither_takes_the_others_room() -> None:
     first = file("instructions", "AGENTS", "AGENTS.md", half.format("One"))
     second = file("instructions", "skills/two", "skills/two/SKILL.md", half.format("Two"))
     refused = bench.do(LoadAssets(files=(*OTHERS, first, second)))["refused"]
-    assert [one["path"] for one in refused] == ["skills/two/SKILL.md"]  # type: ignore[union-attr,index]  # A list of maps.
+    assert isinstance(refused, list)
+    assert [one["path"] for one in refused] == ["skills/two/SKILL.md"]
     assert list(told(bench)) == ["One"]
 
 

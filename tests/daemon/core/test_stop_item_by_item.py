@@ -10,7 +10,7 @@ from quarterdeck_daemon.core.orders import ProposedAction
 from quarterdeck_protocol.codes import QuarterdeckError
 
 from .core_bench import Bench
-from .test_undoing import BOOK, PAY, SECOND, approve, get, house, wanted
+from .undo_bench import BOOK, PAY, SECOND, approve, get, house, wanted
 
 WAITS = wanted("practice.post", {"channel": "news", "text": "x"})
 

@@ -41,7 +41,7 @@ def quiet(done: int, total: int) -> None:
 
 def refused(home: Path, url: str, **more: str) -> QuarterdeckError:
     with pytest.raises(QuarterdeckError) as failed:
-        fetch(home, url, quiet, **more)  # type: ignore[arg-type]
+        fetch(home, url, quiet, **more)
     return failed.value
 
 
