@@ -133,7 +133,7 @@ def show(ctx: click.Context, session: Session, id: str, whole: bool) -> None:
 @verb_of(
     plan,
     "edit",
-    examples=("quarterdeck plan edit plan3 to=ruth-okafor", "quarterdeck plan edit plan3 --file better.yaml"),
+    examples=("quarterdeck plan edit plan3 to=nora-vik", "quarterdeck plan edit plan3 --file better.yaml"),
 )
 @click.argument("id")
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…")

@@ -161,7 +161,7 @@ def dies(path: Path) -> bool:
     return -done.returncode in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE)
 
 
-@pytest.mark.parametrize("name", ["cut in the vocabulary", "noise behind the magic", "2^63 tensors"])
+@pytest.mark.parametrize("name", ["noise behind the magic", "2^63 tensors"])
 def test_without_the_preflight_such_a_file_ends_the_process(tiny: Path, tmp_path: Path, name: str) -> None:
     """The twin: the same bytes given straight to the library."""
     path = tmp_path / "damaged.gguf"
