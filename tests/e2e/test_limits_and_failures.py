@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck_protocol.client import Client
 
-from .quarters import SMALL_CONFIG, Plain, Quarters, running, until
+from .quarters import SMALL_CONFIG, Plain, Quarters, listed, running, until
 
 CONFIG = (
     SMALL_CONFIG.format(hold="1s")
@@ -107,9 +107,8 @@ def test_an_agent_that_is_none_opens_its_breaker_and_what_gave_up_is_mended_by_r
 
         def waits() -> bool:
             """The breaker is open, and the fourth run waits for it."""
-            opened[:] = [
-                one for one in items(client, "breaker.list") if one["id"] == "agent:nobody" and one["waiting"]
-            ]
+            found = [one for one in items(client, "breaker.list") if one["id"] == "agent:nobody"]
+            opened[:] = [one for one in found if one["state"] == "open" and one["waiting"]]
             return bool(opened)
 
         assert until(waits, 20)
@@ -137,9 +136,11 @@ def test_the_report_adds_up_what_was_done(house: Quarters) -> None:
         assert calls["agent:clerk"] >= 2
         assert calls["connector:files"] == 2
         assert calls["run:f"] == 4
-        budgets = report["budgets"]
-        assert isinstance(budgets, list)
-        assert {"agent:clerk", "agent:nobody"} <= {one["id"] for one in budgets}
+
+        def shown() -> set[object]:
+            return {one["id"] for one in listed(client.call("cost.report").result["budgets"])}
+
+        assert until(lambda: {"agent:clerk", "agent:nobody"} <= shown(), 20), shown()
 
 
 def test_settings_of_limits_hold_as_soon_as_the_file_changes(house: Quarters) -> None:

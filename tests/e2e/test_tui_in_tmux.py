@@ -154,7 +154,7 @@ def test_what_was_approved_is_taken_back_before_it_leaves(house: Quarters, termi
     terminal.approve()
     assert terminal.shows("z undo")
     terminal.keys("z")
-    assert terminal.shows("It was not sent and never will be")
+    assert terminal.shows("It was not sent and never will be"), "\n".join(terminal.lines())
     with house.client() as client:
         assert statuses(client) == ["proposed", "withdrawn"]
     assert not until(lambda: house.sent() != [], HELD_S + 0.5)

@@ -125,7 +125,7 @@ async def test_an_approval_is_held_and_can_be_taken_back(toy: Toy, watched: Watc
     assert (last.id, last.done, last.status) == ("a1", "approved", "held")
     assert [one.id for one in watched.view.approvals] == ["a2", "a3"]
     undone = await watched.session.undo()
-    assert undone.message == "it never left"
+    assert undone.message == "It was not sent and never will be."
     done = (await asyncio.to_thread(toy.look))["done"]
     assert isinstance(done, dict)
     assert (done["a1"]["status"], done["a1"]["edits"]) == ("withdrawn", {"body": "Dear Ines"})

@@ -237,6 +237,8 @@ def undone(result: Plain) -> tuple[str, str]:
     """Return the state of the one action that was to be taken back, and that in words."""
     found, _ = each(result.get("items"), _Undone)
     one = found[0] if found else _Undone()
+    if one.state == "withdrawn":
+        return one.state, "It was not sent and never will be."
     return one.state, one.says or "it is taken back"
 
 
