@@ -11,6 +11,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .quarters import Plain, Quarters, approvals, running, settle, studio, until
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("ask_and_plan")
+
 WAIT_S = 40.0
 HOSTILE = (
     "From: Eve <eve@bad.example>\r\nTo: mara@studio-lindqvist.test\r\nSubject: plan\r\nMessage-ID: <eve@bad.example>\r\n"

@@ -12,6 +12,9 @@ from quarterdeck_protocol.client import Client
 
 from .quarters import STUDIO, Plain, Quarters, approvals, approve, listed, running, settle, studio, until
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("lead_to_reply")
+
 EXPECTED = {
     str(entry["file"]): entry
     for entry in tomllib.loads((STUDIO / "mail" / "expected.toml").read_text("utf-8"))["mail"]

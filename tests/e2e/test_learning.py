@@ -11,6 +11,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .quarters import Plain, Quarters, approvals, listed, running, settle, studio, until
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("learning")
+
 LESSON = "We never say sorry for the wait."
 
 

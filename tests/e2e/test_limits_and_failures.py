@@ -11,6 +11,9 @@ from quarterdeck_protocol.client import Client
 
 from .quarters import SMALL_CONFIG, Plain, Quarters, listed, running, until
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("limits_and_failures")
+
 CONFIG = (
     SMALL_CONFIG.format(hold="1s")
     + """

@@ -14,6 +14,9 @@ import pytest
 
 from .quarters import Plain, Quarters, running, settle, small_house
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("memory_files")
+
 pyzipper = pytest.importorskip("pyzipper", reason="the extra `handover` is not installed")
 
 

@@ -17,6 +17,9 @@ from quarterdeck_protocol.client import Client
 from ..daemon.parsers.papers import pdf
 from .quarters import Plain, Quarters, running, settle, small_house
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("operators_walk")
+
 CONTRACT = [
     [
         "Contract between Mara Lind and Halden Optics",

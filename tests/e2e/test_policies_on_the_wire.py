@@ -11,6 +11,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .quarters import Plain, Quarters, approvals, lead_mail, running, settle, small_house
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("policies_on_the_wire")
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarters]:

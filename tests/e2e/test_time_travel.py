@@ -18,6 +18,9 @@ from quarterdeck_protocol.codes import QuarterdeckError
 
 from .quarters import Plain, Quarters, approvals, approve, lead_mail, running, settle, small_house, until
 
+# One house for all of the file, and each test goes on from the one before.
+pytestmark = pytest.mark.xdist_group("time_travel")
+
 
 class Words:
     """The command line in one workspace."""
